@@ -1,0 +1,4 @@
+//! Benchmarks, filled in below.
+fn main() {
+    divan::main();
+}

@@ -1,0 +1,48 @@
+//! codex-review asks a second model family to review work in a git repository.
+//!
+//! # The map
+//!
+//! Data flows one way; each stage is a type:
+//!
+//! ```text
+//! TargetSpec → ResolvedTarget → ChangeSet → Context → Prompt → Turn (via broker) → Outcome → Report
+//!   cli           target/         target/   context/  prompt/   engine/ broker/     review/    report/
+//!                               ── a job (jobs/) owns everything from Prompt to Outcome ──
+//! ```
+//!
+//! - [`review`]: findings, verdicts and the three-valued outcome, as plain values.
+//! - [`rpc`]: JSON-RPC lines as values; knows no method and no process.
+//! - [`target`]: what is under review, from a git repository, read in process by gix.
+//! - [`secrets`]: finds and redacts credentials in text, by rules that are data.
+//! - [`context`]: what the reviewer is shown: strategies, collectors, budget, ledger.
+//! - [`prompt`]: templates, and the envelope around text that nobody vouches for.
+//! - [`engine`]: an app-server child: spawn, handshake, the turn as a reducer; and our own engine.
+//! - [`broker`]: one app server shared by many clients: a state machine, and thin tasks around it.
+//! - [`jobs`]: one owner per engine run; event log, record, index, lock, retention.
+//! - [`run`]: the kinds of run (prompt, schema, sandbox) declared in one place, and their execution.
+//! - [`report`]: one findings model to text, markdown and json.
+//! - [`hooks`]: what Claude Code and git call: session start and end, the stop gate, pre-push.
+//! - [`config`]: layered settings, each with its provenance.
+//!
+//! # Invariants
+//!
+//! - The library returns values; only the binary (`src/cli/`) prints, reads flags or exits.
+//! - Time, ids, environment and home enter as parameters.
+//! - `target`, `context`, `prompt`, `review`, `rpc`, `report` and `secrets` never touch a terminal, the
+//!   environment, HOME or a process. `broker` and `jobs` never know `context`. `rpc` and `review` depend on nothing
+//!   else in the crate. gix types are named only below `target/repo/`.
+//! - Reading a repository never runs a program that the repository names.
+
+pub mod broker;
+pub mod config;
+pub mod context;
+pub mod engine;
+pub mod hooks;
+pub mod jobs;
+pub mod prompt;
+pub mod report;
+pub mod review;
+pub mod rpc;
+pub mod run;
+pub mod secrets;
+pub mod target;

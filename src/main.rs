@@ -1,0 +1,3 @@
+//! The `codex-review` command.
+
+fn main() {}

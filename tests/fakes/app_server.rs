@@ -1,0 +1,3 @@
+//! A scriptable stand-in for an app server.
+
+fn main() {}

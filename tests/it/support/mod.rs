@@ -1,0 +1,1 @@
+//! Hermetic sandboxes, commands and fixture repositories for every test here.
