@@ -109,6 +109,7 @@ impl Invocation {
     }
 
     /// Runs to the end.
+    #[must_use = "check how the program ended"]
     #[track_caller]
     pub fn run(self) -> CommandOutput {
         self.spawn().wait()
@@ -148,7 +149,7 @@ impl Invocation {
             // A program may exit without reading its input: that is its right.
             drop(stdin.write_all(&input));
             if hold_stdin {
-                drop(held.recv());
+                let _ = held.recv();
             }
         });
         let stdout = Capture::start(child.stdout.take().expect("stdout is piped"));
@@ -235,6 +236,7 @@ impl Running {
 
     /// Waits for the end. At the time limit the group is killed and the test fails. The test fails too if something
     /// else still holds the program's output open afterwards: a caller's pipe would hang on it.
+    #[must_use = "check how the program ended"]
     #[track_caller]
     pub fn wait(mut self) -> CommandOutput {
         let left = self.deadline.saturating_duration_since(Instant::now());
@@ -261,14 +263,14 @@ impl Running {
             elapsed: self.started.elapsed(),
         };
         if !closed {
-            drop(kill_process_group(self.pid, Signal::KILL));
+            let _ = kill_process_group(self.pid, Signal::KILL);
             panic!("a process that outlived the program holds its output open\n{output}");
         }
         output
     }
 
     fn kill_group(&self) {
-        drop(kill_process_group(self.pid, Signal::KILL));
+        let _ = kill_process_group(self.pid, Signal::KILL);
     }
 }
 
@@ -282,7 +284,6 @@ impl Drop for Running {
 }
 
 /// What a program did. Its `Display` shows the command, the status and both outputs: put it into assertions.
-#[must_use = "check how the command ended"]
 #[derive(Debug, Clone)]
 pub struct CommandOutput {
     shown: String,

@@ -77,7 +77,7 @@ pub fn wait_until_gone(folder: &Path, grace: Duration) -> Result<(), Vec<Leftove
 pub fn kill(leftovers: &[Leftover]) {
     for leftover in leftovers {
         if let Some(pid) = Pid::from_raw(leftover.pid) {
-            drop(kill_process(pid, Signal::KILL));
+            let _ = kill_process(pid, Signal::KILL);
         }
     }
 }
