@@ -92,7 +92,7 @@ impl Redactor {
             // The same key in a file and in a patch is the same key.
             let mut hash = Sha256::new();
             for line in secret.lines() {
-                hash.update(line[block::prefix(line)..].trim_end());
+                hash.update(line.trim_matches(['+', '-', ' ', '\t']));
             }
             hash.finalize().into()
         } else {
@@ -105,14 +105,16 @@ impl Redactor {
 
 /// One placeholder for each line of a block, behind the line's own prefix, so that a patch keeps its shape.
 fn push_lines(out: &mut String, text: &str, range: &Range<usize>, mark: &str) {
+    let indented = text[..range.start].ends_with(['+', '-', ' ', '\t']);
     for (index, line) in text[range.clone()].split('\n').enumerate() {
-        if index == 0 {
-            out.push_str(mark);
-            continue;
-        }
-        out.push('\n');
         let content = line.strip_suffix('\r').unwrap_or(line);
-        let prefix = block::prefix(content);
+        let mut prefix = 0;
+        if index > 0 {
+            out.push('\n');
+            if indented {
+                prefix = block::prefix(content);
+            }
+        }
         out.push_str(&content[..prefix]);
         if prefix < content.len() {
             out.push_str(mark);
