@@ -65,6 +65,9 @@ pub struct TurnRequest {
     pub model: Option<String>,
     /// The reasoning effort, or `None` for the user's own.
     pub effort: Option<String>,
+    /// What only our own builtin engine understands: the pinned change, as the member `codexReview` of the call that
+    /// starts the turn. `None` for every other engine.
+    pub extension: Option<Value>,
     /// How long it may take.
     pub limits: Limits,
 }
@@ -226,7 +229,7 @@ impl Drive<'_> {
     /// Starts the turn and follows it to its end.
     async fn turn(&mut self, thread_id: &str) -> Result<(), EngineError> {
         let request = self.request;
-        let (method, params) = match &request.action {
+        let (method, mut params) = match &request.action {
             TurnAction::Prompt {
                 text,
                 output_schema,
@@ -244,6 +247,9 @@ impl Drive<'_> {
                 ("review/start", protocol::review_start(thread_id, target))
             }
         };
+        if let Some(extension) = &request.extension {
+            params["codexReview"] = extension.clone();
+        }
         let answer = self.start(method, params).await;
         let answer = match answer {
             Ok(answer) => answer,
