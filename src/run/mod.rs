@@ -12,6 +12,7 @@ mod events;
 mod execute;
 mod kind;
 mod request;
+mod submit;
 mod surroundings;
 mod task_answer;
 
@@ -23,5 +24,6 @@ pub use request::{
     Access, Budgets, EngineChoice, NativeTarget, Question, RequestError, ReviewedChange,
     RunRequest, ThreadChoice,
 };
+pub use submit::{Submission, submit, work, work_here};
 pub use surroundings::Surroundings;
 pub use task_answer::TaskAnswer;
