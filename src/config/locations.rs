@@ -1,4 +1,4 @@
-//! Where configuration and state live. Pure: the environment is a parameter.
+//! Where configuration lies. Pure: the environment is a parameter.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,49 +12,14 @@ pub const REPOSITORY_FILE: &str = ".codex-review.toml";
 /// The user's configuration file, below the configuration folder of the system.
 pub const USER_FILE: &str = "codex-review/config.toml";
 
-/// The variable that names the state root.
-const STATE_DIR_VARIABLE: &str = "CODEX_REVIEW_STATE_DIR";
-
 /// The user's configuration file: below `$XDG_CONFIG_HOME`, else `$APPDATA` (Windows), else `$HOME/.config`. `None` when
 /// none of them is set to an absolute path.
 #[must_use]
 pub fn user_file(variable: &Variables<'_>) -> Option<PathBuf> {
-    base_folder(variable, "XDG_CONFIG_HOME", "APPDATA", ".config")
-        .map(|folder| folder.join(USER_FILE))
-}
-
-/// The state root: `$CODEX_REVIEW_STATE_DIR`, else `codex-review` below `$XDG_STATE_HOME`, `$LOCALAPPDATA` (Windows) or
-/// `$HOME/.local/state`. `None` when none of them is set to an absolute path.
-#[must_use]
-pub fn state_root(variable: &Variables<'_>) -> Option<PathBuf> {
-    absolute(variable, STATE_DIR_VARIABLE).or_else(|| {
-        base_folder(variable, "XDG_STATE_HOME", "LOCALAPPDATA", ".local/state")
-            .map(|folder| folder.join("codex-review"))
-    })
-}
-
-fn base_folder(
-    variable: &Variables<'_>,
-    xdg: &str,
-    windows: &str,
-    below_home: &str,
-) -> Option<PathBuf> {
-    absolute(variable, xdg)
-        .or_else(|| {
-            if cfg!(windows) {
-                absolute(variable, windows)
-            } else {
-                None
-            }
-        })
-        .or_else(|| absolute(variable, "HOME").map(|home| home.join(below_home)))
-        .or_else(|| {
-            if cfg!(windows) {
-                absolute(variable, "USERPROFILE").map(|home| home.join(below_home))
-            } else {
-                None
-            }
-        })
+    let folder = absolute(variable, "XDG_CONFIG_HOME")
+        .or_else(|| absolute(variable, "APPDATA").filter(|_| cfg!(windows)))
+        .or_else(|| absolute(variable, "HOME").map(|home| home.join(".config")))?;
+    Some(folder.join(USER_FILE))
 }
 
 /// A relative path would mean another folder in every directory: the base-directory rules say to ignore it.
@@ -105,21 +70,5 @@ mod tests {
             &[("HOME", "/h"), ("XDG_CONFIG_HOME", "x")],
             Some("/h/.config/codex-review/config.toml"),
         );
-        check(
-            state_root,
-            &[("HOME", "/h")],
-            Some("/h/.local/state/codex-review"),
-        );
-        check(
-            state_root,
-            &[("XDG_STATE_HOME", "/s")],
-            Some("/s/codex-review"),
-        );
-        check(
-            state_root,
-            &[("XDG_STATE_HOME", "/s"), ("CODEX_REVIEW_STATE_DIR", "/d")],
-            Some("/d"),
-        );
-        check(state_root, &[("HOME", "")], None);
     }
 }

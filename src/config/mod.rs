@@ -22,7 +22,7 @@ mod value;
 
 pub use key::{KEYS, Key, Kind, RepositoryScope, Unit, find_key};
 pub use layer::{FileText, Flag, Ignored, Layers, Trust, load_file, resolve};
-pub use locations::{REPOSITORY_FILE, USER_FILE, Variables, state_root, user_file};
+pub use locations::{REPOSITORY_FILE, USER_FILE, Variables, user_file};
 pub use near_miss::nearest;
 pub use provenance::Provenance;
 pub use settings::{
