@@ -1,5 +1,9 @@
 //! The one integration-test binary.
 #![allow(missing_docs, reason = "test names are the documentation")]
+#![allow(
+    unreachable_pub,
+    reason = "in a binary, `pub` can only mean this binary"
+)]
 
 mod support;
 
@@ -8,7 +12,10 @@ mod builtin;
 mod cli;
 mod context;
 mod engine;
+mod fixtures;
+mod house;
 mod jobs;
+mod plugin;
 mod real_codex;
 mod report;
 mod rpc;

@@ -1,1 +1,38 @@
-//! Hermetic sandboxes, commands and fixture repositories for every test here.
+//! What every test here stands on: hermetic sandboxes, commands with a time limit, repositories and fixtures.
+//!
+//! - [`Sandbox`]: a temporary folder that is the whole world of one test. When it goes, nothing it started may live.
+//! - [`Invocation`], [`Running`], [`CommandOutput`]: programs, run with an end in sight.
+//! - [`Repo`]: a repository built step by step with the git command.
+//! - [`fixture`]: repositories declared in `fixtures/repos/*.toml`, built to the same object ids each time.
+//! - [`snapshot`]: what is redacted from text before it is compared.
+#![allow(
+    dead_code,
+    reason = "a library for tests: each test file uses the part it needs"
+)]
+
+mod command;
+pub mod fixture;
+pub mod processes;
+mod repo;
+mod sandbox;
+pub mod snapshot;
+
+#[allow(
+    unused_imports,
+    reason = "the names that tests import; not each is imported by name"
+)]
+pub use command::{CommandOutput, Invocation, Running};
+pub use repo::Repo;
+pub use sandbox::Sandbox;
+
+use std::path::PathBuf;
+
+/// The root of this package's source tree.
+pub fn package_root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file or folder below `fixtures/`.
+pub fn fixture_path(relative: &str) -> PathBuf {
+    package_root().join("fixtures").join(relative)
+}
