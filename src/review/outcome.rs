@@ -67,6 +67,17 @@ pub enum NotJudgedReason {
 }
 
 impl NotJudgedReason {
+    /// Every reason.
+    pub const ALL: [NotJudgedReason; 7] = [
+        NotJudgedReason::EngineUnavailable,
+        NotJudgedReason::NotLoggedIn,
+        NotJudgedReason::TimedOut,
+        NotJudgedReason::EngineLost,
+        NotJudgedReason::TurnFailed,
+        NotJudgedReason::UnclearAnswer,
+        NotJudgedReason::Cancelled,
+    ];
+
     /// A stable word for JSON, logs and events.
     #[must_use]
     pub fn as_str(self) -> &'static str {

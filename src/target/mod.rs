@@ -5,14 +5,32 @@
 //! ```
 //!
 //! gix types are named only below `repo/`; everything public here is our own. A lost target is always fatal; a file
-//! that cannot be read is a note on that file. No program that the repository names is ever run.
+//! that cannot be read is a note on that file, or is named under what was left out. No program that the repository
+//! names is ever run: where a filter would be needed, the file is compared raw and says so.
+//!
+//! Patches are byte for byte what `git diff --no-ext-diff --no-textconv -M --no-color` prints under a cleared
+//! configuration. Two deviations are deliberate: a file in conflict is shown as HEAD against the working tree instead
+//! of a combined diff, and the text after `@@` follows git's default rule even where a `diff=<language>` attribute
+//! asks for another one.
 
+mod change_set;
 mod changes;
+mod environment;
 mod id;
+mod patch;
+mod path_filter;
+mod quote;
+mod rename;
+mod repo;
 mod resolve;
 mod spec;
 
+pub use change_set::{Abbreviation, ChangeOptions, ChangeSet, ChangesError, IgnoreSource, Totals};
 pub use changes::{Content, FileChange, HunkRange, LeftOut, LeftOutReason, Part, Side, Status};
+pub use environment::GitEnvironment;
 pub use id::ObjectId;
-pub use resolve::{BaseChoice, Endpoint, Mode, ResolvedTarget, Twin};
-pub use spec::{Select, TargetSpec};
+pub use path_filter::{PathFilter, REVIEW_IGNORE_FILE, ReviewIgnore};
+pub use quote::quote_path;
+pub use repo::{CommitLog, CommitSummary, OpenError, Repository, WorktreeFile};
+pub use resolve::{BaseChoice, Endpoint, Mode, ResolveError, ResolvedTarget, Twin};
+pub use spec::{SCOPES, Select, SpecArguments, SpecError, TargetSpec};

@@ -88,3 +88,114 @@ pub struct ResolvedTarget {
     /// The branch that HEAD names; `None` when detached.
     pub branch: Option<String>,
 }
+
+/// Why a target could not be resolved. Always fatal: a lost target is never replaced by another one.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// No such branch, tag, commit or expression.
+    #[error("unknown revision `{spec}`")]
+    UnknownRevision {
+        /// As given.
+        spec: String,
+        /// Names that look alike, nearest first.
+        candidates: Vec<String>,
+    },
+    /// An abbreviated id that fits several objects.
+    #[error("ambiguous revision `{spec}`")]
+    AmbiguousRevision {
+        /// As given.
+        spec: String,
+        /// The ids that it fits, as far as they are known, each with its kind.
+        candidates: Vec<String>,
+    },
+    /// The revision exists and is no commit.
+    #[error("`{spec}` is a {kind}, not a commit")]
+    NotACommit {
+        /// As given.
+        spec: String,
+        /// `tree` or `blob`.
+        kind: String,
+    },
+    /// HEAD names a branch without commits, and the target needs one.
+    #[error("branch `{branch}` has no commits yet")]
+    Unborn {
+        /// The branch.
+        branch: String,
+    },
+    /// The target needs files, and the repository has none.
+    #[error("this is a bare repository: it has no working tree to review")]
+    Bare,
+    /// No remote HEAD, and neither main, master nor trunk, local or remote.
+    #[error("no default branch was found to compare with")]
+    NoDefaultBranch,
+    /// The histories share nothing.
+    #[error("`{old}` and `{new}` have no commit in common")]
+    NoMergeBase {
+        /// The base.
+        old: String,
+        /// The new side.
+        new: String,
+    },
+    /// The histories may share something that this clone does not have.
+    #[error("no common commit of `{old}` and `{new}` is in this shallow clone")]
+    ShallowHidesBase {
+        /// The base.
+        old: String,
+        /// The new side.
+        new: String,
+    },
+    /// The path filter cannot be compiled.
+    #[error(transparent)]
+    Spec(#[from] super::SpecError),
+    /// The working tree or the index could not be read.
+    #[error("could not look for changes")]
+    Status(#[source] Box<super::ChangesError>),
+    /// The repository could not be read.
+    #[error("could not read {what}")]
+    Repository {
+        /// What was read.
+        what: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl ResolveError {
+    /// What the user can do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            ResolveError::UnknownRevision { candidates, .. } if !candidates.is_empty() => {
+                Some(format!("did you mean {}?", quoted_list(candidates)))
+            }
+            ResolveError::UnknownRevision { .. } => {
+                Some("`git branch --all` lists what is there; a remote branch may need `git fetch` first".into())
+            }
+            ResolveError::AmbiguousRevision { candidates, .. } if !candidates.is_empty() => {
+                Some(format!("give more digits; it could be {}", quoted_list(candidates)))
+            }
+            ResolveError::AmbiguousRevision { .. } => Some("give more digits".into()),
+            ResolveError::NotACommit { .. } => Some("name a branch, a tag or a commit".into()),
+            ResolveError::Unborn { .. } => {
+                Some("commit something first, or review the working tree with `--scope working-tree`".into())
+            }
+            ResolveError::Bare => Some("use `--base`, `--commit` or `--range`".into()),
+            ResolveError::NoDefaultBranch => Some("name the base with `--base <ref>`".into()),
+            ResolveError::NoMergeBase { .. } => {
+                Some("compare the two trees directly with `--range A..B`".into())
+            }
+            ResolveError::ShallowHidesBase { .. } => {
+                Some("fetch more history with `git fetch --deepen=100` or `git fetch --unshallow`".into())
+            }
+            ResolveError::Spec(error) => error.hint(),
+            ResolveError::Status(error) => error.hint(),
+            ResolveError::Repository { .. } => Some("`git fsck` checks the repository".into()),
+        }
+    }
+}
+
+fn quoted_list(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}

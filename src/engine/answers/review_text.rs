@@ -1,0 +1,171 @@
+//! The text of Codex's own reviewer, for versions that give nothing else.
+//!
+//! Its form: an explanation, a heading, and findings as `- [P1] Title — /abs/path:3-4` with the body indented below.
+//! The text has no verdict. Findings are one; a text without findings is only an approval where it says in so many
+//! words that nothing is wrong, because the same text is what remains of a reviewer that gave up.
+
+use crate::review::{Finding, FindingOrigin, Judgement, LineRange, Placement, Severity, Verdict};
+
+use super::value;
+
+pub(super) fn parse(text: &str) -> Result<Judgement, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    let mut summary: Vec<&str> = Vec::new();
+    let mut findings: Vec<Finding> = Vec::new();
+    for line in text.lines() {
+        if let Some(finding) = heading(line) {
+            findings.push(finding);
+        } else if let Some(finding) = findings.last_mut() {
+            let line = line.strip_prefix("  ").unwrap_or(line);
+            finding.body.push_str(line);
+            finding.body.push('\n');
+        } else {
+            summary.push(line);
+        }
+    }
+    for finding in &mut findings {
+        finding.body = finding.body.trim().to_owned();
+    }
+    // The heading above the findings is not part of the explanation.
+    if !findings.is_empty() {
+        while summary.last().is_some_and(|line| {
+            line.trim().is_empty()
+                || line.trim_end().ends_with("comments:")
+                || line.trim_end().ends_with("comment:")
+        }) {
+            summary.pop();
+        }
+    }
+    let verdict = if !findings.is_empty() {
+        Verdict::NeedsAttention
+    } else if says_that_nothing_is_wrong(text) {
+        Verdict::Approve
+    } else {
+        return Err("it lists no finding, and does not say that the change is correct".to_owned());
+    };
+    Ok(Judgement {
+        verdict,
+        summary: summary.join("\n").trim().to_owned(),
+        findings,
+        next_steps: Vec::new(),
+    })
+}
+
+/// `- [P1] Title — /path:3-4`, with or without a tick box, a priority and a place; without both of the latter two it
+/// is just a bullet.
+fn heading(line: &str) -> Option<Finding> {
+    let rest = line
+        .strip_prefix("- ")
+        .or_else(|| line.strip_prefix("* "))?;
+    let rest = ["[ ] ", "[x] "]
+        .iter()
+        .find_map(|tick| rest.strip_prefix(tick))
+        .unwrap_or(rest);
+    let (severity, rest) = value::split_priority(rest);
+    let (title, place) = [" — ", " – ", " - "]
+        .iter()
+        .find_map(|dash| rest.rsplit_once(dash))
+        .and_then(|(title, place)| Some((title, split_place(place)?)))
+        .map_or((rest, None), |(title, place)| (title, Some(place)));
+    if severity.is_none() && place.is_none() {
+        return None;
+    }
+    let (file, lines) = place.unwrap_or_default();
+    Some(Finding {
+        severity: severity.unwrap_or(Severity::Medium),
+        title: title.trim().to_owned(),
+        body: String::new(),
+        file,
+        lines,
+        confidence: None,
+        recommendation: None,
+        origin: FindingOrigin::Model,
+        placement: Placement::Unchecked,
+    })
+}
+
+/// `/path:3-4` or `/path:3`. The path may hold colons and dashes; the lines are what follows the last colon.
+fn split_place(place: &str) -> Option<(String, Option<LineRange>)> {
+    let (path, lines) = place.trim().trim_matches('`').rsplit_once(':')?;
+    let (start, end) = lines.split_once('-').unwrap_or((lines, lines));
+    let (start, end) = (start.trim().parse().ok()?, end.trim().parse().ok()?);
+    (!path.is_empty()).then(|| (path.to_owned(), Some(LineRange::new(start, end))))
+}
+
+fn says_that_nothing_is_wrong(text: &str) -> bool {
+    const SAID: [&str; 12] = [
+        "patch is correct",
+        "patch appears correct",
+        "no issues",
+        "no findings",
+        "no bugs",
+        "no problems",
+        "no actionable",
+        "did not find any",
+        "didn't find any",
+        "found no ",
+        "do not see any",
+        "looks good",
+    ];
+    const UNSAID: [&str; 5] = [
+        "failed to",
+        "unable to",
+        "could not",
+        "interrupted",
+        "cannot",
+    ];
+    let text = text.to_lowercase();
+    SAID.iter().any(|words| text.contains(words))
+        && !UNSAID.iter().any(|words| text.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_are_read_with_place_and_body() {
+        let text = "Two bugs.\n\nFull review comments:\n\n- [P1] Off by one — /x/a - b.rs:3-4\n  Reads past.\n\n  Twice.\n\n\
+                    - [ ] [P3] Typo — C:\\x\\b.rs:9\n  teh";
+        let judgement = parse(text).unwrap();
+        assert_eq!(judgement.verdict, Verdict::NeedsAttention);
+        assert_eq!(judgement.summary, "Two bugs.");
+        let [first, second] = &judgement.findings[..] else {
+            panic!("{judgement:?}");
+        };
+        assert_eq!(
+            (first.title.as_str(), first.file.as_str()),
+            ("Off by one", "/x/a - b.rs")
+        );
+        assert_eq!(first.lines, Some(LineRange::new(3, 4)));
+        assert_eq!(first.body, "Reads past.\n\nTwice.");
+        assert_eq!(
+            (second.severity, second.file.as_str()),
+            (Severity::Low, "C:\\x\\b.rs")
+        );
+        assert_eq!(second.body, "teh");
+    }
+
+    #[test]
+    fn bullets_of_an_explanation_are_no_findings() {
+        let judgement = parse("Looks good:\n- tests - 3 added\n- docs").unwrap();
+        assert_eq!(judgement.verdict, Verdict::Approve);
+        assert!(judgement.findings.is_empty());
+    }
+
+    #[test]
+    fn a_reviewer_that_gave_up_has_not_approved() {
+        for text in [
+            "",
+            "Reviewer failed to output a response.",
+            "I could not read the diff, so I found no issues.",
+            "Review was interrupted. Please re-run /review and wait for it to complete.",
+            "The change renames a module.",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}

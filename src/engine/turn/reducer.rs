@@ -1,0 +1,541 @@
+//! The reducer.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::rpc::Notification;
+
+use super::super::protocol::{Item, News, ThreadState, TurnFault};
+use super::agents::Agents;
+use super::{CommandRun, Phase, TokenUsage, TurnEnd, TurnEvent, TurnFailure, TurnResult};
+
+/// Summaries and commands kept for the result.
+const KEPT: usize = 500;
+/// Touched files kept for the result.
+const KEPT_FILES: usize = 10_000;
+
+/// Which method started the turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnKind {
+    /// `turn/start`.
+    Turn,
+    /// `review/start`.
+    Review,
+}
+
+/// Where a turn stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It runs.
+    Running,
+    /// Everything says that it is over, but the engine has not said so.
+    LooksOver,
+    /// It is over.
+    Over,
+}
+
+/// Follows one turn on one thread, and the sub-agents that it spawns.
+#[derive(Debug)]
+pub struct TurnReducer {
+    kind: TurnKind,
+    thread_id: String,
+    /// What the answer to the starting call named.
+    turn_id: Option<String>,
+    /// What `turn/started` named since: a review runs under another id than the one it was announced with.
+    started: BTreeSet<String>,
+    latest_turn: Option<String>,
+    agents: Agents,
+    phase: Option<Phase>,
+    in_review: bool,
+    message: String,
+    final_message: Option<String>,
+    repeated_message: Option<String>,
+    review_json: Option<String>,
+    review_text: Option<String>,
+    fault: Option<TurnFault>,
+    idle: bool,
+    reasoning: VecDeque<String>,
+    commands: VecDeque<CommandRun>,
+    touched: Vec<String>,
+    touched_once: BTreeSet<String>,
+    usage: Option<TokenUsage>,
+    end: Option<TurnEnd>,
+    gone: Option<String>,
+}
+
+impl TurnReducer {
+    /// A turn that is about to start on a thread.
+    #[must_use]
+    pub fn new(kind: TurnKind, thread_id: impl Into<String>) -> Self {
+        TurnReducer {
+            kind,
+            thread_id: thread_id.into(),
+            turn_id: None,
+            started: BTreeSet::new(),
+            latest_turn: None,
+            agents: Agents::default(),
+            phase: None,
+            in_review: false,
+            message: String::new(),
+            final_message: None,
+            repeated_message: None,
+            review_json: None,
+            review_text: None,
+            fault: None,
+            idle: false,
+            reasoning: VecDeque::new(),
+            commands: VecDeque::new(),
+            touched: Vec::new(),
+            touched_once: BTreeSet::new(),
+            usage: None,
+            end: None,
+            gone: None,
+        }
+    }
+
+    /// The starting call was answered with this turn.
+    pub fn answered(&mut self, turn_id: impl Into<String>, emit: &mut dyn FnMut(TurnEvent)) {
+        let turn_id = turn_id.into();
+        // The notification may have come first, and names the turn that runs.
+        if self.latest_turn.is_none() {
+            emit(TurnEvent::TurnStarted {
+                turn_id: turn_id.clone(),
+            });
+        }
+        self.turn_id = Some(turn_id);
+    }
+
+    /// The id to name in an interrupt; `None` before the engine named one.
+    #[must_use]
+    pub fn active_turn(&self) -> Option<&str> {
+        self.latest_turn.as_deref().or(self.turn_id.as_deref())
+    }
+
+    /// Where the turn stands.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        if self.end.is_some() {
+            return Progress::Over;
+        }
+        let answered = self.idle
+            || self.final_message.is_some()
+            || self.fault.is_some()
+            || (self.kind == TurnKind::Review && self.review_text.is_some() && !self.in_review);
+        if answered && !self.agents.any_works() {
+            Progress::LooksOver
+        } else {
+            Progress::Running
+        }
+    }
+
+    /// Whether there is anything that an answer could be read from.
+    #[must_use]
+    pub fn has_answer(&self) -> bool {
+        self.final_message.is_some()
+            || !self.message.is_empty()
+            || self.review_json.is_some()
+            || self.review_text.is_some()
+    }
+
+    /// Whether the engine named a failure that it does not retry.
+    #[must_use]
+    pub fn has_fault(&self) -> bool {
+        self.fault.is_some()
+    }
+
+    /// Whether the turn ended because somebody interrupted it.
+    #[must_use]
+    pub fn was_interrupted(&self) -> bool {
+        self.end == Some(TurnEnd::Interrupted)
+    }
+
+    /// Why a broker says that the engine is gone, if it does.
+    #[must_use]
+    pub fn engine_gone(&self) -> Option<&str> {
+        self.gone.as_deref()
+    }
+
+    /// Takes in a notification. Those of other threads, and those that are not known, change nothing. Returns whether
+    /// it was a sign of life of this turn or of one of its sub-agents, known or not.
+    pub fn apply(&mut self, notification: &Notification, emit: &mut dyn FnMut(TurnEvent)) -> bool {
+        let news = News::parse(notification);
+        if let News::EngineGone { reason } = news {
+            self.gone = Some(reason);
+            return false;
+        }
+        if let News::ThreadStarted {
+            thread_id,
+            parent_id: Some(parent),
+            agent,
+        } = &news
+            && self.is_ours(parent)
+        {
+            self.agent_works(thread_id, agent.as_deref(), true, emit);
+            return true;
+        }
+        match news.thread_id() {
+            Some(id) if id == self.thread_id => {
+                self.apply_own(news, emit);
+                true
+            }
+            Some(id) if self.agents.contains(id) => {
+                let id = id.to_owned();
+                self.apply_agent(&id, news, emit);
+                true
+            }
+            Some(_) => false,
+            None => {
+                match news {
+                    News::Error {
+                        fault, will_retry, ..
+                    } => self.stumble(fault, will_retry, emit),
+                    News::Warning { message, .. } if !message.is_empty() => {
+                        emit(TurnEvent::Warning { message });
+                    }
+                    _ => {}
+                }
+                false
+            }
+        }
+    }
+
+    fn is_ours(&self, thread_id: &str) -> bool {
+        thread_id == self.thread_id || self.agents.contains(thread_id)
+    }
+
+    fn apply_own(&mut self, news: News, emit: &mut dyn FnMut(TurnEvent)) {
+        match news {
+            News::ThreadStatus { state, .. } => match state {
+                ThreadState::Active => self.idle = false,
+                ThreadState::Idle | ThreadState::NotLoaded | ThreadState::SystemError => {
+                    // Before the turn has begun, an idle thread is just what it should be.
+                    self.idle = self.latest_turn.is_some();
+                }
+                ThreadState::Unknown(_) => {}
+            },
+            News::TurnStarted { turn_id, .. } => {
+                self.idle = false;
+                if !turn_id.is_empty() {
+                    self.started.insert(turn_id.clone());
+                    if self.latest_turn.as_deref() != Some(turn_id.as_str()) {
+                        self.latest_turn = Some(turn_id.clone());
+                        emit(TurnEvent::TurnStarted { turn_id });
+                    }
+                }
+                if self.kind == TurnKind::Turn {
+                    self.enter(Phase::Investigating, emit);
+                }
+            }
+            News::TurnCompleted {
+                turn_id,
+                status,
+                fault,
+                message,
+                ..
+            } => {
+                let named = self.turn_id.as_deref();
+                let ours = turn_id.is_empty()
+                    || named.is_none_or(|id| id == turn_id)
+                    || self.started.contains(&turn_id);
+                if !ours {
+                    return;
+                }
+                self.repeated_message = message;
+                self.end = Some(self.end_of(&status, fault));
+            }
+            News::ItemStarted { item, .. } => self.item(item, true, None, emit),
+            News::ItemCompleted { item, .. } => self.item(item, false, None, emit),
+            News::Error {
+                fault, will_retry, ..
+            } => self.stumble(fault, will_retry, emit),
+            News::Usage { usage, .. } => {
+                let usage = TokenUsage {
+                    input: usage.input_tokens,
+                    cached_input: usage.cached_input_tokens,
+                    output: usage.output_tokens,
+                    reasoning_output: usage.reasoning_output_tokens,
+                    total: usage.total_tokens,
+                };
+                self.usage = Some(usage);
+                emit(TurnEvent::Usage(usage));
+            }
+            News::Warning { message, .. } if !message.is_empty() => {
+                emit(TurnEvent::Warning { message });
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_agent(&mut self, id: &str, news: News, emit: &mut dyn FnMut(TurnEvent)) {
+        match news {
+            News::TurnStarted { .. } => self.agent_works(id, None, true, emit),
+            News::TurnCompleted { .. } => self.agent_works(id, None, false, emit),
+            News::ThreadStatus { state, .. } => match state {
+                ThreadState::Active => self.agent_works(id, None, true, emit),
+                ThreadState::Unknown(_) => {}
+                _ => self.agent_works(id, None, false, emit),
+            },
+            News::ItemStarted { item, .. } => self.item(item, true, Some(id), emit),
+            News::ItemCompleted { item, .. } => self.item(item, false, Some(id), emit),
+            News::Error {
+                fault,
+                will_retry: true,
+                ..
+            } => emit(TurnEvent::Retrying {
+                message: fault.message,
+            }),
+            News::Error { fault, .. } => emit(TurnEvent::Warning {
+                message: fault.message,
+            }),
+            _ => {}
+        }
+    }
+
+    fn item(
+        &mut self,
+        item: Item,
+        begins: bool,
+        agent_id: Option<&str>,
+        emit: &mut dyn FnMut(TurnEvent),
+    ) {
+        let agent = agent_id
+            .and_then(|id| self.agents.name(id))
+            .map(str::to_owned);
+        let own = agent_id.is_none();
+        match item {
+            Item::AgentMessage { text, phase } => {
+                self.said(text, phase.as_deref(), begins, own, agent, emit);
+            }
+            Item::Reasoning { summary } if !begins => {
+                for text in summary.into_iter().filter(|text| !text.trim().is_empty()) {
+                    if own {
+                        keep(&mut self.reasoning, text.clone(), KEPT);
+                    }
+                    let agent = agent.clone();
+                    emit(TurnEvent::Reasoning { agent, text });
+                }
+            }
+            Item::Command {
+                command,
+                only_reads,
+                ..
+            } if begins => {
+                if own {
+                    self.enter(Phase::of_command(&command, only_reads), emit);
+                }
+                emit(TurnEvent::CommandStarted { agent, command });
+            }
+            Item::Command {
+                command,
+                exit_code,
+                duration_ms,
+                ..
+            } => {
+                let run = CommandRun {
+                    command: command.clone(),
+                    exit_code,
+                };
+                keep(&mut self.commands, run, KEPT);
+                emit(TurnEvent::CommandFinished {
+                    agent,
+                    command,
+                    exit_code,
+                    duration_ms,
+                });
+            }
+            Item::FileChange { .. } if begins && own => self.enter(Phase::Editing, emit),
+            Item::FileChange { paths, refused } => {
+                if begins || refused || paths.is_empty() {
+                    return;
+                }
+                for path in &paths {
+                    if self.touched.len() < KEPT_FILES && self.touched_once.insert(path.clone()) {
+                        self.touched.push(path.clone());
+                    }
+                }
+                emit(TurnEvent::FilesChanged { agent, paths });
+            }
+            Item::ToolCall { name } if begins => {
+                if own {
+                    self.enter(Phase::Investigating, emit);
+                }
+                emit(TurnEvent::ToolCall { agent, tool: name });
+            }
+            Item::Collab { receivers, working } => {
+                for receiver in receivers {
+                    if !self.agents.contains(&receiver) {
+                        self.agent_works(&receiver, None, true, emit);
+                    }
+                }
+                for (thread, works) in working {
+                    self.agent_works(&thread, None, works, emit);
+                }
+            }
+            Item::SubAgent {
+                thread_id,
+                name,
+                working,
+            } => {
+                let name = Some(name.as_str()).filter(|name| !name.is_empty());
+                self.agent_works(&thread_id, name, working, emit);
+            }
+            Item::EnteredReview if own => {
+                self.in_review = true;
+                self.enter(Phase::Reviewing, emit);
+            }
+            Item::ExitedReview { text } if own => {
+                // Said twice, at the start and the end of the item.
+                if self.in_review {
+                    self.in_review = false;
+                    self.enter(Phase::Finalizing, emit);
+                    emit(TurnEvent::ReviewText { text: text.clone() });
+                }
+                self.review_text = Some(text);
+            }
+            _ => {}
+        }
+    }
+
+    fn said(
+        &mut self,
+        text: String,
+        phase: Option<&str>,
+        begins: bool,
+        own: bool,
+        agent: Option<String>,
+        emit: &mut dyn FnMut(TurnEvent),
+    ) {
+        if text.trim().is_empty() {
+            return;
+        }
+        if own && self.in_review {
+            // The reviewer's own words: its raw JSON only ever starts, it never completes.
+            if looks_like_review(&text) {
+                self.review_json = Some(text);
+            } else if !begins {
+                emit(TurnEvent::Message { agent, text });
+            }
+            return;
+        }
+        if begins {
+            return;
+        }
+        if own {
+            if phase == Some("final_answer") {
+                self.enter(Phase::Finalizing, emit);
+                self.final_message = Some(text.clone());
+            }
+            self.message.clone_from(&text);
+            // The reviewer's text is said once more as a message.
+            if self.review_text.as_deref() == Some(text.as_str()) {
+                return;
+            }
+        }
+        emit(TurnEvent::Message { agent, text });
+    }
+
+    fn stumble(&mut self, fault: TurnFault, will_retry: bool, emit: &mut dyn FnMut(TurnEvent)) {
+        if will_retry {
+            let message = match fault.details {
+                Some(details) => format!("{} ({details})", fault.message),
+                None => fault.message,
+            };
+            emit(TurnEvent::Retrying { message });
+        } else {
+            emit(TurnEvent::Warning {
+                message: fault.message.clone(),
+            });
+            self.fault = Some(fault);
+        }
+    }
+
+    fn agent_works(
+        &mut self,
+        id: &str,
+        name: Option<&str>,
+        works: bool,
+        emit: &mut dyn FnMut(TurnEvent),
+    ) {
+        if id != self.thread_id && !id.is_empty() {
+            self.agents.note(id, name, works, emit);
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, emit: &mut dyn FnMut(TurnEvent)) {
+        if self.phase != Some(phase) {
+            self.phase = Some(phase);
+            emit(TurnEvent::Phase(phase));
+        }
+    }
+
+    fn end_of(&self, status: &str, fault: Option<TurnFault>) -> TurnEnd {
+        match status {
+            "interrupted" => TurnEnd::Interrupted,
+            "completed" => TurnEnd::Completed,
+            "failed" => TurnEnd::Failed(failure(
+                fault.or_else(|| self.fault.clone()),
+                "the turn failed and the engine does not say why",
+            )),
+            // A status of a newer engine: what counts is whether there is an answer.
+            _ if self.has_answer() && fault.is_none() && self.fault.is_none() => TurnEnd::Completed,
+            _ => TurnEnd::Failed(failure(
+                fault.or_else(|| self.fault.clone()),
+                &format!("the turn ended with the unknown status `{status}`"),
+            )),
+        }
+    }
+
+    /// The result. A turn that never said that it is over ends by what it left behind, and is marked as inferred.
+    #[must_use]
+    pub fn finish(self) -> TurnResult {
+        let inferred = self.end.is_none();
+        let end = match (self.end, self.fault) {
+            (Some(end), _) => end,
+            (None, Some(fault)) => TurnEnd::Failed(failure(Some(fault), "")),
+            (None, None) => TurnEnd::Completed,
+        };
+        let message = self.final_message.unwrap_or(self.message);
+        TurnResult {
+            turn_id: self.turn_id.or(self.latest_turn).unwrap_or_default(),
+            thread_id: self.thread_id,
+            end,
+            inferred,
+            message: if message.is_empty() {
+                self.repeated_message.unwrap_or_default()
+            } else {
+                message
+            },
+            review_json: self.review_json,
+            review_text: self.review_text,
+            reasoning: self.reasoning.into(),
+            commands: self.commands.into(),
+            touched_files: self.touched,
+            usage: self.usage,
+        }
+    }
+}
+
+fn keep<T>(kept: &mut VecDeque<T>, value: T, bound: usize) {
+    if kept.len() == bound {
+        kept.pop_front();
+    }
+    kept.push_back(value);
+}
+
+fn failure(fault: Option<TurnFault>, otherwise: &str) -> TurnFailure {
+    let fault = fault.unwrap_or_default();
+    let message = match (fault.message.is_empty(), fault.details) {
+        (true, _) => otherwise.to_owned(),
+        (false, Some(details)) => format!("{} ({details})", fault.message),
+        (false, None) => fault.message,
+    };
+    TurnFailure {
+        message,
+        kind: fault.kind,
+        http_status: fault.http_status,
+    }
+}
+
+/// Whether a message within a review is the reviewer's raw JSON, and not its small talk.
+fn looks_like_review(text: &str) -> bool {
+    text.contains("\"overall_correctness\"") || text.contains("\"findings\"")
+}

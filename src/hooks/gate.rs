@@ -1,0 +1,342 @@
+//! The stop gate's two decisions, both pure: whether to ask the engine, and what its answer comes to.
+//!
+//! ```text
+//! Facts --decide--> Step::Allow | Step::Ask --(the review runs)--> Review --conclude--> Conclusion
+//! ```
+//!
+//! A turn that edited nothing costs nothing. Blocks in a row are capped, so that the gate cannot loop. Every block says
+//! how to switch the gate off.
+
+use std::time::Duration;
+
+use super::GateAnswer;
+
+/// What is known when a turn wants to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Whether this repository's gate is on.
+    pub enabled: bool,
+    /// The tree now, or `None` where it could not be read.
+    pub fingerprint: Option<String>,
+    /// The tree when this turn began (the end of the turn before it, or the session's start).
+    pub at_turn_start: Option<String>,
+    /// The tree that was last allowed by the engine, in any session.
+    pub last_allowed: Option<String>,
+    /// Blocks since the last turn that was allowed, in this session.
+    pub blocks_in_row: u32,
+    /// The cap on those.
+    pub max_blocks: u32,
+    /// Whether this turn goes on because a stop hook blocked the one before it.
+    pub stop_hook_active: bool,
+    /// Since the gate last asked the engine in this repository; `None` when it never did.
+    pub since_last_ask: Option<Duration>,
+    /// At most one question in this time; zero for no such limit.
+    pub cooldown: Duration,
+    /// Questions asked in the last hour.
+    pub asked_last_hour: u32,
+    /// The cap on those; zero for no such limit.
+    pub max_per_hour: u32,
+}
+
+/// Why a turn may end without asking the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// The gate is off.
+    Off,
+    /// Nothing was edited since the turn began.
+    NothingEdited,
+    /// Exactly this tree was allowed before.
+    AllowedBefore,
+    /// Enough blocks in a row.
+    TooManyBlocks,
+    /// The engine was asked a moment ago.
+    CoolingDown,
+    /// The engine was asked often enough in this hour.
+    HourlyBudget,
+    /// The repository could not be read.
+    Unreadable,
+}
+
+impl Settled {
+    /// A stable word for the gate's record.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Settled::Off => "off",
+            Settled::NothingEdited => "nothing-edited",
+            Settled::AllowedBefore => "allowed-before",
+            Settled::TooManyBlocks => "too-many-blocks",
+            Settled::CoolingDown => "cooling-down",
+            Settled::HourlyBudget => "hourly-budget",
+            Settled::Unreadable => "unreadable",
+        }
+    }
+
+    /// What people are told, where they should be told anything.
+    #[must_use]
+    pub fn note(self) -> Option<&'static str> {
+        match self {
+            Settled::Off | Settled::NothingEdited | Settled::AllowedBefore => None,
+            Settled::TooManyBlocks => Some(
+                "The Codex review gate blocked several times in a row and now lets this turn end. \
+                 Its last objections may still stand: run /codex:review to see them.",
+            ),
+            Settled::CoolingDown => {
+                Some("The Codex review gate asked a moment ago and did not ask again.")
+            }
+            Settled::HourlyBudget => {
+                Some("The Codex review gate has used its questions for this hour and did not ask.")
+            }
+            Settled::Unreadable => {
+                Some("The Codex review gate could not read the repository and did not ask.")
+            }
+        }
+    }
+}
+
+/// What to do about a turn that wants to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Let it end.
+    Allow(Settled),
+    /// Ask the engine.
+    Ask,
+}
+
+/// Decides whether the engine is asked. The order is the contract: cheap and certain reasons first.
+#[must_use]
+pub fn decide(facts: &Facts) -> Step {
+    if !facts.enabled {
+        return Step::Allow(Settled::Off);
+    }
+    let Some(now) = &facts.fingerprint else {
+        return Step::Allow(Settled::Unreadable);
+    };
+    // A turn that goes on after a block is judged by the tree that was blocked: ending it unchanged is not "nothing
+    // edited", it is the same objection again, and counts towards the cap.
+    if facts.blocks_in_row == 0 && facts.at_turn_start.as_ref() == Some(now) {
+        return Step::Allow(Settled::NothingEdited);
+    }
+    if facts.last_allowed.as_ref() == Some(now) {
+        return Step::Allow(Settled::AllowedBefore);
+    }
+    if facts.blocks_in_row >= facts.max_blocks {
+        return Step::Allow(Settled::TooManyBlocks);
+    }
+    if facts.max_per_hour > 0 && facts.asked_last_hour >= facts.max_per_hour {
+        return Step::Allow(Settled::HourlyBudget);
+    }
+    let cooling = facts
+        .since_last_ask
+        .is_some_and(|since| since < facts.cooldown);
+    if cooling && !facts.stop_hook_active {
+        return Step::Allow(Settled::CoolingDown);
+    }
+    Step::Ask
+}
+
+/// What the review of a turn came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Review {
+    /// The engine answered.
+    Answered(GateAnswer),
+    /// The engine is not installed, or not logged in; in a sentence.
+    NoEngine(String),
+    /// It timed out or failed; in a sentence.
+    Failed(String),
+}
+
+/// What the host is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conclusion {
+    /// The turn may end; the note goes to people, on stderr.
+    Allow {
+        /// What they should know.
+        note: Option<String>,
+        /// Whether the engine itself allowed this tree.
+        judged: bool,
+    },
+    /// The turn goes on; the reason goes to the assistant.
+    Block {
+        /// What must be mended, and how to switch the gate off.
+        reason: String,
+    },
+}
+
+const OFF_SWITCH: &str =
+    "(This is the Codex review gate. To switch it off: /codex:setup --disable-review-gate)";
+
+/// Turns the review's end into the host's answer. `fail_closed` says what an unclear or failed review is; a missing
+/// engine always allows.
+#[must_use]
+pub fn conclude(review: Review, fail_closed: bool) -> Conclusion {
+    let not_judged = |what: String| {
+        if fail_closed {
+            Conclusion::Block {
+                reason: format!(
+                    "This turn could not be judged: {what}. Run /codex:review, or try to end the turn again.\n\n{OFF_SWITCH}"
+                ),
+            }
+        } else {
+            Conclusion::Allow {
+                note: Some(format!(
+                    "The Codex review gate could not judge this turn: {what}."
+                )),
+                judged: false,
+            }
+        }
+    };
+    match review {
+        Review::Answered(GateAnswer::Allow { .. }) => Conclusion::Allow {
+            note: None,
+            judged: true,
+        },
+        Review::Answered(GateAnswer::Block { reason }) => Conclusion::Block {
+            reason: format!(
+                "Codex found something to mend before this turn ends: {reason}\n\n{OFF_SWITCH}"
+            ),
+        },
+        Review::Answered(GateAnswer::Unclear { first_line }) if first_line.is_empty() => {
+            not_judged("the engine gave no answer".to_owned())
+        }
+        Review::Answered(GateAnswer::Unclear { first_line }) => not_judged(format!(
+            "the answer began neither with ALLOW nor with BLOCK (`{first_line}`)"
+        )),
+        Review::NoEngine(what) => Conclusion::Allow {
+            note: Some(format!(
+                "The Codex review gate is on, but {what}. Run /codex:setup to mend that."
+            )),
+            judged: false,
+        },
+        Review::Failed(what) => not_judged(what),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edited() -> Facts {
+        Facts {
+            enabled: true,
+            fingerprint: Some("now".into()),
+            at_turn_start: Some("before".into()),
+            last_allowed: None,
+            blocks_in_row: 0,
+            max_blocks: 3,
+            stop_hook_active: false,
+            since_last_ask: None,
+            cooldown: Duration::ZERO,
+            asked_last_hour: 0,
+            max_per_hour: 0,
+        }
+    }
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Facts), expected: Step) {
+        let mut facts = edited();
+        change(&mut facts);
+        assert_eq!(decide(&facts), expected, "for {facts:?}");
+    }
+
+    #[test]
+    fn an_edited_turn_is_asked_about_and_each_reason_not_to_ask_has_its_name() {
+        use Settled as S;
+        check(|_| {}, Step::Ask);
+        check(|facts| facts.enabled = false, Step::Allow(S::Off));
+        check(|facts| facts.fingerprint = None, Step::Allow(S::Unreadable));
+        check(
+            |facts| facts.at_turn_start = Some("now".into()),
+            Step::Allow(S::NothingEdited),
+        );
+        check(|facts| facts.at_turn_start = None, Step::Ask);
+        check(
+            |facts| facts.last_allowed = Some("now".into()),
+            Step::Allow(S::AllowedBefore),
+        );
+        check(
+            |facts| facts.blocks_in_row = 3,
+            Step::Allow(S::TooManyBlocks),
+        );
+        let minute = Duration::from_secs(60);
+        let recent = |facts: &mut Facts| {
+            facts.since_last_ask = Some(Duration::from_secs(59));
+            facts.cooldown = minute;
+        };
+        check(recent, Step::Allow(S::CoolingDown));
+        check(
+            |facts| {
+                recent(facts);
+                facts.since_last_ask = Some(minute);
+            },
+            Step::Ask,
+        );
+        check(
+            |facts| (facts.asked_last_hour, facts.max_per_hour) = (5, 5),
+            Step::Allow(S::HourlyBudget),
+        );
+    }
+
+    #[test]
+    fn a_turn_that_was_blocked_and_mends_nothing_is_no_turn_without_edits() {
+        let blocked = |facts: &mut Facts| {
+            facts.at_turn_start = Some("now".into());
+            facts.blocks_in_row = 1;
+            facts.stop_hook_active = true;
+        };
+        check(blocked, Step::Ask);
+    }
+
+    #[test]
+    fn the_gate_ends_by_itself_however_often_it_would_block() {
+        let mut facts = edited();
+        facts.stop_hook_active = true;
+        let mut asked = 0;
+        while decide(&facts) == Step::Ask {
+            asked += 1;
+            facts.blocks_in_row += 1;
+            assert!(asked < 100, "the gate loops");
+        }
+        assert_eq!(asked, 3);
+        assert!(Settled::TooManyBlocks.note().is_some());
+    }
+
+    #[test]
+    fn an_outage_is_no_defect_and_every_block_names_the_off_switch() {
+        let unclear = GateAnswer::Unclear {
+            first_line: "Hm".into(),
+        };
+        for review in [
+            Review::Answered(GateAnswer::Block { reason: "x".into() }),
+            Review::Answered(unclear.clone()),
+            Review::Failed("the turn timed out".into()),
+        ] {
+            let Conclusion::Block { reason } = conclude(review, true) else {
+                panic!("fail-closed must block");
+            };
+            assert!(reason.ends_with(OFF_SWITCH), "{reason}");
+        }
+        for review in [Review::Answered(unclear), Review::Failed("quota".into())] {
+            let open = conclude(review, false);
+            assert!(
+                matches!(
+                    open,
+                    Conclusion::Allow {
+                        note: Some(_),
+                        judged: false
+                    }
+                ),
+                "{open:?}"
+            );
+        }
+        let missing = conclude(Review::NoEngine("codex is not installed".into()), true);
+        let Conclusion::Allow {
+            note: Some(note),
+            judged: false,
+        } = missing
+        else {
+            panic!("a missing engine must allow");
+        };
+        assert!(note.contains("/codex:setup"));
+    }
+}

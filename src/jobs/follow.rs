@@ -1,0 +1,128 @@
+//! Following a job that another process owns: its events as they come, until its end.
+//!
+//! A follower only reads. Killing it never touches the job. It ends in every case: with the job's end, when its own
+//! bound is over, when it is told to stop, or when the job's owner is gone (the job is reconciled then).
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::event_log::EventReader;
+use super::lock::JobLock;
+use super::reconcile::reconcile;
+use super::{CancelToken, Job, JobId, JobStore, JobsError, StampedEvent};
+
+/// How a follower waits.
+#[derive(Debug, Clone)]
+pub struct FollowLimits {
+    /// How often to look for new events.
+    pub poll: Duration,
+    /// When to give up; `None` follows to the end, which comes, because an owner's death is an end too.
+    pub timeout: Option<Duration>,
+}
+
+impl Default for FollowLimits {
+    fn default() -> Self {
+        FollowLimits {
+            poll: Duration::from_millis(30),
+            timeout: None,
+        }
+    }
+}
+
+/// Why following ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Followed {
+    /// The job is over.
+    Ended(Box<Job>),
+    /// The time was over first.
+    TimedOut(Box<Job>),
+    /// The follower was told to stop.
+    Stopped(Box<Job>),
+}
+
+impl Followed {
+    /// The job as it was at that moment.
+    #[must_use]
+    pub fn job(&self) -> &Job {
+        match self {
+            Followed::Ended(job) | Followed::TimedOut(job) | Followed::Stopped(job) => job,
+        }
+    }
+}
+
+/// Follows a job from byte `offset` of its event log on (0 for the beginning) and hands out each event. The end is handed
+/// out too if the log has it.
+///
+/// # Errors
+///
+/// There is no such job, or its log cannot be read.
+pub fn follow(
+    store: &JobStore,
+    id: &JobId,
+    offset: u64,
+    limits: &FollowLimits,
+    stop: &CancelToken,
+    mut take: impl FnMut(&StampedEvent),
+) -> Result<Followed, JobsError> {
+    let files = store.files(id);
+    let mut reader = match EventReader::open(&files.events, offset) {
+        Ok(reader) => reader,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(JobsError::Unreadable { id: id.clone() });
+        }
+        Err(error) => return Err(JobsError::io("read", &files.events)(error)),
+    };
+    let start = Instant::now();
+    loop {
+        // In this order: an owner that is gone now wrote all its events before.
+        let owned = !JobLock::is_free(&files.lock).unwrap_or(false);
+        let mut ended = false;
+        reader
+            .read_available(|stamped| {
+                ended |= matches!(stamped.event, super::JobEvent::Ended(_));
+                take(&stamped);
+            })
+            .map_err(JobsError::io("read", &files.events))?;
+        if ended || !owned || files.end.exists() {
+            let job = reconcile(store, store.load(id)?);
+            if job.is_ended() {
+                if !ended {
+                    // The end that a reader (us, maybe) has just put down.
+                    drop(reader.read_available(|stamped| take(&stamped)));
+                }
+                return Ok(Followed::Ended(Box::new(job)));
+            }
+        }
+        let left = limits
+            .timeout
+            .map(|timeout| timeout.saturating_sub(start.elapsed()));
+        if left == Some(Duration::ZERO) {
+            return Ok(Followed::TimedOut(Box::new(store.load(id)?)));
+        }
+        let pause = left.map_or(limits.poll, |left| limits.poll.min(left));
+        if stop.wait_timeout(pause) {
+            return Ok(Followed::Stopped(Box::new(store.load(id)?)));
+        }
+    }
+}
+
+/// Waits for a job's end without its events. Returns the job and whether the time was over first.
+///
+/// # Errors
+///
+/// As [`follow`].
+pub fn wait_for_end(
+    store: &JobStore,
+    id: &JobId,
+    limits: &FollowLimits,
+    stop: &CancelToken,
+) -> Result<Followed, JobsError> {
+    let length = std::fs::metadata(store.files(id).events)
+        .map(|metadata| metadata.len())
+        .unwrap_or(0);
+    let job = reconcile(store, store.load(id)?);
+    if job.is_ended() {
+        return Ok(Followed::Ended(Box::new(job)));
+    }
+    follow(store, id, length, limits, stop, |_| {})
+}

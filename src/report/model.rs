@@ -1,0 +1,238 @@
+//! The one input of every format.
+
+use std::time::Duration;
+
+use crate::review::{ExitStatus, FailOn, Finding, LocationSummary, Outcome, Verdict};
+
+/// Everything that a report says about one run. Strings that came from the repository, the reviewer or the engine are
+/// kept as they are; each format makes them safe for its readers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// What kind of run it was, as people call it: `Review`, `Adversarial Review`.
+    pub kind: String,
+    /// The job that ran it, or `None` outside a job.
+    pub job_id: Option<String>,
+    /// The repository's root, shown form.
+    pub repository_root: String,
+    /// The branch that HEAD names; `None` when detached.
+    pub branch: Option<String>,
+    /// What was reviewed.
+    pub target: TargetInfo,
+    /// Who answered, or would have.
+    pub engine: EngineInfo,
+    /// What the reviewer was shown; `None` when the run ended before there was a context.
+    pub context: Option<ContextInfo>,
+    /// What it ended with. Findings have been through the location check.
+    pub outcome: Outcome,
+    /// The threshold that applied.
+    pub fail_on: FailOn,
+    /// How the run exits.
+    pub exit: ExitStatus,
+    /// What the engine answered, as it came.
+    pub raw_output: String,
+    /// Why the answer could not be read as a review, or `None`.
+    pub parse_error: Option<String>,
+    /// What the engine's process wrote to its standard error, cut to something readable.
+    pub engine_stderr: String,
+    /// The engine's summaries of its reasoning.
+    pub reasoning: Vec<String>,
+    /// The engine's thread.
+    pub thread_id: Option<String>,
+    /// The thread that the review's thread was made from, where the engine has such a thing.
+    pub source_thread_id: Option<String>,
+    /// What was degraded, skipped or guessed on the way, one sentence each.
+    pub notes: Vec<String>,
+    /// How long it took.
+    pub timings: Timings,
+    /// What it cost, where the engine says so.
+    pub usage: Option<TokenUsage>,
+}
+
+/// What was reviewed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetInfo {
+    /// `working-tree`, `staged`, `branch`, `commit` or `range`.
+    pub mode: String,
+    /// For people, such as `branch diff against origin/main`.
+    pub label: String,
+    /// Whether the user chose the target, rather than the tiers.
+    pub explicit: bool,
+    /// The commit that HEAD pointed at, in full; `None` on an unborn branch.
+    pub head: Option<String>,
+    /// What the change is compared with, where that is a branch or revision.
+    pub base: Option<BaseInfo>,
+}
+
+/// What a branch is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseInfo {
+    /// Its name, such as `origin/main`.
+    pub name: String,
+    /// The commit it pointed at, in full.
+    pub commit: String,
+    /// The merge base with the new side, in full.
+    pub merge_base: String,
+    /// The local or remote-tracking twin that was not taken, and how many commits it lacks.
+    pub twin: Option<(String, u32)>,
+}
+
+/// Who answered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EngineInfo {
+    /// `codex` or `builtin`.
+    pub name: String,
+    /// Its version, where it is known.
+    pub version: Option<String>,
+    /// The model that was asked for or reported.
+    pub model: Option<String>,
+    /// The reasoning effort that was asked for.
+    pub effort: Option<String>,
+}
+
+/// What the reviewer was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ContextInfo {
+    /// The strategy's name.
+    pub strategy: String,
+    /// Why this strategy.
+    pub reason: String,
+    /// One line about the change, such as `3 files changed, 10 insertions, 2 deletions`.
+    pub summary: String,
+    /// Changed files in full.
+    pub files_in_full: usize,
+    /// Changed files that were only summarised.
+    pub files_summarised: usize,
+    /// Files and parts of the change that were not shown.
+    pub left_out: Vec<LeftOutItem>,
+    /// The estimate of tokens.
+    pub tokens: u64,
+    /// The context's hash, in hex.
+    pub hash: String,
+    /// Credentials that were replaced before anything was sent.
+    pub redactions: Vec<RedactionCount>,
+}
+
+/// Something that the reviewer was not shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOutItem {
+    /// The path, shown form.
+    pub path: String,
+    /// Its size in bytes, where it is known.
+    pub size: Option<u64>,
+    /// Why, as a fragment: `larger than 24 KiB`.
+    pub reason: String,
+}
+
+/// How often a redaction rule matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedactionCount {
+    /// The rule's id.
+    pub rule: String,
+    /// How many different secrets it replaced.
+    pub count: usize,
+}
+
+/// How long a run took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timings {
+    /// From the command to the report.
+    pub total: Duration,
+    /// Target and context.
+    pub context: Option<Duration>,
+    /// The engine's turn.
+    pub turn: Option<Duration>,
+}
+
+/// Tokens, as the engine counted them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TokenUsage {
+    /// Read by the model, cached ones included.
+    pub input: u64,
+    /// Of those, read from a cache.
+    pub cached_input: u64,
+    /// Written by the model, reasoning included.
+    pub output: u64,
+    /// Of those, reasoning.
+    pub reasoning_output: u64,
+}
+
+/// What a reader must be able to tell apart at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// Judged, and nothing was found.
+    Passed,
+    /// Judged, and something was found (or the reviewer holds the change without saying where).
+    Findings,
+    /// Could not be judged.
+    NotJudged,
+    /// There was nothing to judge.
+    Empty,
+}
+
+impl Standing {
+    /// A stable word for JSON: `passed`, `findings`, `not-judged`, `empty`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Standing::Passed => "passed",
+            Standing::Findings => "findings",
+            Standing::NotJudged => "not-judged",
+            Standing::Empty => "empty",
+        }
+    }
+}
+
+impl Report {
+    /// Which of the outcomes it is. It does not depend on the threshold.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        match &self.outcome {
+            Outcome::Judged(judgement) => {
+                let held_without_a_finding =
+                    judgement.findings.is_empty() && judgement.verdict == Verdict::NeedsAttention;
+                if held_without_a_finding || judgement.gravest().is_some() {
+                    Standing::Findings
+                } else {
+                    Standing::Passed
+                }
+            }
+            Outcome::NotJudged(_) => Standing::NotJudged,
+            Outcome::Empty => Standing::Empty,
+        }
+    }
+
+    /// The findings that are shown, gravest first, in the reviewer's order within a severity. Rejected ones are not
+    /// among them.
+    #[must_use]
+    pub fn shown_findings(&self) -> Vec<&Finding> {
+        let mut shown: Vec<&Finding> = self
+            .findings()
+            .iter()
+            .filter(|finding| !finding.placement.is_rejected())
+            .collect();
+        shown.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        shown
+    }
+
+    /// The findings that point at nothing.
+    #[must_use]
+    pub fn rejected_findings(&self) -> Vec<&Finding> {
+        self.findings()
+            .iter()
+            .filter(|finding| finding.placement.is_rejected())
+            .collect()
+    }
+
+    /// Where the findings point, counted.
+    #[must_use]
+    pub fn locations(&self) -> LocationSummary {
+        LocationSummary::of(self.findings())
+    }
+
+    fn findings(&self) -> &[Finding] {
+        match &self.outcome {
+            Outcome::Judged(judgement) => &judgement.findings,
+            Outcome::NotJudged(_) | Outcome::Empty => &[],
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The kinds of run, declared in one place: a ninth kind is a ninth entry here and a template in `prompt/`.
+
+/// How the engine is asked, and so what its answer looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// `review/start`: the engine's own reviewer; the answer is its review.
+    Reviewer,
+    /// `turn/start` with an output schema; the answer is JSON by that schema.
+    Structured,
+    /// `turn/start`; the answer is text.
+    Text,
+}
+
+/// What the engine's sandbox lets a run do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MayWrite {
+    /// Never, whatever the flags say.
+    Never,
+    /// When the user says `--write`.
+    WhenAsked,
+}
+
+/// Whether the run's thread is kept for `--resume`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thread {
+    /// Gone with the run.
+    Ephemeral,
+    /// Kept by the engine.
+    Persistent,
+}
+
+/// One kind of run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// The stored name; also the verb's.
+    pub name: &'static str,
+    /// The name in JSON (`review`) and the heading of reports.
+    pub report_name: &'static str,
+    /// The job's title.
+    pub title: &'static str,
+    /// A lower-case word or two for tables (`kindLabel`).
+    pub label: &'static str,
+    /// The prefix of job ids, which is also the job's class.
+    pub job_class: &'static str,
+    /// How the engine is asked.
+    pub ask: Ask,
+    /// What it may do.
+    pub may_write: MayWrite,
+    /// Whether its thread is kept.
+    pub thread: Thread,
+}
+
+/// `codex-review review`.
+pub static REVIEW: Kind = Kind {
+    name: "review",
+    report_name: "Review",
+    title: "Codex Review",
+    label: "review",
+    job_class: "review",
+    ask: Ask::Reviewer,
+    may_write: MayWrite::Never,
+    thread: Thread::Persistent,
+};
+
+/// `codex-review adversarial-review`.
+pub static ADVERSARIAL_REVIEW: Kind = Kind {
+    name: "adversarial-review",
+    report_name: "Adversarial Review",
+    title: "Codex Adversarial Review",
+    label: "adversarial-review",
+    job_class: "review",
+    ask: Ask::Structured,
+    may_write: MayWrite::Never,
+    thread: Thread::Persistent,
+};
+
+/// `codex-review task`.
+pub static TASK: Kind = Kind {
+    name: "task",
+    report_name: "Task",
+    title: "Codex Task",
+    label: "rescue",
+    job_class: "task",
+    ask: Ask::Text,
+    may_write: MayWrite::WhenAsked,
+    thread: Thread::Persistent,
+};
+
+/// The stop gate's review of one turn.
+pub static GATE: Kind = Kind {
+    name: "gate",
+    report_name: "Stop Gate Review",
+    title: "Codex Stop Gate Review",
+    label: "gate",
+    job_class: "review",
+    ask: Ask::Text,
+    may_write: MayWrite::Never,
+    thread: Thread::Ephemeral,
+};
+
+/// Every kind.
+pub static KINDS: [&Kind; 4] = [&REVIEW, &ADVERSARIAL_REVIEW, &TASK, &GATE];
+
+/// Finds a kind by its stored name; `None` for one that this version does not know.
+#[must_use]
+pub fn find_kind(name: &str) -> Option<&'static Kind> {
+    KINDS.into_iter().find(|kind| kind.name == name)
+}
