@@ -1,1 +1,4 @@
-//! Under construction.
+//! wip
+mod frame;
+mod state;
+mod wire;
