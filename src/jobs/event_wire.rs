@@ -185,7 +185,7 @@ impl PathText {
 #[cfg(unix)]
 fn path_from_hex(hex: &str) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStringExt as _;
-    if hex.len() % 2 != 0 || !hex.is_ascii() {
+    if !hex.len().is_multiple_of(2) || !hex.is_ascii() {
         return None;
     }
     let bytes = (0..hex.len())

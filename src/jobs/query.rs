@@ -61,8 +61,7 @@ pub struct StatusScope<'a> {
 ///
 /// The store cannot be read.
 pub fn status(store: &JobStore, scope: StatusScope<'_>) -> Result<StatusSnapshot, JobsError> {
-    let jobs = store.jobs()?;
-    let settings = store.settings()?;
+    let (jobs, settings) = store.jobs_and_settings()?;
     let mut views: Vec<JobView> = jobs
         .into_iter()
         .map(|job| view(store, job, scope.session))

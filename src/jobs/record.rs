@@ -179,10 +179,6 @@ impl JobRecordV1 {
         record
     }
 
-    pub(crate) fn to_value(&self) -> Value {
-        serde_json::to_value(self).expect("a record is a tree of JSON values")
-    }
-
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec_pretty(self).expect("a record is a tree of JSON values");
         bytes.push(b'\n');
