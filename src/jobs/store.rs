@@ -22,6 +22,7 @@ use super::reconcile::reconcile;
 use super::record::{JobRecordV1, RECORD_VERSION};
 use super::retention::plan_retention;
 use super::settings::{self, Settings};
+use super::sweep::sweep_debris;
 use super::worker::OwnedJob;
 use super::writer::JobWriter;
 use super::{
@@ -33,6 +34,7 @@ use super::{
 const MAX_INLINE_REQUEST_BYTES: usize = 32 * 1024;
 const ID_TRIES: u64 = 16;
 const MAX_WARNINGS: usize = 32;
+const DERIVED_LOCK_WAIT: Duration = Duration::from_secs(3);
 
 /// How a store behaves.
 #[derive(Debug, Clone)]
@@ -99,7 +101,7 @@ impl JobFiles {
     }
 
     /// Deletes every file, the lock file last. What is not there or cannot be deleted is passed over.
-    fn delete(&self) {
+    pub(crate) fn delete(&self) {
         for path in [
             &self.request,
             &self.record,
@@ -248,6 +250,7 @@ impl JobStore {
             summary: new.summary.clone(),
             write: new.write,
             ephemeral: new.ephemeral,
+            background: new.background,
             session_id: new.session_id.clone(),
             workspace_root: self.workspace_root().to_owned(),
         };
@@ -533,7 +536,12 @@ impl JobStore {
         change: impl FnOnce(&mut Index),
     ) -> Result<Index, JobsError> {
         let folder = self.folder();
-        let _lock = StoreLock::acquire(folder.join("state.lock"), self.options.lock_wait)?;
+        let wait = match durability {
+            Durability::Synced => self.options.lock_wait,
+            // What this write would say is said again by a later one, so the work does not wait long for it.
+            Durability::Derived => self.options.lock_wait.min(DERIVED_LOCK_WAIT),
+        };
+        let _lock = StoreLock::acquire(folder.join("state.lock"), wait)?;
         let mut warnings = Vec::new();
         let mut index = match index::read(folder)? {
             IndexState::Intact(index) => index,
@@ -569,6 +577,9 @@ impl JobStore {
         index.write(folder, durability)?;
         for id in &plan.delete {
             self.delete_ended(id);
+        }
+        if durability == Durability::Synced {
+            sweep_debris(self);
         }
         Ok(index)
     }

@@ -127,6 +127,7 @@ fn new_job(subject: &str) -> NewJob {
         summary: subject.into(),
         write: false,
         ephemeral: false,
+        background: false,
         session_id: None,
         request: json!({ "do": "finish" }),
         random: u64::from(std::process::id()),

@@ -250,6 +250,50 @@ fn a_full_disk_loses_events_and_never_the_result() {
 }
 
 #[test]
+fn old_debris_of_killed_processes_is_swept_and_young_debris_is_left() {
+    let world = World::new();
+    let jobs = world.store.folder().join("jobs");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(7_200);
+    let make = |path: std::path::PathBuf, is_old: bool| {
+        let file = std::fs::File::create(&path).unwrap();
+        if is_old {
+            file.set_modified(old).unwrap();
+        }
+        path
+    };
+    let gone = [
+        make(world.store.folder().join(".new-abc"), true),
+        make(jobs.join(".new-abc"), true),
+        make(jobs.join("review-dead-1.request.json"), true),
+        make(jobs.join("review-dead-1.lock"), true),
+        make(jobs.join("review-dead-2.events.jsonl"), true),
+        make(jobs.join("review-dead-2.lock"), true),
+    ];
+    let left = [
+        make(jobs.join(".new-young"), false),
+        make(jobs.join("review-young-1.lock"), false),
+    ];
+    let running = world
+        .store
+        .create(world.new_job(JobClass::Review, Value::Null))
+        .unwrap();
+    let lock = world.store.files(&running.job().id).lock;
+    std::fs::File::options()
+        .write(true)
+        .open(&lock)
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
+    world.finished();
+    for path in gone {
+        assert!(!path.exists(), "{}", path.display());
+    }
+    for path in left.iter().chain([&lock]) {
+        assert!(path.exists(), "{}", path.display());
+    }
+}
+
+#[test]
 fn a_finished_result_survives_the_death_of_a_worker_that_could_not_write_its_last_line() {
     let world = World::new();
     let job = world.finished();

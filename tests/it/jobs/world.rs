@@ -68,6 +68,7 @@ impl World {
             summary: "look at the change".to_owned(),
             write: false,
             ephemeral: false,
+            background: false,
             session_id: None,
             request,
             random: self.serial.fetch_add(1, Ordering::SeqCst),
