@@ -211,7 +211,7 @@ impl Interrupts {
         self.over.store(true, Ordering::Relaxed);
         if let Some(wake) = self.wake.take() {
             // The watcher may have ended by itself.
-            drop(wake.send(()));
+            let _already_over = wake.send(());
         }
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
