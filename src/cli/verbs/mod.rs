@@ -10,10 +10,12 @@ pub(crate) mod demo;
 pub(crate) mod engine;
 pub(crate) mod estimate;
 pub(crate) mod review;
+pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod strategies;
 pub(crate) mod stream;
 pub(crate) mod task;
+pub(crate) mod transfer;
 pub(crate) mod worker;
 pub(crate) mod workspace;
 
