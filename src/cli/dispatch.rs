@@ -40,14 +40,8 @@ pub(super) fn dispatch(
         Verb::Setup(args) => verbs::setup::run(args.into_request(), surroundings, ui),
         Verb::Demo(args) => verbs::demo::run(args.into_request()?, ui),
         Verb::Broker(args) => verbs::broker::run(args.into_request(), surroundings, ui),
-        Verb::Hook(args) => not_wired("hook", args.into_request()),
+        Verb::Hook(args) => verbs::hook::run(&args.into_request(), surroundings, ui),
         Verb::Engine(args) => verbs::engine::run(args.into_request()),
         Verb::Worker(args) => verbs::worker::run(args),
     }
-}
-
-/// The seam: a request that is understood and that nothing carries out yet. It says so, and never passes for success.
-fn not_wired<T>(verb: &'static str, request: T) -> Result<ExitStatus, Failure> {
-    drop(request);
-    Err(Failure::NotWired { verb })
 }

@@ -8,6 +8,7 @@ use codex_review::review::{ExitStatus, NotJudged};
 use codex_review::broker::BrokerError;
 use codex_review::context::ContextError;
 use codex_review::engine::EngineError;
+use codex_review::hooks::InputError;
 use codex_review::jobs::{JobId, JobsError};
 use codex_review::run::PrepareError;
 use codex_review::target::{ChangesError, CreateError, OpenError, ResolveError};
@@ -139,6 +140,9 @@ pub(crate) enum Failure {
         #[source]
         source: io::Error,
     },
+    /// A hook was told something else than what Claude Code says.
+    #[error(transparent)]
+    HookInput(#[from] InputError),
     /// The engine cannot be reached.
     #[error("{}", .0.detail)]
     Engine(NotJudged),
@@ -173,12 +177,6 @@ pub(crate) enum Failure {
     /// Standard output does not take the result.
     #[error("cannot write the result to standard output")]
     Output(#[from] io::Error),
-    /// The verb is declared and nothing carries it out yet.
-    #[error("`{verb}` cannot be carried out by this build")]
-    NotWired {
-        /// The verb.
-        verb: &'static str,
-    },
 }
 
 impl Failure {
@@ -220,7 +218,7 @@ impl Failure {
                 ExitStatus::Usage,
                 Some("only a review that came to an end has one".to_owned()),
             ),
-            Failure::NoJobId => (ExitStatus::Usage, None),
+            Failure::NoJobId | Failure::HookInput(_) => (ExitStatus::Usage, None),
             Failure::Engine(_) => (
                 ExitStatus::EngineUnavailable,
                 Some("`codex-review setup` says what is missing".to_owned()),
@@ -247,7 +245,7 @@ impl Failure {
             | Failure::EngineStreams { .. }
             | Failure::Runtime { .. } => (ExitStatus::Incomplete, None),
             Failure::ReadText { .. } => (ExitStatus::Usage, None),
-            Failure::Output(_) | Failure::NotWired { .. } => (ExitStatus::Incomplete, None),
+            Failure::Output(_) => (ExitStatus::Incomplete, None),
         }
     }
 }

@@ -9,6 +9,8 @@ pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod engine;
 pub(crate) mod estimate;
+pub(crate) mod gate;
+pub(crate) mod hook;
 pub(crate) mod review;
 pub(crate) mod setup;
 pub(crate) mod status;
