@@ -94,9 +94,8 @@ impl EngineLauncher for PlayedEngines {
             output: Box::new(output),
             exit: Box::pin(async move {
                 tokio::select! {
-                    Ok(reason) = exited => reason,
+                    reason = exited => reason.unwrap_or_else(|_| "gone".to_owned()),
                     Ok(()) = killed => "killed".to_owned(),
-                    else => "gone".to_owned(),
                 }
             }),
             kill: Box::new(move || {
@@ -296,8 +295,19 @@ impl Played {
         (engine, first, second)
     }
 
-    async fn end(mut self) -> Ending {
+    /// Ends the broker as a signal does; its engine ends at the end of its input.
+    async fn end(mut self, engine: Engine) -> Ending {
         self.stop.take().unwrap().send(()).unwrap();
+        let Engine {
+            mut lines,
+            output,
+            exit,
+        } = engine;
+        within("the end of the engine's input", async {
+            while let Ok(Some(_)) = lines.next_line().await {}
+        })
+        .await;
+        drop((exit, output));
         within("the broker's end", self.serving)
             .await
             .unwrap()
@@ -330,7 +340,7 @@ async fn two_clients_get_their_own_replies_and_their_own_notifications() {
     assert_eq!(b.read().await["params"]["threadId"], "tb");
     let status = a.status().await;
     assert_eq!((status.clients, status.threads), (2, 2));
-    played.end().await;
+    played.end(engine).await;
 }
 
 #[tokio::test]
@@ -348,7 +358,7 @@ async fn initialize_is_answered_by_the_broker_from_what_the_engine_said_once() {
     // The engine has seen no second greeting: the next it reads is the next request.
     b.call("1", "model/list", json!({})).await;
     engine.expect("model/list").await;
-    played.end().await;
+    played.end(engine).await;
 }
 
 #[tokio::test]
@@ -387,7 +397,7 @@ async fn past_the_limit_a_turn_waits_for_its_offer_and_an_interrupt_passes() {
     engine.start_turn("two").await;
     b.answer("4").await;
     assert_eq!(b.status().await.running, 1);
-    played.end().await;
+    played.end(engine).await;
 }
 
 #[tokio::test]
@@ -407,7 +417,7 @@ async fn a_client_that_is_gone_has_its_turn_interrupted_and_frees_its_slot() {
     );
     engine.complete("ta", "one").await;
     assert_eq!(b.read().await["params"]["place"], 0);
-    played.end().await;
+    played.end(engine).await;
 }
 
 #[tokio::test]
@@ -440,7 +450,7 @@ async fn a_dead_engine_fails_what_is_open_at_once_and_the_next_request_starts_an
     let status = b.status().await;
     assert_eq!((status.engine_exits, status.running), (1, 0));
     assert!(status.last_exit.unwrap().contains("out of memory"));
-    played.end().await;
+    played.end(engine).await;
 }
 
 #[tokio::test]
@@ -461,7 +471,7 @@ async fn garbage_from_either_side_costs_a_line_and_nothing_else() {
     engine.answer(&call, json!({})).await;
     a.answer("1").await;
     assert_eq!(a.status().await.skipped_lines, 3);
-    played.end().await;
+    played.end(engine).await;
 }
 
 #[tokio::test]
@@ -484,7 +494,7 @@ async fn what_the_engine_asks_is_answered_without_any_client() {
         (&unknown["id"], &unknown["error"]["code"]),
         (&json!(0), &json!(-32601))
     );
-    played.end().await;
+    played.end(engine).await;
 }
 
 #[tokio::test]
@@ -511,7 +521,7 @@ async fn a_client_that_does_not_read_is_disconnected_and_stalls_nobody() {
     other.answer("2").await;
     assert_eq!(other.status().await.clients, 1);
     assert!(slow.is_cut().await);
-    played.end().await;
+    played.end(engine).await;
 }
 
 #[tokio::test]
@@ -524,7 +534,7 @@ async fn a_big_line_passes_unchanged() {
     assert_eq!(call["params"]["text"], *text);
     engine.answer(&call, json!({"text": text})).await;
     assert_eq!(a.answer("1").await["result"]["text"], *text);
-    played.end().await;
+    played.end(engine).await;
 }
 
 #[tokio::test]
@@ -658,7 +668,7 @@ async fn a_state_folder_too_deep_for_a_socket_uses_the_runtime_folder() {
 #[tokio::test]
 async fn an_endpoint_that_is_given_is_used_and_nothing_is_started() {
     let mut played = Played::start(4).await;
-    let (_engine, _a, _b) = played.pair().await;
+    let (engine, _a, _b) = played.pair().await;
     let elsewhere = Sandbox::new();
     let mut other = options(&elsewhere);
     other.endpoint = Some(
@@ -676,7 +686,7 @@ async fn an_endpoint_that_is_given_is_used_and_nothing_is_started() {
         error.to_string().contains("unix:/nonexistent/x.sock"),
         "{error}"
     );
-    played.end().await;
+    played.end(engine).await;
 }
 
 // Real processes.
