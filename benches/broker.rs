@@ -84,36 +84,36 @@ impl Relay {
             engine: BufReader::new(ours),
             _folder: folder,
         };
-        relay.to_broker(b"{\"id\":1,\"method\":\"initialize\",\"params\":{}}\n");
+        relay.write_client(b"{\"id\":1,\"method\":\"initialize\",\"params\":{}}\n");
         let hello = read(&mut relay.engine);
         let id = hello
             .split([':', ','])
             .nth(1)
             .expect("a call has an id")
             .to_owned();
-        relay.from_engine(format!("{{\"id\":{id},\"result\":{{}}}}\n").as_bytes());
+        relay.write_engine(format!("{{\"id\":{id},\"result\":{{}}}}\n").as_bytes());
         read(&mut relay.client);
         read(&mut relay.engine);
         // The client comes to own a thread.
-        relay.to_broker(b"{\"id\":2,\"method\":\"thread/start\",\"params\":{}}\n");
+        relay.write_client(b"{\"id\":2,\"method\":\"thread/start\",\"params\":{}}\n");
         let start = read(&mut relay.engine);
         let id = start
             .split([':', ','])
             .nth(1)
             .expect("a call has an id")
             .to_owned();
-        relay.from_engine(
+        relay.write_engine(
             format!("{{\"id\":{id},\"result\":{{\"thread\":{{\"id\":\"t\"}}}}}}\n").as_bytes(),
         );
         read(&mut relay.client);
         relay
     }
 
-    fn to_broker(&mut self, bytes: &[u8]) {
+    fn write_client(&mut self, bytes: &[u8]) {
         self.client.get_mut().write_all(bytes).expect("it reads");
     }
 
-    fn from_engine(&mut self, bytes: &[u8]) {
+    fn write_engine(&mut self, bytes: &[u8]) {
         self.engine.get_mut().write_all(bytes).expect("it reads");
     }
 }
@@ -180,7 +180,7 @@ fn round_trip(bencher: Bencher<'_, '_>, text_bytes: usize) {
         format!("{{\"id\":7,\"method\":\"turn/steer\",\"params\":{{\"text\":\"{text}\"}}}}\n");
     let mut seen = Vec::new();
     bencher.bench_local(|| {
-        relay.to_broker(request.as_bytes());
+        relay.write_client(request.as_bytes());
         seen.clear();
         relay
             .client
