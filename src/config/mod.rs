@@ -1,1 +1,32 @@
-//! Under construction.
+//! Layered settings, each with its provenance.
+//!
+//! ```text
+//! defaults < user file < repository file < environment < flags      Layers --resolve--> Resolved { Settings, … }
+//! ```
+//!
+//! [`KEYS`] declares every setting once: name, kind, default, meaning, and whether a repository may set it. [`Resolved`]
+//! holds the typed [`Settings`] and, per key, the value and where it came from. Everything enters as parameters: file
+//! texts, environment, flags; only [`load_file`] reads a file, and only when it is asked to.
+//!
+//! A wrong value or an unknown key is an error wherever it stands: a typo must not silently loosen a gate. A repository
+//! file may tune, but what starts programs or weakens the user's gate is left out unless the user trusts the repository:
+//! each such value is returned as [`Ignored`], and the run goes on without it.
+
+mod key;
+mod layer;
+mod locations;
+mod near_miss;
+mod provenance;
+mod settings;
+mod value;
+
+pub use key::{KEYS, Key, Kind, RepositoryScope, Unit, find_key};
+pub use layer::{FileText, Flag, Ignored, Layers, Trust, load_file, resolve};
+pub use locations::{REPOSITORY_FILE, USER_FILE, Variables, user_file};
+pub use near_miss::nearest;
+pub use provenance::Provenance;
+pub use settings::{
+    BrokerSettings, ContextSettings, EngineChoice, GateSettings, JobSettings, LimitSettings,
+    Resolved, Settings,
+};
+pub use value::{ConfigError, InvalidValue, Value};

@@ -128,7 +128,7 @@ impl Drive<'_> {
     /// Starts the turn and follows it to its end.
     async fn turn(&mut self, thread_id: &str) -> Result<(), EngineError> {
         let request = self.request;
-        let (method, params) = match &request.action {
+        let (method, mut params) = match &request.action {
             TurnAction::Prompt {
                 text,
                 output_schema,
@@ -146,6 +146,9 @@ impl Drive<'_> {
                 ("review/start", protocol::review_start(thread_id, target))
             }
         };
+        if let Some(extension) = &request.extension {
+            params["codexReview"] = extension.clone();
+        }
         let answer = self.start(method, params).await;
         let answer = match answer {
             Ok(answer) => answer,

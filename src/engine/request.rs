@@ -52,6 +52,9 @@ pub struct TurnRequest {
     pub model: Option<String>,
     /// The reasoning effort, or `None` for the user's own.
     pub effort: Option<String>,
+    /// What only our own builtin engine understands: the pinned change, as the member `codexReview` of the call that
+    /// starts the turn. `None` for every other engine.
+    pub extension: Option<Value>,
     /// How long it may take.
     pub limits: Limits,
 }

@@ -13,10 +13,7 @@ use crate::review::{
     Outcome, Placement, Verdict,
 };
 
-use super::model::{
-    BaseInfo, ContextInfo, EngineInfo, LeftOutItem, RedactionCount, Report, TargetInfo, Timings,
-    TokenUsage,
-};
+use super::model::{ContextInfo, EngineInfo, Report, TargetInfo, Timings, TokenUsage};
 
 /// The version of the document. A reader refuses a later one.
 const VERSION: u32 = 1;
@@ -92,24 +89,9 @@ struct TargetDocument {
     label: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     base_ref: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base_note: Option<String>,
     explicit: bool,
-    head: Option<String>,
-    base: Option<BaseDocument>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BaseDocument {
-    name: String,
-    commit: String,
-    merge_base: String,
-    twin: Option<TwinDocument>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct TwinDocument {
-    name: String,
-    behind: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -142,25 +124,11 @@ struct ContextDocument {
 struct ShownDocument {
     strategy: String,
     reason: String,
-    files_in_full: usize,
-    files_summarised: usize,
-    left_out: Vec<LeftOutDocument>,
+    bytes: u64,
     tokens: u64,
     hash: String,
-    redactions: Vec<RedactionDocument>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct LeftOutDocument {
-    path: String,
-    size: Option<u64>,
-    reason: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct RedactionDocument {
-    rule: String,
-    count: usize,
+    redactions: u32,
+    left_out: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -325,18 +293,9 @@ impl From<&TargetInfo> for TargetDocument {
         TargetDocument {
             mode: target.mode.clone(),
             label: target.label.clone(),
-            base_ref: target.base.as_ref().map(|base| base.name.clone()),
+            base_ref: target.base_ref.clone(),
+            base_note: target.base_note.clone(),
             explicit: target.explicit,
-            head: target.head.clone(),
-            base: target.base.as_ref().map(|base| BaseDocument {
-                name: base.name.clone(),
-                commit: base.commit.clone(),
-                merge_base: base.merge_base.clone(),
-                twin: base
-                    .twin
-                    .clone()
-                    .map(|(name, behind)| TwinDocument { name, behind }),
-            }),
         }
     }
 }
@@ -346,27 +305,11 @@ impl From<&ContextInfo> for ShownDocument {
         ShownDocument {
             strategy: context.strategy.clone(),
             reason: context.reason.clone(),
-            files_in_full: context.files_in_full,
-            files_summarised: context.files_summarised,
-            left_out: context
-                .left_out
-                .iter()
-                .map(|item| LeftOutDocument {
-                    path: item.path.clone(),
-                    size: item.size,
-                    reason: item.reason.clone(),
-                })
-                .collect(),
+            bytes: context.bytes,
             tokens: context.tokens,
             hash: context.hash.clone(),
-            redactions: context
-                .redactions
-                .iter()
-                .map(|redaction| RedactionDocument {
-                    rule: redaction.rule.clone(),
-                    count: redaction.count,
-                })
-                .collect(),
+            redactions: context.redactions,
+            left_out: context.left_out.clone(),
         }
     }
 }
@@ -511,13 +454,8 @@ impl From<TargetDocument> for TargetInfo {
             mode: target.mode,
             label: target.label,
             explicit: target.explicit,
-            head: target.head,
-            base: target.base.map(|base| BaseInfo {
-                name: base.name,
-                commit: base.commit,
-                merge_base: base.merge_base,
-                twin: base.twin.map(|twin| (twin.name, twin.behind)),
-            }),
+            base_ref: target.base_ref,
+            base_note: target.base_note,
         }
     }
 }
@@ -528,27 +466,11 @@ impl ShownDocument {
             strategy: self.strategy,
             reason: self.reason,
             summary,
-            files_in_full: self.files_in_full,
-            files_summarised: self.files_summarised,
-            left_out: self
-                .left_out
-                .into_iter()
-                .map(|item| LeftOutItem {
-                    path: item.path,
-                    size: item.size,
-                    reason: item.reason,
-                })
-                .collect(),
+            bytes: self.bytes,
             tokens: self.tokens,
             hash: self.hash,
-            redactions: self
-                .redactions
-                .into_iter()
-                .map(|redaction| RedactionCount {
-                    rule: redaction.rule,
-                    count: redaction.count,
-                })
-                .collect(),
+            redactions: self.redactions,
+            left_out: self.left_out,
         }
     }
 }

@@ -69,14 +69,7 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
         Outcome::Empty => {}
     }
 
-    let mut unseen: Vec<String> = phrases::rejected_line(report).into_iter().collect();
-    if let Some(context) = &report.context {
-        unseen.extend(context.left_out.iter().map(|item| {
-            let path = code_span(&visible::path(&item.path));
-            format!("{path}: {}", phrases::left_out_reason(item))
-        }));
-    }
-    write_list(out, "Not shown", &unseen)?;
+    write_list(out, "Not shown", &phrases::not_shown(report))?;
     write_list(out, "Notes", &report.notes)?;
     writeln!(
         out,

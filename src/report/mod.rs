@@ -24,8 +24,5 @@ mod text;
 pub mod visible;
 
 pub use format::{FORMATS, Format, UnknownFormat};
-pub use model::{
-    BaseInfo, ContextInfo, EngineInfo, LeftOutItem, RedactionCount, Report, Standing, TargetInfo,
-    Timings, TokenUsage,
-};
+pub use model::{ContextInfo, EngineInfo, Report, Standing, TargetInfo, Timings, TokenUsage};
 pub use text::document as text_document;

@@ -57,23 +57,10 @@ pub struct TargetInfo {
     pub label: String,
     /// Whether the user chose the target, rather than the tiers.
     pub explicit: bool,
-    /// The commit that HEAD pointed at, in full; `None` on an unborn branch.
-    pub head: Option<String>,
-    /// What the change is compared with, where that is a branch or revision.
-    pub base: Option<BaseInfo>,
-}
-
-/// What a branch is compared with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaseInfo {
-    /// Its name, such as `origin/main`.
-    pub name: String,
-    /// The commit it pointed at, in full.
-    pub commit: String,
-    /// The merge base with the new side, in full.
-    pub merge_base: String,
-    /// The local or remote-tracking twin that was not taken, and how many commits it lacks.
-    pub twin: Option<(String, u32)>,
+    /// What the change is compared with, where that is a branch or revision, such as `origin/main`.
+    pub base_ref: Option<String>,
+    /// How the base was chosen, which commit is really compared, and how far behind its twin is.
+    pub base_note: Option<String>,
 }
 
 /// Who answered.
@@ -98,38 +85,16 @@ pub struct ContextInfo {
     pub reason: String,
     /// One line about the change, such as `3 files changed, 10 insertions, 2 deletions`.
     pub summary: String,
-    /// Changed files in full.
-    pub files_in_full: usize,
-    /// Changed files that were only summarised.
-    pub files_summarised: usize,
-    /// Files and parts of the change that were not shown.
-    pub left_out: Vec<LeftOutItem>,
+    /// Its size.
+    pub bytes: u64,
     /// The estimate of tokens.
     pub tokens: u64,
     /// The context's hash, in hex.
     pub hash: String,
-    /// Credentials that were replaced before anything was sent.
-    pub redactions: Vec<RedactionCount>,
-}
-
-/// Something that the reviewer was not shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOutItem {
-    /// The path, shown form.
-    pub path: String,
-    /// Its size in bytes, where it is known.
-    pub size: Option<u64>,
-    /// Why, as a fragment: `larger than 24 KiB`.
-    pub reason: String,
-}
-
-/// How often a redaction rule matched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RedactionCount {
-    /// The rule's id.
-    pub rule: String,
-    /// How many different secrets it replaced.
-    pub count: usize,
+    /// How many credentials were replaced before anything was sent.
+    pub redactions: u32,
+    /// What the reviewer was not shown, one line each with the reason.
+    pub left_out: Vec<String>,
 }
 
 /// How long a run took.

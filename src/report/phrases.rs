@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::review::{Finding, NotJudgedReason, Outcome, Placement, Severity, Verdict};
 
-use super::model::{LeftOutItem, TokenUsage};
+use super::model::TokenUsage;
 use super::{Report, Standing, visible};
 
 /// The outcome in capitals, for the one place where everybody looks.
@@ -87,25 +87,11 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
 
 /// The base and how it was chosen, or `None` for a target without one.
 pub(super) fn base_line(report: &Report) -> Option<String> {
-    let base = report.target.base.as_ref()?;
-    let mut line = format!(
-        "{} at {}, merge base {}",
-        visible::line(&base.name),
-        short(&base.commit),
-        short(&base.merge_base)
-    );
-    if let Some((twin, behind)) = &base.twin {
-        let twin = visible::line(twin);
-        if *behind == 0 {
-            line.push_str(&format!("; {twin} has the same commits"));
-        } else {
-            line.push_str(&format!(
-                "; {twin} is {} behind it",
-                counted(*behind as usize, "commit")
-            ));
-        }
-    }
-    Some(line)
+    let base = visible::line(report.target.base_ref.as_deref()?);
+    Some(match &report.target.base_note {
+        Some(note) => format!("{base} ({})", visible::line(note)),
+        None => base.into_owned(),
+    })
 }
 
 /// The engine, its version, model and effort.
@@ -127,54 +113,39 @@ pub(super) fn engine_line(report: &Report) -> String {
 /// Strategy, reason and size, or `None` without a context.
 pub(super) fn context_line(report: &Report) -> Option<String> {
     let context = report.context.as_ref()?;
-    let mut line = format!(
-        "{} ({}); {} in full",
-        visible::line(&context.strategy),
-        visible::line(&context.reason),
-        counted(context.files_in_full, "file")
-    );
-    if context.files_summarised > 0 {
-        line.push_str(&format!(
-            ", {} summarised",
-            grouped(context.files_summarised as u64)
-        ));
+    let mut line = visible::line(&context.strategy).into_owned();
+    if !context.reason.is_empty() {
+        line.push_str(&format!(" ({})", visible::line(&context.reason)));
     }
-    if !context.left_out.is_empty() {
-        line.push_str(&format!(
-            ", {} left out",
-            grouped(context.left_out.len() as u64)
-        ));
+    if !context.summary.is_empty() {
+        line.push_str(&format!("; {}", visible::line(&context.summary)));
     }
-    line.push_str(&format!("; about {} tokens", grouped(context.tokens)));
+    line.push_str(&format!(
+        "; about {} tokens in {}",
+        grouped(context.tokens),
+        size(context.bytes)
+    ));
     Some(line)
 }
 
-/// `3 secrets were replaced before anything was sent (aws-access-key 2, private-key 1)`, or `None` without any.
+/// `3 secrets were replaced before anything was sent`, or `None` without any.
 pub(super) fn redaction_line(report: &Report) -> Option<String> {
-    let redactions = &report.context.as_ref()?.redactions;
-    let total: usize = redactions.iter().map(|redaction| redaction.count).sum();
-    if total == 0 {
-        return None;
-    }
-    let rules: Vec<String> = redactions
-        .iter()
-        .map(|redaction| format!("{} {}", visible::line(&redaction.rule), redaction.count))
-        .collect();
-    let verb = if total == 1 { "was" } else { "were" };
-    Some(format!(
-        "{} {verb} replaced before anything was sent ({})",
-        counted(total, "secret"),
-        rules.join(", ")
-    ))
+    let count = report.context.as_ref()?.redactions;
+    let verb = if count == 1 { "was" } else { "were" };
+    (count > 0).then(|| {
+        let secrets = counted(count as usize, "secret");
+        format!("{secrets} {verb} replaced before anything was sent")
+    })
 }
 
-/// Size and reason of what was left out.
-pub(super) fn left_out_reason(item: &LeftOutItem) -> String {
-    let reason = visible::line(&item.reason);
-    match item.size {
-        Some(bytes) => format!("{}, {reason}", size(bytes)),
-        None => reason.into_owned(),
-    }
+/// What the reviewer was not shown and what the reader is not shown, one line each.
+pub(super) fn not_shown(report: &Report) -> Vec<String> {
+    let left_out = report
+        .context
+        .iter()
+        .flat_map(|context| &context.left_out)
+        .map(|line| visible::line(line).into_owned());
+    left_out.chain(rejected_line(report)).collect()
 }
 
 /// Where a finding points: `src/a.rs:3-4`, or `the whole change`.
@@ -263,11 +234,6 @@ fn tokens(usage: &TokenUsage) -> String {
         grouped(usage.cached_input),
         grouped(usage.output)
     )
-}
-
-/// The first digits of an object id.
-pub(super) fn short(id: &str) -> String {
-    visible::line(id).chars().take(12).collect()
 }
 
 /// `1,234,567`.

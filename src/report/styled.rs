@@ -148,7 +148,7 @@ mod tests {
         );
         check(
             "- one two three four five",
-            &["- one two three", "  four five"],
+            &["- one two three four", "  five"],
         );
         check(
             "a-word-that-is-longer-than-a-line and more",

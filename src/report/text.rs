@@ -60,14 +60,7 @@ pub fn document(report: &Report, width: usize) -> Document {
         Outcome::Empty => {}
     }
 
-    let mut unseen: Vec<String> = phrases::rejected_line(report).into_iter().collect();
-    if let Some(context) = &report.context {
-        unseen.extend(context.left_out.iter().map(|item| {
-            let path = visible::path(&item.path);
-            format!("{path}: {}", phrases::left_out_reason(item))
-        }));
-    }
-    bullets(out, "Not shown", &unseen, width);
+    bullets(out, "Not shown", &phrases::not_shown(report), width);
     bullets(out, "Notes", &report.notes, width);
     out.gap();
     out.push([span(Role::Minor, phrases::footer_facts(report).join(" · "))]);

@@ -131,6 +131,7 @@ fn request() -> TurnRequest {
         },
         model: None,
         effort: None,
+        extension: None,
         limits: Limits::default(),
     }
 }
