@@ -93,9 +93,7 @@ impl<'a> Frame<'a> {
         }
         let method = match wire.method {
             None => None,
-            Some(raw) => {
-                Some(text(raw).ok_or(FrameError::NotAMessage("`method` is no string"))?)
-            }
+            Some(raw) => Some(text(raw).ok_or(FrameError::NotAMessage("`method` is no string"))?),
         };
         let (shape, payload) = match (&method, wire.id, wire.result, wire.error) {
             (Some(_), Some(_), _, _) => (Shape::Request, wire.params),
@@ -340,7 +338,11 @@ mod tests {
             "7",
             r#"{"trace":{"a":1.50},"id":7,"method":"turn\/start","params":{ "n":1e3 }}"#,
         );
-        check_id(r#"{"result":null,"id" : 12}"#, "\"x\"", r#"{"result":null,"id" : "x"}"#);
+        check_id(
+            r#"{"result":null,"id" : 12}"#,
+            "\"x\"",
+            r#"{"result":null,"id" : "x"}"#,
+        );
         check_id(r#"{"method":"n"}"#, "7", r#"{"method":"n"}"#);
     }
 
@@ -402,7 +404,10 @@ mod tests {
 
     #[test]
     fn sub_agents_are_known_by_their_parent() {
-        check_descents(r#"{"thread":{"id":"c","parentThreadId":"p"}}"#, &[("p", "c")]);
+        check_descents(
+            r#"{"thread":{"id":"c","parentThreadId":"p"}}"#,
+            &[("p", "c")],
+        );
         check_descents(
             r#"{"thread":{"id":"c","source":{"subAgent":{"thread_spawn":{"parent_thread_id":"p","depth":1}}}}}"#,
             &[("p", "c")],

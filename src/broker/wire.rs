@@ -162,7 +162,10 @@ impl EngineLost {
         }
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let reason = notification.params.get("reason").and_then(text);
-        let threads = notification.params.get("threadIds").and_then(Value::as_array);
+        let threads = notification
+            .params
+            .get("threadIds")
+            .and_then(Value::as_array);
         Some(EngineLost {
             reason: reason.unwrap_or_default(),
             thread_ids: threads
@@ -300,7 +303,10 @@ mod tests {
         assert_eq!(BrokerReason::of(&overloaded), None);
         let other = ErrorObject::new(codes::OVERLOADED, BUSY_MESSAGE)
             .with_data(json!({"source": "broker"}));
-        assert_eq!(QueuePlace::from_error(&other).map(|busy| busy.place), Some(1));
+        assert_eq!(
+            QueuePlace::from_error(&other).map(|busy| busy.place),
+            Some(1)
+        );
     }
 
     #[test]

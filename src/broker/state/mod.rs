@@ -203,8 +203,10 @@ impl State {
             }
             Event::ClientLine(client, line) => self.client_line(now, client, &line),
             Event::ClientLineTooLong(client) => {
-                let error = BrokerReason::BadLine
-                    .error(codes::INVALID_REQUEST, "the line is too long and was dropped");
+                let error = BrokerReason::BadLine.error(
+                    codes::INVALID_REQUEST,
+                    "the line is too long and was dropped",
+                );
                 self.answer_error(client, None, error);
             }
             Event::ClientLeft(client) => self.client_left(now, client),
@@ -324,8 +326,10 @@ impl State {
             return;
         };
         if !asker.initialised {
-            let error = BrokerReason::NotInitialized
-                .error(codes::INVALID_REQUEST, "send `initialize` before anything else");
+            let error = BrokerReason::NotInitialized.error(
+                codes::INVALID_REQUEST,
+                "send `initialize` before anything else",
+            );
             self.answer_error(client, Some(id), error);
             return;
         }
@@ -366,9 +370,9 @@ impl State {
                 }
             }
             "thread/start" | "thread/fork" => CallKind::OpensThread(None),
-            "thread/resume" => CallKind::OpensThread(
-                frame.peek().thread_id().map(std::borrow::Cow::into_owned),
-            ),
+            "thread/resume" => {
+                CallKind::OpensThread(frame.peek().thread_id().map(std::borrow::Cow::into_owned))
+            }
             "turn/interrupt" if matches!(self.engine, Engine::Absent | Engine::Dying(_)) => {
                 let error = BrokerReason::EngineEnded.error(
                     codes::INVALID_REQUEST,
@@ -403,9 +407,17 @@ impl State {
         while opt_outs.len() > MAX_OPT_OUTS {
             opt_outs.pop_last();
         }
-        if self.greeters.iter().filter(|(who, _)| *who == client).count() >= MAX_CALLS {
-            let error = BrokerReason::TooManyCalls
-                .error(codes::INVALID_REQUEST, "too many `initialize` requests are open");
+        if self
+            .greeters
+            .iter()
+            .filter(|(who, _)| *who == client)
+            .count()
+            >= MAX_CALLS
+        {
+            let error = BrokerReason::TooManyCalls.error(
+                codes::INVALID_REQUEST,
+                "too many `initialize` requests are open",
+            );
             self.answer_error(client, Some(id), error);
             return;
         }
@@ -438,7 +450,10 @@ impl State {
             _ => greeted.to_string(),
         };
         for (client, id) in std::mem::take(&mut self.greeters) {
-            self.to_client(client, format!("{{\"id\":{id},\"result\":{result}}}\n").into());
+            self.to_client(
+                client,
+                format!("{{\"id\":{id},\"result\":{result}}}\n").into(),
+            );
         }
     }
 
@@ -469,7 +484,10 @@ impl State {
 
     fn admit(&mut self, client: ClientId, frame: &Frame<'_>) -> Result<String, ErrorObject> {
         let Some(thread) = frame.peek().thread_id() else {
-            return Err(bad_params(format!("`{}` without `threadId`", frame.method())));
+            return Err(bad_params(format!(
+                "`{}` without `threadId`",
+                frame.method()
+            )));
         };
         match self.streams.admit(client, &thread) {
             Ok(()) => {
@@ -681,7 +699,8 @@ impl State {
                 let peek = frame.peek();
                 let (turn, home) = (peek.turn_id(), peek.review_thread_id());
                 if self.streams.holder(&thread).is_some() {
-                    self.streams.started(&thread, turn.as_deref(), home.as_deref());
+                    self.streams
+                        .started(&thread, turn.as_deref(), home.as_deref());
                 } else if let (None, Some(turn)) = (asker, turn) {
                     // Its client left so long ago that the slot is gone: nobody would ever end it.
                     let home = home.as_deref().unwrap_or(&thread);
@@ -922,11 +941,14 @@ impl State {
             && now >= deadline
         {
             let limit = self.settings.handshake;
-            self.kill_engine(now, &format!("it did not answer `initialize` within {limit:?}"));
+            self.kill_engine(
+                now,
+                &format!("it did not answer `initialize` within {limit:?}"),
+            );
         }
         let disobeyed = self.streams.expire(now, self.settings.interrupt_grace);
-        let in_use = self.streams.running() > 0
-            || self.calls.values().any(|call| call.asker.is_some());
+        let in_use =
+            self.streams.running() > 0 || self.calls.values().any(|call| call.asker.is_some());
         if disobeyed && !in_use {
             self.kill_engine(now, "it did not end a turn that nobody owned");
         }
@@ -987,13 +1009,19 @@ impl State {
     }
 
     fn answer(&mut self, client: ClientId, id: &str, result: &Value) {
-        self.to_client(client, format!("{{\"id\":{id},\"result\":{result}}}\n").into());
+        self.to_client(
+            client,
+            format!("{{\"id\":{id},\"result\":{result}}}\n").into(),
+        );
     }
 
     fn answer_error(&mut self, client: ClientId, id: Option<&str>, error: ErrorObject) {
         let id = id.unwrap_or("null");
         let error = error_json(&error);
-        self.to_client(client, format!("{{\"id\":{id},\"error\":{error}}}\n").into());
+        self.to_client(
+            client,
+            format!("{{\"id\":{id},\"error\":{error}}}\n").into(),
+        );
     }
 }
 

@@ -83,7 +83,8 @@ impl World {
                     if let (Some(id), Some(method)) = (line["id"].as_u64(), line["method"].as_str())
                     {
                         assert!(!self.answered.contains(&id), "an id came twice");
-                        self.held.push((id, method.to_owned(), line["params"].clone()));
+                        self.held
+                            .push((id, method.to_owned(), line["params"].clone()));
                     }
                 }
                 Action::KillEngine(run) => {
@@ -159,7 +160,10 @@ impl World {
                 .turns
                 .iter()
                 .position(|(a, b)| Some(&**a) == thread && Some(&**b) == turn);
-            self.event(Event::EngineLine(run, json!({"id": id, "result": {}}).to_string().into()));
+            self.event(Event::EngineLine(
+                run,
+                json!({"id": id, "result": {}}).to_string().into(),
+            ));
             if let Some(found) = found {
                 self.end_turn(found);
             }

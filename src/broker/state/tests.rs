@@ -99,7 +99,12 @@ impl Bench {
         let mut lines = Vec::new();
         self.actions.retain(|action| match action {
             Action::ToClient(who, line) if *who == client => {
-                lines.push(String::from_utf8(line.clone()).unwrap().trim_end().to_owned());
+                lines.push(
+                    String::from_utf8(line.clone())
+                        .unwrap()
+                        .trim_end()
+                        .to_owned(),
+                );
                 false
             }
             _ => true,
@@ -111,7 +116,12 @@ impl Bench {
         let mut lines = Vec::new();
         self.actions.retain(|action| match action {
             Action::ToEngine(_, line) => {
-                lines.push(String::from_utf8(line.clone()).unwrap().trim_end().to_owned());
+                lines.push(
+                    String::from_utf8(line.clone())
+                        .unwrap()
+                        .trim_end()
+                        .to_owned(),
+                );
                 false
             }
             _ => true,
@@ -127,12 +137,17 @@ impl Bench {
         );
         let sent = self.to_engine();
         assert_eq!(sent.len(), 1, "{sent:?}");
-        Frame::parse(sent[0].as_bytes()).unwrap().upstream_id().unwrap()
+        Frame::parse(sent[0].as_bytes())
+            .unwrap()
+            .upstream_id()
+            .unwrap()
     }
 
     fn run_turn(&mut self, client: ClientId, thread: &str, turn: &str) {
         let id = self.start_turn(client, thread);
-        self.engine(&format!(r#"{{"id":{id},"result":{{"turn":{{"id":"{turn}"}}}}}}"#));
+        self.engine(&format!(
+            r#"{{"id":{id},"result":{{"turn":{{"id":"{turn}"}}}}}}"#
+        ));
         self.to_client(client);
     }
 
@@ -145,7 +160,10 @@ impl Bench {
 
 #[track_caller]
 fn has(lines: &[String], part: &str) {
-    assert!(lines.iter().any(|line| line.contains(part)), "no {part} in {lines:?}");
+    assert!(
+        lines.iter().any(|line| line.contains(part)),
+        "no {part} in {lines:?}"
+    );
 }
 
 #[test]
@@ -154,7 +172,10 @@ fn the_first_request_starts_the_engine_and_waits_for_its_greeting() {
     bench.event(Event::ClientJoined(A));
     assert!(bench.actions.is_empty());
     bench.says(A, r#"{"id":"x","method":"initialize","params":{}}"#);
-    assert_eq!(bench.actions.pop_front(), Some(Action::StartEngine(EngineRun(1))));
+    assert_eq!(
+        bench.actions.pop_front(),
+        Some(Action::StartEngine(EngineRun(1)))
+    );
     assert_eq!(
         bench.to_engine(),
         [r#"{"id":1,"method":"initialize","params":{"clientInfo":{"name":"test"}}}"#]
@@ -165,7 +186,9 @@ fn the_first_request_starts_the_engine_and_waits_for_its_greeting() {
     bench.engine(r#"{"id":1,"result":{"userAgent":"fake"}}"#);
     assert_eq!(
         bench.to_client(A),
-        [r#"{"id":"x","result":{"userAgent":"fake","broker":{"version":"0","pid":7,"key":"k","maxStreams":1}}}"#]
+        [
+            r#"{"id":"x","result":{"userAgent":"fake","broker":{"version":"0","pid":7,"key":"k","maxStreams":1}}}"#
+        ]
     );
     assert_eq!(
         bench.to_engine(),
@@ -184,12 +207,23 @@ fn each_client_gets_its_own_replies_under_its_own_ids() {
     let sent = bench.to_engine();
     let ids: Vec<u64> = sent
         .iter()
-        .map(|line| Frame::parse(line.as_bytes()).unwrap().upstream_id().unwrap())
+        .map(|line| {
+            Frame::parse(line.as_bytes())
+                .unwrap()
+                .upstream_id()
+                .unwrap()
+        })
         .collect();
     bench.engine(&format!(r#"{{"id":{},"result":"b"}}"#, ids[1]));
-    bench.engine(&format!(r#"{{"id":{},"error":{{"code":1,"message":"a"}}}}"#, ids[0]));
+    bench.engine(&format!(
+        r#"{{"id":{},"error":{{"code":1,"message":"a"}}}}"#,
+        ids[0]
+    ));
     bench.engine(&format!(r#"{{"id":{},"result":"again"}}"#, ids[1]));
-    assert_eq!(bench.to_client(A), [r#"{"id":5,"error":{"code":1,"message":"a"}}"#]);
+    assert_eq!(
+        bench.to_client(A),
+        [r#"{"id":5,"error":{"code":1,"message":"a"}}"#]
+    );
     assert_eq!(bench.to_client(B), [r#"{"id":5,"result":"b"}"#]);
     assert_eq!(bench.state.late_answers, 1);
 }
@@ -200,12 +234,19 @@ fn notifications_go_to_the_owner_of_their_thread_and_to_its_sub_agents_owner() {
     bench.says(A, r#"{"id":1,"method":"thread/start","params":{}}"#);
     // It speaks of its thread before it answers.
     bench.engine(r#"{"method":"thread/started","params":{"thread":{"id":"t"}}}"#);
-    assert!(bench.actions.iter().all(|action| !matches!(action, Action::ToClient(..))));
+    assert!(
+        bench
+            .actions
+            .iter()
+            .all(|action| !matches!(action, Action::ToClient(..)))
+    );
     bench.engine(r#"{"id":2,"result":{"thread":{"id":"t"}}}"#);
     let lines = bench.to_client(A);
     assert_eq!(lines.len(), 2, "{lines:?}");
     has(&lines[1..], "thread/started");
-    bench.engine(r#"{"method":"thread/started","params":{"thread":{"id":"sub","parentThreadId":"t"}}}"#);
+    bench.engine(
+        r#"{"method":"thread/started","params":{"thread":{"id":"sub","parentThreadId":"t"}}}"#,
+    );
     bench.engine(r#"{"method":"item/started","params":{"threadId":"sub","item":{"type":"x"}}}"#);
     assert_eq!(bench.to_client(A).len(), 2);
     bench.engine(r#"{"method":"item/started","params":{"threadId":"stranger"}}"#);
@@ -232,18 +273,28 @@ fn a_client_never_gets_what_it_opted_out_of() {
 fn past_the_limit_a_turn_is_refused_with_its_place_and_told_when_it_can_come() {
     let mut bench = Bench::ready(1);
     bench.run_turn(A, "a", "1");
-    bench.says(B, r#"{"id":3,"method":"review/start","params":{"threadId":"b"}}"#);
+    bench.says(
+        B,
+        r#"{"id":3,"method":"review/start","params":{"threadId":"b"}}"#,
+    );
     assert_eq!(
         bench.to_client(B),
-        [r#"{"id":3,"error":{"code":-32001,"message":"Shared Codex broker is busy.","data":{"source":"broker","reason":"busy","running":1,"limit":1,"place":1}}}"#]
+        [
+            r#"{"id":3,"error":{"code":-32001,"message":"Shared Codex broker is busy.","data":{"source":"broker","reason":"busy","running":1,"limit":1,"place":1}}}"#
+        ]
     );
     // An interrupt passes all the same, from anybody.
-    bench.says(B, r#"{"id":4,"method":"turn/interrupt","params":{"threadId":"a","turnId":"1"}}"#);
+    bench.says(
+        B,
+        r#"{"id":4,"method":"turn/interrupt","params":{"threadId":"a","turnId":"1"}}"#,
+    );
     has(&bench.to_engine(), "turn/interrupt");
     bench.complete("a", "1");
     assert_eq!(
         bench.to_client(B),
-        [r#"{"method":"broker/queue","params":{"place":0,"running":0,"limit":1,"reservedMs":5000}}"#]
+        [
+            r#"{"method":"broker/queue","params":{"place":0,"running":0,"limit":1,"reservedMs":5000}}"#
+        ]
     );
     bench.run_turn(B, "b", "2");
     assert_eq!(bench.state.streams.running(), 1);
@@ -253,12 +304,23 @@ fn past_the_limit_a_turn_is_refused_with_its_place_and_told_when_it_can_come() {
 fn a_thread_with_a_running_turn_is_not_taken_away() {
     let mut bench = Bench::ready(4);
     bench.run_turn(A, "t", "1");
-    bench.says(B, r#"{"id":1,"method":"turn/start","params":{"threadId":"t"}}"#);
+    bench.says(
+        B,
+        r#"{"id":1,"method":"turn/start","params":{"threadId":"t"}}"#,
+    );
     has(&bench.to_client(B), "thread-in-use");
-    bench.says(B, r#"{"id":2,"method":"thread/resume","params":{"threadId":"t"}}"#);
+    bench.says(
+        B,
+        r#"{"id":2,"method":"thread/resume","params":{"threadId":"t"}}"#,
+    );
     let sent = bench.to_engine();
-    let id = Frame::parse(sent[0].as_bytes()).unwrap().upstream_id().unwrap();
-    bench.engine(&format!(r#"{{"id":{id},"result":{{"thread":{{"id":"t"}}}}}}"#));
+    let id = Frame::parse(sent[0].as_bytes())
+        .unwrap()
+        .upstream_id()
+        .unwrap();
+    bench.engine(&format!(
+        r#"{{"id":{id},"result":{{"thread":{{"id":"t"}}}}}}"#
+    ));
     bench.to_client(B);
     bench.complete("t", "1");
     has(&bench.to_client(A), "turn/completed");
@@ -271,7 +333,10 @@ fn a_client_that_leaves_has_its_turn_interrupted_and_its_slot_freed() {
     bench.run_turn(A, "t", "1");
     bench.event(Event::ClientLeft(A));
     let sent = bench.to_engine();
-    has(&sent, r#""method":"turn/interrupt","params":{"threadId":"t","turnId":"1"}"#);
+    has(
+        &sent,
+        r#""method":"turn/interrupt","params":{"threadId":"t","turnId":"1"}"#,
+    );
     assert_eq!(bench.state.streams.running(), 1);
     bench.complete("t", "1");
     assert_eq!(bench.state.streams.running(), 0);
@@ -283,7 +348,9 @@ fn a_start_that_is_answered_after_its_client_left_is_interrupted_then() {
     let id = bench.start_turn(A, "t");
     bench.event(Event::ClientLeft(A));
     assert!(bench.to_engine().is_empty());
-    bench.engine(&format!(r#"{{"id":{id},"result":{{"turn":{{"id":"1"}}}}}}"#));
+    bench.engine(&format!(
+        r#"{{"id":{id},"result":{{"turn":{{"id":"1"}}}}}}"#
+    ));
     has(&bench.to_engine(), "turn/interrupt");
     assert!(bench.to_client(A).is_empty());
     assert!(bench.to_client(B).is_empty());
@@ -295,7 +362,11 @@ fn an_engine_that_does_not_end_an_unowned_turn_is_ended() {
     bench.run_turn(A, "t", "1");
     bench.event(Event::ClientLeft(A));
     bench.pass(GRACE);
-    assert!(bench.actions.contains(&Action::KillEngine(EngineRun(1))), "{:?}", bench.actions);
+    assert!(
+        bench.actions.contains(&Action::KillEngine(EngineRun(1))),
+        "{:?}",
+        bench.actions
+    );
     assert_eq!(bench.state.streams.running(), 0);
 }
 
@@ -314,11 +385,17 @@ fn an_engine_that_others_use_is_left_alone_and_the_slot_freed_all_the_same() {
 fn a_handed_over_turn_survives_its_client_and_is_adopted() {
     let mut bench = Bench::ready(1);
     bench.run_turn(A, "t", "1");
-    bench.says(A, r#"{"id":2,"method":"broker/handOver","params":{"threadId":"t"}}"#);
+    bench.says(
+        A,
+        r#"{"id":2,"method":"broker/handOver","params":{"threadId":"t"}}"#,
+    );
     assert_eq!(bench.to_client(A), [r#"{"id":2,"result":{}}"#]);
     bench.event(Event::ClientLeft(A));
     assert!(bench.to_engine().is_empty());
-    bench.says(B, r#"{"id":3,"method":"broker/adopt","params":{"threadId":"t"}}"#);
+    bench.says(
+        B,
+        r#"{"id":3,"method":"broker/adopt","params":{"threadId":"t"}}"#,
+    );
     assert_eq!(bench.to_client(B), [r#"{"id":3,"result":{}}"#]);
     bench.complete("t", "1");
     has(&bench.to_client(B), "turn/completed");
@@ -331,12 +408,18 @@ fn a_thread_that_nobody_has_any_more_is_released_unless_somebody_resumes_it() {
         bench.run_turn(A, thread, "1");
         bench.complete(thread, "1");
     }
-    bench.says(B, r#"{"id":1,"method":"thread/resume","params":{"threadId":"kept"}}"#);
+    bench.says(
+        B,
+        r#"{"id":1,"method":"thread/resume","params":{"threadId":"kept"}}"#,
+    );
     bench.to_engine();
     bench.event(Event::ClientLeft(A));
     let sent = bench.to_engine();
     assert_eq!(sent.len(), 1, "{sent:?}");
-    has(&sent, r#""method":"thread/unsubscribe","params":{"threadId":"left"}"#);
+    has(
+        &sent,
+        r#""method":"thread/unsubscribe","params":{"threadId":"left"}"#,
+    );
 }
 
 #[test]
@@ -345,21 +428,38 @@ fn a_dead_engine_fails_what_is_open_and_the_next_request_starts_another() {
     bench.run_turn(A, "t", "1");
     bench.says(B, r#"{"id":4,"method":"model/list","params":{}}"#);
     bench.actions.clear();
-    bench.event(Event::EngineExited(EngineRun(1), "exited with status 3".into()));
+    bench.event(Event::EngineExited(
+        EngineRun(1),
+        "exited with status 3".into(),
+    ));
     let lines = bench.to_client(A);
     assert_eq!(lines.len(), 2, "{lines:?}");
-    has(&lines[..1], r#"{"method":"broker/engineLost","params":{"reason":"exited with status 3","threadIds":["t"]}}"#);
+    has(
+        &lines[..1],
+        r#"{"method":"broker/engineLost","params":{"reason":"exited with status 3","threadIds":["t"]}}"#,
+    );
     has(&lines[1..], r#""method":"turn/completed""#);
-    has(&lines[1..], r#""status":"failed","error":{"message":"the engine ended: exited with status 3""#);
+    has(
+        &lines[1..],
+        r#""status":"failed","error":{"message":"the engine ended: exited with status 3""#,
+    );
     assert_eq!(
         bench.to_client(B),
-        [r#"{"id":4,"error":{"code":-32603,"message":"the engine ended: exited with status 3","data":{"source":"broker","reason":"engine-ended","exit":"exited with status 3"}}}"#]
+        [
+            r#"{"id":4,"error":{"code":-32603,"message":"the engine ended: exited with status 3","data":{"source":"broker","reason":"engine-ended","exit":"exited with status 3"}}}"#
+        ]
     );
     assert_eq!(bench.state.streams.running(), 0);
     bench.says(B, r#"{"id":5,"method":"model/list","params":{}}"#);
-    assert_eq!(bench.actions.pop_front(), Some(Action::StartEngine(EngineRun(2))));
+    assert_eq!(
+        bench.actions.pop_front(),
+        Some(Action::StartEngine(EngineRun(2)))
+    );
     // What the first run still says is nobody's any more.
-    bench.event(Event::EngineLine(EngineRun(1), br#"{"id":2,"result":1}"#.to_vec()));
+    bench.event(Event::EngineLine(
+        EngineRun(1),
+        br#"{"id":2,"result":1}"#.to_vec(),
+    ));
     assert!(bench.to_client(B).is_empty());
 }
 
@@ -369,8 +469,14 @@ fn an_engine_that_cannot_start_fails_its_waiters_with_the_reason_each_time() {
     bench.event(Event::ClientJoined(A));
     for run in 1..3 {
         bench.says(A, r#"{"id":1,"method":"initialize","params":{}}"#);
-        bench.event(Event::EngineExited(EngineRun(run), "no such program".into()));
-        has(&bench.to_client(A), "the engine did not start: no such program");
+        bench.event(Event::EngineExited(
+            EngineRun(run),
+            "no such program".into(),
+        ));
+        has(
+            &bench.to_client(A),
+            "the engine did not start: no such program",
+        );
     }
     assert_eq!(bench.state.engine_exits, 2);
 }
@@ -381,7 +487,10 @@ fn an_engine_that_does_not_greet_is_given_up_and_late_comers_get_the_next_one() 
     bench.event(Event::ClientJoined(A));
     bench.event(Event::ClientJoined(B));
     bench.says(A, r#"{"id":1,"method":"initialize","params":{}}"#);
-    assert_eq!(bench.state.next_deadline(), Some(bench.now + Duration::from_secs(30)));
+    assert_eq!(
+        bench.state.next_deadline(),
+        Some(bench.now + Duration::from_secs(30))
+    );
     bench.pass(Duration::from_secs(30));
     has(&bench.to_client(A), "did not answer `initialize`");
     assert!(bench.actions.contains(&Action::KillEngine(EngineRun(1))));
@@ -453,7 +562,10 @@ fn shutdown_is_refused_while_turns_run_unless_it_is_forced() {
     bench.run_turn(A, "t", "1");
     bench.says(B, r#"{"id":1,"method":"broker/shutdown"}"#);
     has(&bench.to_client(B), "Shared Codex broker is busy.");
-    bench.says(B, r#"{"id":2,"method":"broker/shutdown","params":{"force":true}}"#);
+    bench.says(
+        B,
+        r#"{"id":2,"method":"broker/shutdown","params":{"force":true}}"#,
+    );
     has(&bench.to_client(B), r#"{"id":2,"result":{}}"#);
     has(&bench.to_client(A), "the broker is ending");
     assert_eq!(bench.actions.back(), Some(&Action::End(Ending::Asked)));
@@ -465,7 +577,10 @@ fn a_broker_without_clients_and_turns_ends_after_its_idle_time() {
     assert_eq!(bench.state.next_deadline(), None);
     bench.event(Event::ClientLeft(A));
     bench.event(Event::ClientLeft(B));
-    assert_eq!(bench.state.next_deadline(), Some(bench.now + Duration::from_secs(600)));
+    assert_eq!(
+        bench.state.next_deadline(),
+        Some(bench.now + Duration::from_secs(600))
+    );
     bench.pass(Duration::from_secs(599));
     assert!(!bench.actions.contains(&Action::End(Ending::Idle)));
     bench.pass(Duration::from_secs(1));
