@@ -176,7 +176,7 @@ impl EngineLost {
 }
 
 /// What a broker says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BrokerStatus {
     /// Its process.
     pub pid: u32,

@@ -351,7 +351,7 @@ impl Builder<'_> {
                 ledger.record(*file, coverage);
             }
         }
-        ledger.finish(self.input.changes.left_out())
+        ledger.finish(self.input.changes)
     }
 
     /// The ledger for the reader: counts always, details as far as there is room.

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::view::{ChangeView, CommitLog, CommitSummary, ViewError};
-use crate::target::{FileChange, LeftOut, ResolvedTarget};
+use super::view::{ChangeView, ViewError};
+use crate::target::{CommitLog, CommitSummary, FileChange, LeftOut, ResolvedTarget};
 
 /// A change that was made by hand: for tests, benchmarks, and for trying out a strategy without a repository.
 #[derive(Debug, Clone)]

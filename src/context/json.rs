@@ -68,6 +68,8 @@ struct LedgerDocument<'a> {
     lines: Lines,
     files: Vec<File<'a>>,
     outside: Vec<Outside>,
+    outside_more: usize,
+    ignored: usize,
 }
 
 #[derive(Serialize)]
@@ -186,6 +188,8 @@ fn ledger(context: &Context) -> LedgerDocument<'_> {
         lines: lines(context.ledger.lines()),
         files: context.ledger.files.iter().map(file).collect(),
         outside: context.ledger.outside.iter().map(outside).collect(),
+        outside_more: context.ledger.outside_more,
+        ignored: context.ledger.ignored,
     }
 }
 

@@ -4,6 +4,7 @@ use bstr::BString;
 
 use super::patch::overlap;
 use super::size::counted;
+use super::view::ChangeView;
 use crate::target::{Content, FileChange, HunkRange, LeftOut, Part, Status};
 
 /// How much of something is shown.
@@ -121,6 +122,10 @@ pub struct Ledger {
     pub files: Vec<FileEntry>,
     /// Files that were left out before any strategy ran.
     pub outside: Vec<LeftOut>,
+    /// How many more of those there are, without names.
+    pub outside_more: usize,
+    /// How many changed files the user's own filters took out.
+    pub ignored: usize,
 }
 
 impl Ledger {
@@ -250,7 +255,7 @@ impl<'a> LedgerBuilder<'a> {
         }
     }
 
-    pub(super) fn finish(self, outside: &[LeftOut]) -> Ledger {
+    pub(super) fn finish(self, changes: &dyn ChangeView) -> Ledger {
         let files = self
             .files
             .iter()
@@ -259,7 +264,9 @@ impl<'a> LedgerBuilder<'a> {
             .collect();
         Ledger {
             files,
-            outside: outside.to_vec(),
+            outside: changes.left_out().to_vec(),
+            outside_more: changes.left_out_more(),
+            ignored: changes.ignored(),
         }
     }
 }
@@ -351,6 +358,8 @@ pub(super) fn counts_text(ledger: &Ledger) -> String {
     for left_out in &ledger.outside {
         outside.count(super::reasons::short(&left_out.reason));
     }
+    outside.add("more", ledger.outside_more as u64);
+    outside.add("excluded by filters", ledger.ignored as u64);
     outside.push_line(&mut text, "not part of the counts above");
     text
 }
@@ -361,9 +370,14 @@ struct Tally(Vec<(&'static str, u64)>);
 
 impl Tally {
     fn count(&mut self, word: &'static str) {
+        self.add(word, 1);
+    }
+
+    fn add(&mut self, word: &'static str, more: u64) {
         match self.0.iter_mut().find(|(known, _)| *known == word) {
-            Some((_, count)) => *count += 1,
-            None => self.0.push((word, 1)),
+            Some((_, count)) => *count += more,
+            None if more > 0 => self.0.push((word, more)),
+            None => {}
         }
     }
 

@@ -36,6 +36,7 @@ mod patch;
 mod present;
 mod reasons;
 mod registry;
+mod repository;
 mod size;
 mod strategy;
 mod summary;
@@ -54,6 +55,7 @@ pub use near_miss::nearest;
 pub use present::{Presented, Presenter};
 pub use reasons::describe as describe_left_out;
 pub use registry::{CollectorInfo, Factory, OptionsError, Registry, parse_options};
+pub use repository::RepositoryChanges;
 pub use size::human_size;
 pub use strategy::{
     Catalog, Entry, Layer, Layers, SectionSpec, Strategy, StrategyError, When, load_strategy,
@@ -61,4 +63,4 @@ pub use strategy::{
 };
 pub use summary::summary_line;
 pub use tokens::estimate as estimate_tokens;
-pub use view::{ChangeView, CommitLog, CommitSummary, ViewError};
+pub use view::{ChangeView, ViewError};

@@ -13,6 +13,7 @@
 //! and counted, never fatal.
 
 pub mod answers;
+pub mod builtin;
 pub mod login;
 pub mod policy;
 

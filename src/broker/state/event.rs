@@ -27,6 +27,8 @@ pub(crate) enum Event {
     EngineLineTooLong(EngineRun),
     /// The engine's process is gone, or could not be started; says why. Comes once for each run.
     EngineExited(EngineRun, String),
+    /// The engine takes no more lines.
+    EngineStalled(EngineRun),
     /// Time went by: a deadline may have passed.
     Tick,
     /// The broker is told to end by the system, whatever runs.

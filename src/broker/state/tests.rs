@@ -1,6 +1,7 @@
 //! Claims about the state machine, event by event.
 
 use super::*;
+use crate::broker::frame::Frame;
 
 const A: ClientId = ClientId(1);
 const B: ClientId = ClientId(2);
@@ -29,19 +30,7 @@ pub(super) fn settings(max_streams: usize) -> Settings {
             engine: "e".into(),
             engine_version: "1".into(),
             engine_home: "/h".into(),
-            engine_pid: None,
-            engine_running: false,
-            engine_exits: 0,
-            last_exit: None,
-            clients: 0,
-            running: 0,
-            limit: 0,
-            queued: 0,
-            threads: 0,
-            skipped_lines: 0,
-            unowned_notifications: 0,
-            late_answers: 0,
-            uptime_ms: 0,
+            ..BrokerStatus::default()
         },
         policy: refuse,
     }
@@ -95,7 +84,7 @@ impl Bench {
         self.event(Event::Tick);
     }
 
-    fn to_client(&mut self, client: ClientId) -> Vec<String> {
+    fn sent_to_client(&mut self, client: ClientId) -> Vec<String> {
         let mut lines = Vec::new();
         self.actions.retain(|action| match action {
             Action::ToClient(who, line) if *who == client => {
@@ -112,7 +101,7 @@ impl Bench {
         lines
     }
 
-    fn to_engine(&mut self) -> Vec<String> {
+    fn sent_to_engine(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         self.actions.retain(|action| match action {
             Action::ToEngine(_, line) => {
@@ -135,7 +124,7 @@ impl Bench {
             client,
             &format!(r#"{{"id":9,"method":"turn/start","params":{{"threadId":"{thread}"}}}}"#),
         );
-        let sent = self.to_engine();
+        let sent = self.sent_to_engine();
         assert_eq!(sent.len(), 1, "{sent:?}");
         Frame::parse(sent[0].as_bytes())
             .unwrap()
@@ -148,7 +137,7 @@ impl Bench {
         self.engine(&format!(
             r#"{{"id":{id},"result":{{"turn":{{"id":"{turn}"}}}}}}"#
         ));
-        self.to_client(client);
+        self.sent_to_client(client);
     }
 
     fn complete(&mut self, thread: &str, turn: &str) {
@@ -177,7 +166,7 @@ fn the_first_request_starts_the_engine_and_waits_for_its_greeting() {
         Some(Action::StartEngine(EngineRun(1)))
     );
     assert_eq!(
-        bench.to_engine(),
+        bench.sent_to_engine(),
         [r#"{"id":1,"method":"initialize","params":{"clientInfo":{"name":"test"}}}"#]
     );
     bench.says(A, r#"{"method":"initialized"}"#);
@@ -185,13 +174,13 @@ fn the_first_request_starts_the_engine_and_waits_for_its_greeting() {
     assert!(bench.actions.is_empty());
     bench.engine(r#"{"id":1,"result":{"userAgent":"fake"}}"#);
     assert_eq!(
-        bench.to_client(A),
+        bench.sent_to_client(A),
         [
             r#"{"id":"x","result":{"userAgent":"fake","broker":{"version":"0","pid":7,"key":"k","maxStreams":1}}}"#
         ]
     );
     assert_eq!(
-        bench.to_engine(),
+        bench.sent_to_engine(),
         [
             r#"{"method":"initialized"}"#,
             r#"{"id":2,"method":"thread/start","params":{}}"#
@@ -204,7 +193,7 @@ fn each_client_gets_its_own_replies_under_its_own_ids() {
     let mut bench = Bench::ready(4);
     bench.says(A, r#"{"id":5,"method":"thread/list","params":{"of":"a"}}"#);
     bench.says(B, r#"{"id":5,"method":"thread/list","params":{"of":"b"}}"#);
-    let sent = bench.to_engine();
+    let sent = bench.sent_to_engine();
     let ids: Vec<u64> = sent
         .iter()
         .map(|line| {
@@ -221,10 +210,10 @@ fn each_client_gets_its_own_replies_under_its_own_ids() {
     ));
     bench.engine(&format!(r#"{{"id":{},"result":"again"}}"#, ids[1]));
     assert_eq!(
-        bench.to_client(A),
+        bench.sent_to_client(A),
         [r#"{"id":5,"error":{"code":1,"message":"a"}}"#]
     );
-    assert_eq!(bench.to_client(B), [r#"{"id":5,"result":"b"}"#]);
+    assert_eq!(bench.sent_to_client(B), [r#"{"id":5,"result":"b"}"#]);
     assert_eq!(bench.state.late_answers, 1);
 }
 
@@ -241,19 +230,19 @@ fn notifications_go_to_the_owner_of_their_thread_and_to_its_sub_agents_owner() {
             .all(|action| !matches!(action, Action::ToClient(..)))
     );
     bench.engine(r#"{"id":2,"result":{"thread":{"id":"t"}}}"#);
-    let lines = bench.to_client(A);
+    let lines = bench.sent_to_client(A);
     assert_eq!(lines.len(), 2, "{lines:?}");
     has(&lines[1..], "thread/started");
     bench.engine(
         r#"{"method":"thread/started","params":{"thread":{"id":"sub","parentThreadId":"t"}}}"#,
     );
     bench.engine(r#"{"method":"item/started","params":{"threadId":"sub","item":{"type":"x"}}}"#);
-    assert_eq!(bench.to_client(A).len(), 2);
+    assert_eq!(bench.sent_to_client(A).len(), 2);
     bench.engine(r#"{"method":"item/started","params":{"threadId":"stranger"}}"#);
     assert_eq!(bench.state.unowned_notifications, 1);
     bench.engine(r#"{"method":"account/updated","params":{}}"#);
-    assert_eq!(bench.to_client(A).len(), 1);
-    assert_eq!(bench.to_client(B).len(), 1);
+    assert_eq!(bench.sent_to_client(A).len(), 1);
+    assert_eq!(bench.sent_to_client(B).len(), 1);
 }
 
 #[test]
@@ -263,10 +252,10 @@ fn a_client_never_gets_what_it_opted_out_of() {
         B,
         r#"{"id":1,"method":"initialize","params":{"capabilities":{"optOutNotificationMethods":["account/updated"]}}}"#,
     );
-    bench.to_client(B);
+    bench.sent_to_client(B);
     bench.engine(r#"{"method":"account/updated","params":{}}"#);
-    assert_eq!(bench.to_client(A).len(), 1);
-    assert!(bench.to_client(B).is_empty());
+    assert_eq!(bench.sent_to_client(A).len(), 1);
+    assert!(bench.sent_to_client(B).is_empty());
 }
 
 #[test]
@@ -278,7 +267,7 @@ fn past_the_limit_a_turn_is_refused_with_its_place_and_told_when_it_can_come() {
         r#"{"id":3,"method":"review/start","params":{"threadId":"b"}}"#,
     );
     assert_eq!(
-        bench.to_client(B),
+        bench.sent_to_client(B),
         [
             r#"{"id":3,"error":{"code":-32001,"message":"Shared Codex broker is busy.","data":{"source":"broker","reason":"busy","running":1,"limit":1,"place":1}}}"#
         ]
@@ -288,10 +277,10 @@ fn past_the_limit_a_turn_is_refused_with_its_place_and_told_when_it_can_come() {
         B,
         r#"{"id":4,"method":"turn/interrupt","params":{"threadId":"a","turnId":"1"}}"#,
     );
-    has(&bench.to_engine(), "turn/interrupt");
+    has(&bench.sent_to_engine(), "turn/interrupt");
     bench.complete("a", "1");
     assert_eq!(
-        bench.to_client(B),
+        bench.sent_to_client(B),
         [
             r#"{"method":"broker/queue","params":{"place":0,"running":0,"limit":1,"reservedMs":5000}}"#
         ]
@@ -308,12 +297,12 @@ fn a_thread_with_a_running_turn_is_not_taken_away() {
         B,
         r#"{"id":1,"method":"turn/start","params":{"threadId":"t"}}"#,
     );
-    has(&bench.to_client(B), "thread-in-use");
+    has(&bench.sent_to_client(B), "thread-in-use");
     bench.says(
         B,
         r#"{"id":2,"method":"thread/resume","params":{"threadId":"t"}}"#,
     );
-    let sent = bench.to_engine();
+    let sent = bench.sent_to_engine();
     let id = Frame::parse(sent[0].as_bytes())
         .unwrap()
         .upstream_id()
@@ -321,10 +310,10 @@ fn a_thread_with_a_running_turn_is_not_taken_away() {
     bench.engine(&format!(
         r#"{{"id":{id},"result":{{"thread":{{"id":"t"}}}}}}"#
     ));
-    bench.to_client(B);
+    bench.sent_to_client(B);
     bench.complete("t", "1");
-    has(&bench.to_client(A), "turn/completed");
-    assert!(bench.to_client(B).is_empty());
+    has(&bench.sent_to_client(A), "turn/completed");
+    assert!(bench.sent_to_client(B).is_empty());
 }
 
 #[test]
@@ -332,7 +321,7 @@ fn a_client_that_leaves_has_its_turn_interrupted_and_its_slot_freed() {
     let mut bench = Bench::ready(1);
     bench.run_turn(A, "t", "1");
     bench.event(Event::ClientLeft(A));
-    let sent = bench.to_engine();
+    let sent = bench.sent_to_engine();
     has(
         &sent,
         r#""method":"turn/interrupt","params":{"threadId":"t","turnId":"1"}"#,
@@ -347,13 +336,13 @@ fn a_start_that_is_answered_after_its_client_left_is_interrupted_then() {
     let mut bench = Bench::ready(1);
     let id = bench.start_turn(A, "t");
     bench.event(Event::ClientLeft(A));
-    assert!(bench.to_engine().is_empty());
+    assert!(bench.sent_to_engine().is_empty());
     bench.engine(&format!(
         r#"{{"id":{id},"result":{{"turn":{{"id":"1"}}}}}}"#
     ));
-    has(&bench.to_engine(), "turn/interrupt");
-    assert!(bench.to_client(A).is_empty());
-    assert!(bench.to_client(B).is_empty());
+    has(&bench.sent_to_engine(), "turn/interrupt");
+    assert!(bench.sent_to_client(A).is_empty());
+    assert!(bench.sent_to_client(B).is_empty());
 }
 
 #[test]
@@ -389,16 +378,16 @@ fn a_handed_over_turn_survives_its_client_and_is_adopted() {
         A,
         r#"{"id":2,"method":"broker/handOver","params":{"threadId":"t"}}"#,
     );
-    assert_eq!(bench.to_client(A), [r#"{"id":2,"result":{}}"#]);
+    assert_eq!(bench.sent_to_client(A), [r#"{"id":2,"result":{}}"#]);
     bench.event(Event::ClientLeft(A));
-    assert!(bench.to_engine().is_empty());
+    assert!(bench.sent_to_engine().is_empty());
     bench.says(
         B,
         r#"{"id":3,"method":"broker/adopt","params":{"threadId":"t"}}"#,
     );
-    assert_eq!(bench.to_client(B), [r#"{"id":3,"result":{}}"#]);
+    assert_eq!(bench.sent_to_client(B), [r#"{"id":3,"result":{}}"#]);
     bench.complete("t", "1");
-    has(&bench.to_client(B), "turn/completed");
+    has(&bench.sent_to_client(B), "turn/completed");
 }
 
 #[test]
@@ -412,9 +401,9 @@ fn a_thread_that_nobody_has_any_more_is_released_unless_somebody_resumes_it() {
         B,
         r#"{"id":1,"method":"thread/resume","params":{"threadId":"kept"}}"#,
     );
-    bench.to_engine();
+    bench.sent_to_engine();
     bench.event(Event::ClientLeft(A));
-    let sent = bench.to_engine();
+    let sent = bench.sent_to_engine();
     assert_eq!(sent.len(), 1, "{sent:?}");
     has(
         &sent,
@@ -432,7 +421,7 @@ fn a_dead_engine_fails_what_is_open_and_the_next_request_starts_another() {
         EngineRun(1),
         "exited with status 3".into(),
     ));
-    let lines = bench.to_client(A);
+    let lines = bench.sent_to_client(A);
     assert_eq!(lines.len(), 2, "{lines:?}");
     has(
         &lines[..1],
@@ -444,7 +433,7 @@ fn a_dead_engine_fails_what_is_open_and_the_next_request_starts_another() {
         r#""status":"failed","error":{"message":"the engine ended: exited with status 3""#,
     );
     assert_eq!(
-        bench.to_client(B),
+        bench.sent_to_client(B),
         [
             r#"{"id":4,"error":{"code":-32603,"message":"the engine ended: exited with status 3","data":{"source":"broker","reason":"engine-ended","exit":"exited with status 3"}}}"#
         ]
@@ -460,7 +449,7 @@ fn a_dead_engine_fails_what_is_open_and_the_next_request_starts_another() {
         EngineRun(1),
         br#"{"id":2,"result":1}"#.to_vec(),
     ));
-    assert!(bench.to_client(B).is_empty());
+    assert!(bench.sent_to_client(B).is_empty());
 }
 
 #[test]
@@ -474,7 +463,7 @@ fn an_engine_that_cannot_start_fails_its_waiters_with_the_reason_each_time() {
             "no such program".into(),
         ));
         has(
-            &bench.to_client(A),
+            &bench.sent_to_client(A),
             "the engine did not start: no such program",
         );
     }
@@ -492,29 +481,35 @@ fn an_engine_that_does_not_greet_is_given_up_and_late_comers_get_the_next_one() 
         Some(bench.now + Duration::from_secs(30))
     );
     bench.pass(Duration::from_secs(30));
-    has(&bench.to_client(A), "did not answer `initialize`");
+    has(&bench.sent_to_client(A), "did not answer `initialize`");
     assert!(bench.actions.contains(&Action::KillEngine(EngineRun(1))));
     bench.says(B, r#"{"id":1,"method":"initialize","params":{}}"#);
     bench.event(Event::EngineExited(EngineRun(1), "killed".into()));
     assert!(bench.actions.contains(&Action::StartEngine(EngineRun(2))));
     bench.actions.clear();
     bench.engine(r#"{"id":2,"result":{}}"#);
-    has(&bench.to_client(B), r#"{"id":1,"result":{"broker":"#);
+    has(&bench.sent_to_client(B), r#"{"id":1,"result":{"broker":"#);
 }
 
 #[test]
 fn garbage_is_answered_to_a_client_and_counted_from_the_engine() {
     let mut bench = Bench::ready(1);
     bench.says(A, "\u{1b}[31mnoise");
-    has(&bench.to_client(A), r#"{"id":null,"error":{"code":-32700"#);
+    has(
+        &bench.sent_to_client(A),
+        r#"{"id":null,"error":{"code":-32700"#,
+    );
     bench.says(A, "[]");
-    has(&bench.to_client(A), r#"{"id":null,"error":{"code":-32600"#);
+    has(
+        &bench.sent_to_client(A),
+        r#"{"id":null,"error":{"code":-32600"#,
+    );
     bench.engine("\u{1b}[31mnoise");
     bench.engine("[1]");
     bench.event(Event::EngineLineTooLong(EngineRun(1)));
     assert!(bench.actions.is_empty());
     bench.says(A, r#"{"id":1,"method":"broker/status"}"#);
-    has(&bench.to_client(A), r#""skippedLines":3"#);
+    has(&bench.sent_to_client(A), r#""skippedLines":3"#);
 }
 
 #[test]
@@ -523,7 +518,7 @@ fn the_engines_questions_are_answered_by_policy_under_their_own_ids() {
     bench.engine(r#"{"id":"q1","method":"known","params":{"x":1}}"#);
     bench.engine(r#"{"id":0,"method":"unknown"}"#);
     assert_eq!(
-        bench.to_engine(),
+        bench.sent_to_engine(),
         [
             r#"{"id":"q1","result":{"decision":"decline","saw":{"x":1}}}"#,
             r#"{"id":0,"error":{"code":-32601,"message":"unknown"}}"#
@@ -536,9 +531,9 @@ fn nothing_is_relayed_before_initialize() {
     let mut bench = Bench::new(1);
     bench.event(Event::ClientJoined(A));
     bench.says(A, r#"{"id":1,"method":"thread/start","params":{}}"#);
-    has(&bench.to_client(A), "not-initialized");
+    has(&bench.sent_to_client(A), "not-initialized");
     bench.says(A, r#"{"id":1,"method":"broker/status"}"#);
-    has(&bench.to_client(A), r#""clients":1"#);
+    has(&bench.sent_to_client(A), r#""clients":1"#);
     assert!(bench.actions.is_empty());
 }
 
@@ -548,12 +543,12 @@ fn one_client_cannot_open_calls_without_bound_but_can_interrupt() {
     for id in 0..MAX_CALLS {
         bench.says(A, &format!(r#"{{"id":{id},"method":"model/list"}}"#));
     }
-    let refused = bench.to_client(A);
+    let refused = bench.sent_to_client(A);
     assert_eq!(refused.len(), CALLS_FOR_INTERRUPTS);
     has(&refused, "too-many-calls");
-    bench.to_engine();
+    bench.sent_to_engine();
     bench.says(A, r#"{"id":"i","method":"turn/interrupt","params":{}}"#);
-    assert_eq!(bench.to_engine().len(), 1);
+    assert_eq!(bench.sent_to_engine().len(), 1);
 }
 
 #[test]
@@ -561,13 +556,13 @@ fn shutdown_is_refused_while_turns_run_unless_it_is_forced() {
     let mut bench = Bench::ready(2);
     bench.run_turn(A, "t", "1");
     bench.says(B, r#"{"id":1,"method":"broker/shutdown"}"#);
-    has(&bench.to_client(B), "Shared Codex broker is busy.");
+    has(&bench.sent_to_client(B), "Shared Codex broker is busy.");
     bench.says(
         B,
         r#"{"id":2,"method":"broker/shutdown","params":{"force":true}}"#,
     );
-    has(&bench.to_client(B), r#"{"id":2,"result":{}}"#);
-    has(&bench.to_client(A), "the broker is ending");
+    has(&bench.sent_to_client(B), r#"{"id":2,"result":{}}"#);
+    has(&bench.sent_to_client(A), "the broker is ending");
     assert_eq!(bench.actions.back(), Some(&Action::End(Ending::Asked)));
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::context::budget::Room;
 use crate::context::collector::{Claims, CollectError, Collector, Item, Piece, Rung, Scene};
 use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
-use crate::context::view::{CommitLog, CommitSummary};
+use crate::target::{CommitLog, CommitSummary};
 
 pub(super) const INFO: CollectorInfo = CollectorInfo {
     name: "commit-log",

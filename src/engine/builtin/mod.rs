@@ -10,12 +10,14 @@
 //! [`Examination::not_seen`], never passed over in silence. Checks cannot fail and do not panic on any input; their
 //! cost is linear in the new lines, and what they report is bounded.
 
+pub mod change_request;
 mod examine;
 mod language;
 mod mask;
 pub mod rules;
 mod source;
 mod view;
+mod wording;
 
 use std::ops::ControlFlow;
 

@@ -5,6 +5,7 @@ mod commits;
 mod compare;
 mod content;
 mod convert;
+mod create;
 mod edits;
 mod listing;
 mod objects;
@@ -32,6 +33,7 @@ use super::ObjectId;
 use status::Status;
 
 pub use commits::{CommitLog, CommitSummary};
+pub use create::{CreateError, NewFile, create_repository};
 pub use open::OpenError;
 pub(super) use snapshot::Snapshot;
 

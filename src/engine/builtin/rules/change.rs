@@ -40,6 +40,7 @@ fn conflict_markers(view: &FileView<'_>, sink: &mut Sink) {
 /// prose, so it never counts by itself.)
 fn is_marker(line: &str, letter: char) -> bool {
     let rest = line.trim_start_matches(letter);
-    line.len() - rest.len() == LENGTH && (rest.is_empty() || rest.starts_with(' '))
+    line.len() - rest.len() == LENGTH
+        && (rest.is_empty() || rest.starts_with(' '))
         && (rest.is_empty() || rest.trim().len() > 1)
 }
