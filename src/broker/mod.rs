@@ -1,8 +1,8 @@
 //! One app server, shared by many clients: the broker.
 //!
 //! A broker owns one engine and serves any number of clients over a private socket, so that a command finds a warm engine
-//! and several turns run side by side. Its heart is a synchronous state machine ([`state`]: who owns what, who waits,
-//! what fails); around it are thin tasks that carry lines. [`connect_or_start`] is how a command reaches one,
+//! and several turns run side by side. Its heart is a synchronous state machine (`state`: who owns what, who waits, what
+//! fails); around it are thin tasks that carry lines. [`connect_or_start`] is how a command reaches one,
 //! [`serve_process`] is how one lives, [`status_all`] and [`stop_all`] look after them.
 //!
 //! # Life cycle and locks

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use sha2::{Digest as _, Sha256};
-use tokio::io::{ReadHalf as Half, WriteHalf as OtherHalf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf as Half, WriteHalf as OtherHalf};
 use tokio::net::windows::named_pipe::{
     ClientOptions, NamedPipeClient, NamedPipeServer, ServerOptions,
 };
@@ -13,8 +15,10 @@ use super::{BrokerError, Endpoint};
 
 /// Either end of a pipe.
 #[derive(Debug)]
-pub(super) enum Pipe {
+pub enum Pipe {
+    /// The broker's.
     Server(NamedPipeServer),
+    /// A client's.
     Client(NamedPipeClient),
 }
 
@@ -29,10 +33,6 @@ macro_rules! on_either {
         }
     };
 }
-
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 impl AsyncRead for Pipe {
     fn poll_read(

@@ -277,7 +277,9 @@ impl BrokerStatus {
         Some(status_fields!(wire => BrokerStatus))
     }
 
-    pub(crate) fn to_value(&self) -> Value {
+    /// The JSON that `broker/status` answers with.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
         let wire = status_fields!(self.clone() => StatusWire);
         serde_json::to_value(wire).expect("numbers and strings always serialise")
     }

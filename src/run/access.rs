@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
+use crate::broker::{BrokerIdentity, BrokerOptions, BrokerTuning, Endpoint, connect_or_start};
 use crate::engine::{
-    AppServer, ClientInfo, Connection, ConnectionBounds, Limits, ServerInfo, handshake,
+    AppServer, ClientInfo, Connection, ConnectionBounds, EngineIdentity, Limits, ServerInfo,
+    handshake,
 };
 use crate::review::{NotJudged, NotJudgedReason};
 
-use super::{Access, RunRequest, Surroundings};
+use super::{Access, EngineChoice, RunRequest, Surroundings};
 
 /// How long an engine of our own has to end by itself once it is no longer needed.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// How long an engine may take to say which version it is.
+const IDENTIFY: Duration = Duration::from_secs(10);
 /// How many lines of an engine's stderr a report shows.
 const STDERR_LINES: usize = 20;
 
@@ -51,8 +55,55 @@ pub(super) async fn open(
 ) -> Result<Opened, NotJudged> {
     match &request.access {
         Access::Isolated => isolated(request, surroundings).await,
-        Access::Shared | Access::Endpoint(_) => isolated(request, surroundings).await,
+        Access::Endpoint(endpoint) => {
+            let endpoint = Endpoint::parse(endpoint).map_err(|error| unavailable(&error))?;
+            shared(request, surroundings, Some(endpoint), BrokerTuning::default()).await
+        }
+        Access::Shared { max_streams, idle_timeout_ms } => {
+            let tuning = BrokerTuning {
+                max_streams: *max_streams,
+                idle_timeout: Duration::from_millis(*idle_timeout_ms),
+            };
+            shared(request, surroundings, None, tuning).await
+        }
     }
+}
+
+/// What a broker for this engine is started with, and keyed by.
+///
+/// # Errors
+///
+/// The engine is not there, or does not say which it is.
+pub async fn broker_options(
+    surroundings: &Surroundings,
+    engine: &EngineChoice,
+) -> Result<BrokerOptions, NotJudged> {
+    let command = surroundings.engine_command(engine)?;
+    let identity = EngineIdentity::probe(&command, &surroundings.codex_home, IDENTIFY)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    Ok(BrokerOptions::new(
+        &surroundings.state_folder,
+        &surroundings.runtime_dir,
+        &surroundings.self_exe,
+        BrokerIdentity::from(&identity),
+        command,
+    ))
+}
+
+async fn shared(
+    request: &RunRequest,
+    surroundings: &Surroundings,
+    endpoint: Option<Endpoint>,
+    tuning: BrokerTuning,
+) -> Result<Opened, NotJudged> {
+    let mut options = broker_options(surroundings, &request.engine).await?;
+    options.endpoint = endpoint;
+    options.tuning = tuning;
+    let broker = connect_or_start(&options).await.map_err(|error| unavailable(&error))?;
+    let endpoint = broker.endpoint.to_string();
+    let connection = Connection::over(broker.reader, broker.writer, ConnectionBounds::default());
+    greet(connection, Some(endpoint), None, request).await
 }
 
 async fn isolated(request: &RunRequest, surroundings: &Surroundings) -> Result<Opened, NotJudged> {

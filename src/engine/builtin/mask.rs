@@ -49,6 +49,7 @@ const SINGLE_RAW: Quote = quote("'", false, false);
 const DOUBLE: Quote = quote("\"", false, true);
 const SINGLE: Quote = quote("'", false, true);
 const BACKTICK: Quote = quote("`", true, true);
+const COMMAND: Quote = quote("`", false, true);
 const RAW_BACKTICK: Quote = quote("`", true, false);
 
 fn grammar(language: Language) -> Grammar {
@@ -102,9 +103,11 @@ fn grammar(language: Language) -> Grammar {
             strings: &[TRIPLE, DOUBLE],
             ..hash
         },
-        Language::Ruby | Language::Shell | Language::Docker | Language::Make | Language::Yaml => {
-            hash
-        }
+        Language::Ruby => Grammar {
+            strings: &[DOUBLE, SINGLE, COMMAND],
+            ..hash
+        },
+        Language::Shell | Language::Docker | Language::Make | Language::Yaml => hash,
         Language::Toml => Grammar {
             strings: &[TRIPLE, TRIPLE_SINGLE_RAW, DOUBLE, SINGLE_RAW],
             ..hash

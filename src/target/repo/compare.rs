@@ -14,6 +14,11 @@ pub(super) enum Shown {
     Same,
     Binary,
     Text,
+    /// A change of type: each side by itself.
+    Sides {
+        old_is_binary: bool,
+        new_is_binary: bool,
+    },
 }
 
 /// The facts about one change.
@@ -96,24 +101,46 @@ pub(super) fn compare(reader: &mut Reader<'_>, change: &RawChange) -> Result<Fac
         new_size,
     };
     let (Some(old), Some(new)) = (old, new) else {
-        return Ok(binary(Vec::new()));
+        let mut facts = binary(Vec::new());
+        if change.changes_type() {
+            facts.shown = Shown::Sides {
+                old_is_binary: true,
+                new_is_binary: true,
+            };
+        }
+        return Ok(facts);
     };
-    let is_binary = (change.old.is_some() && old_attribute.is_binary(&old))
-        || (change.new.is_some() && new_attribute.is_binary(&new));
-    if is_binary {
-        return Ok(binary(Vec::new()));
-    }
-
-    let edits = if change.changes_type() {
-        vec![Edit {
+    let old_is_binary = change.old.is_some() && old_attribute.is_binary(&old);
+    let new_is_binary = change.new.is_some() && new_attribute.is_binary(&new);
+    if change.changes_type() {
+        let edits = vec![Edit {
             old_start: 0,
             old_end: count_lines(&old),
             new_start: 0,
             new_end: count_lines(&new),
-        }]
-    } else {
-        edits::between(&old, &new)
-    };
+        }];
+        let content = if old_is_binary || new_is_binary {
+            Content::Binary
+        } else {
+            text_facts(&edits, count_lines(&old), count_lines(&new), true)
+        };
+        let shown = Shown::Sides {
+            old_is_binary,
+            new_is_binary,
+        };
+        return Ok(Facts {
+            content,
+            shown,
+            edits,
+            old_size,
+            new_size,
+        });
+    }
+    if old_is_binary || new_is_binary {
+        return Ok(binary(Vec::new()));
+    }
+
+    let edits = edits::between(&old, &new);
     let both_submodules = [&change.old, &change.new]
         .into_iter()
         .flatten()

@@ -97,16 +97,17 @@ impl Repository {
     /// The real path of the main worktree, which all linked worktrees share; for a bare repository, its git directory.
     #[must_use]
     pub fn main_worktree(&self) -> PathBuf {
-        let common = self.gix.common_dir();
-        let path = if common == self.gix.git_dir() {
-            self.root()
-        } else {
-            match common.parent() {
-                Some(parent) if common.file_name().is_some_and(|name| name == ".git") => parent,
-                _ => common,
+        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if self.gix.common_dir() == self.gix.git_dir() {
+            return real(self.root());
+        }
+        let common = real(self.gix.common_dir());
+        match common.parent() {
+            Some(parent) if common.file_name().is_some_and(|name| name == ".git") => {
+                parent.to_owned()
             }
-        };
-        std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+            _ => common,
+        }
     }
 
     /// Whether there is no working tree.

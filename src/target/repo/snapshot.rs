@@ -9,7 +9,7 @@ use super::content::{Place, Reader};
 use super::objects::Abbreviator;
 use super::own_id;
 use super::raw::RawSide;
-use crate::target::patch::{Body, Edit, PatchSide, render};
+use crate::target::patch::{Body, Edit, PatchSide, count_lines, render};
 use crate::target::quote::push_quoted;
 use crate::target::{Abbreviation, ChangesError, FileChange, Status};
 
@@ -55,100 +55,55 @@ impl Snapshot {
             out.push(b'\n');
             return Ok(out);
         }
-        let old_path = file.old_path.as_ref().unwrap_or(&file.path);
-        let (old_text, new_text) = if detail.shown == Shown::Text && !detail.edits.is_empty() {
-            let mut reader = self.reader();
-            (
-                self.text(&mut reader, detail.old.as_ref(), old_path.as_ref())?,
-                self.text(&mut reader, detail.new.as_ref(), file.path.as_ref())?,
-            )
-        } else {
-            (Vec::new(), Vec::new())
+        let old_path = file.old_path.as_ref().unwrap_or(&file.path).as_ref();
+        let new_path = file.path.as_ref();
+        let mut reader = self.reader();
+        let mut text = |side: Option<&RawSide>, path, wanted: bool| match side.filter(|_| wanted) {
+            Some(side) => Ok(reader.read(side, path)?.unwrap_or_default().into_owned()),
+            None => Ok::<_, ChangesError>(Vec::new()),
         };
         let old = detail
             .old
             .as_ref()
-            .map(|side| self.patch_side(side, old_path.as_ref()));
+            .map(|side| self.patch_side(side, old_path));
         let new = detail
             .new
             .as_ref()
-            .map(|side| self.patch_side(side, file.path.as_ref()));
+            .map(|side| self.patch_side(side, new_path));
+        let (old, new) = (old.as_ref(), new.as_ref());
         let null_id = self.id(&self.repository.object_hash().null());
-        if file.status == Status::TypeChanged {
-            let removed: Vec<Edit> = detail
-                .edits
-                .iter()
-                .map(|edit| Edit {
-                    new_start: 0,
-                    new_end: 0,
-                    ..*edit
-                })
-                .collect();
-            let added: Vec<Edit> = detail
-                .edits
-                .iter()
-                .map(|edit| Edit {
-                    old_start: 0,
-                    old_end: 0,
-                    ..*edit
-                })
-                .collect();
-            let body = |old, new, edits| match detail.shown {
-                Shown::Binary => Body::Binary,
-                _ => Body::Text {
-                    old,
-                    new,
-                    edits,
-                    context: context_lines,
-                },
-            };
-            let has_lines = |edits: &[Edit]| {
-                edits
-                    .iter()
-                    .any(|edit| edit.old_end > edit.old_start || edit.new_end > edit.new_start)
-            };
-            let keep = |edits: Vec<Edit>| if has_lines(&edits) { edits } else { Vec::new() };
-            let (removed, added) = (keep(removed), keep(added));
-            render(
-                &mut out,
-                old.as_ref(),
-                None,
-                None,
-                &null_id,
-                &body(&old_text, b"", &removed),
-            );
-            render(
-                &mut out,
-                None,
-                new.as_ref(),
-                None,
-                &null_id,
-                &body(b"", &new_text, &added),
-            );
-            return Ok(out);
-        }
         let similarity = match file.status {
             Status::Renamed { similarity } => Some(similarity),
             _ => None,
         };
-        let body = match detail.shown {
-            Shown::Same => Body::Same,
-            Shown::Binary => Body::Binary,
-            Shown::Text => Body::Text {
-                old: &old_text,
-                new: &new_text,
-                edits: &detail.edits,
-                context: context_lines,
-            },
-        };
-        render(
-            &mut out,
-            old.as_ref(),
-            new.as_ref(),
-            similarity,
-            &null_id,
-            &body,
-        );
+        match detail.shown {
+            Shown::Same => render(&mut out, old, new, similarity, &null_id, &Body::Same),
+            Shown::Binary => render(&mut out, old, new, similarity, &null_id, &Body::Binary),
+            Shown::Text => {
+                let old_text = text(detail.old.as_ref(), old_path, !detail.edits.is_empty())?;
+                let new_text = text(detail.new.as_ref(), new_path, !detail.edits.is_empty())?;
+                let body = Body::Text {
+                    old: &old_text,
+                    new: &new_text,
+                    edits: &detail.edits,
+                    context: context_lines,
+                };
+                render(&mut out, old, new, similarity, &null_id, &body);
+            }
+            Shown::Sides {
+                old_is_binary,
+                new_is_binary,
+            } => {
+                let removed = text(detail.old.as_ref(), old_path, !old_is_binary)?;
+                let edits = whole(count_lines(&removed), 0);
+                let body = one_side(old_is_binary, &removed, b"", &edits);
+                render(&mut out, old, None, None, &null_id, &body);
+                let added = text(detail.new.as_ref(), new_path, !new_is_binary)?;
+                let edits = whole(0, count_lines(&added));
+                let body = one_side(new_is_binary, b"", &added, &edits);
+                render(&mut out, None, new, None, &null_id, &body);
+            }
+        }
         Ok(out)
     }
 
@@ -174,21 +129,6 @@ impl Snapshot {
             .map(std::borrow::Cow::into_owned))
     }
 
-    fn text(
-        &self,
-        reader: &mut Reader<'_>,
-        side: Option<&RawSide>,
-        path: &BStr,
-    ) -> Result<Vec<u8>, ChangesError> {
-        let content = side
-            .map(|side| reader.read(side, path))
-            .transpose()?
-            .flatten();
-        Ok(content
-            .map(std::borrow::Cow::into_owned)
-            .unwrap_or_default())
-    }
-
     fn patch_side<'a>(&self, side: &RawSide, path: &'a BStr) -> PatchSide<'a> {
         PatchSide {
             path,
@@ -210,5 +150,32 @@ impl Snapshot {
 
     fn reader(&self) -> Reader<'_> {
         Reader::new(&self.repository, &self.place)
+    }
+}
+
+/// The edit that removes or adds all lines; none for an empty content.
+fn whole(old_end: u32, new_end: u32) -> Vec<Edit> {
+    let edit = Edit {
+        old_start: 0,
+        old_end,
+        new_start: 0,
+        new_end,
+    };
+    (old_end + new_end > 0)
+        .then_some(edit)
+        .into_iter()
+        .collect()
+}
+
+fn one_side<'a>(is_binary: bool, old: &'a [u8], new: &'a [u8], edits: &'a [Edit]) -> Body<'a> {
+    if is_binary {
+        Body::Binary
+    } else {
+        Body::Text {
+            old,
+            new,
+            edits,
+            context: 0,
+        }
     }
 }

@@ -214,10 +214,10 @@ pub(super) static SQL_FROM_INPUT: Rule = Rule {
     check: Check::File(sql),
 };
 
+/// In capitals anywhere, in small letters only right behind a quote: prose selects and updates things too.
 static STATEMENT: LazyLock<Regex> = LazyLock::new(|| {
-    compile(
-        r"(?i)\b(?:SELECT\s.{1,300}\sFROM|INSERT\s+INTO|UPDATE\s+\S{1,80}\s+SET|DELETE\s+FROM|DROP\s+TABLE)\s",
-    )
+    let words = r"(?:SELECT\s.{1,300}\sFROM|INSERT\s+INTO|UPDATE\s+\S{1,80}\s+SET|DELETE\s+FROM|DROP\s+TABLE)\s";
+    compile(&format!(r#"\b{words}|["'`]\s*(?i:{words})"#))
 });
 
 /// What joins a value into a string that has begun, by language.

@@ -30,7 +30,6 @@ pub(super) enum Kind {
 pub(super) struct FileStat {
     pub(super) kind: Kind,
     pub(super) is_executable: bool,
-    pub(super) size: u64,
     pub(super) index_stat: gix::index::entry::Stat,
 }
 

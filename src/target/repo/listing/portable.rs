@@ -53,7 +53,6 @@ pub(super) fn stat(handle: &Handle, name: &BStr) -> io::Result<FileStat> {
     Ok(FileStat {
         kind,
         is_executable: metadata.is_executable(),
-        size: metadata.len(),
         index_stat: Stat::from_fs(&metadata).map_err(io::Error::other)?,
     })
 }

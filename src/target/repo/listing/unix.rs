@@ -61,7 +61,6 @@ pub(super) fn stat(handle: &Handle, name: &BStr) -> io::Result<FileStat> {
     Ok(FileStat {
         kind: kind(FileType::from_raw_mode(stat.st_mode)),
         is_executable: Mode::from_raw_mode(stat.st_mode).contains(Mode::XUSR),
-        size: u64::try_from(stat.st_size).unwrap_or(0),
         index_stat,
     })
 }
