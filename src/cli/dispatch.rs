@@ -38,10 +38,10 @@ pub(super) fn dispatch(
         Verb::Logs(args) => verbs::status::logs(args.into_request(), surroundings, ui),
         Verb::Cancel(args) => verbs::status::cancel_job(args.into_request(), surroundings, ui),
         Verb::Setup(args) => not_wired("setup", args.into_request()),
-        Verb::Demo(args) => not_wired("demo", args.into_request()?),
+        Verb::Demo(args) => verbs::demo::run(args.into_request()?, ui),
         Verb::Broker(args) => verbs::broker::run(args.into_request(), surroundings, ui),
         Verb::Hook(args) => not_wired("hook", args.into_request()),
-        Verb::Engine(args) => not_wired("engine", args.into_request()),
+        Verb::Engine(args) => verbs::engine::run(args.into_request()),
         Verb::Worker(args) => verbs::worker::run(args),
     }
 }

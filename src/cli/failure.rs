@@ -9,7 +9,7 @@ use codex_review::broker::BrokerError;
 use codex_review::context::ContextError;
 use codex_review::jobs::{JobId, JobsError};
 use codex_review::run::PrepareError;
-use codex_review::target::{ChangesError, OpenError, ResolveError};
+use codex_review::target::{ChangesError, CreateError, OpenError, ResolveError};
 
 use super::usage::UsageError;
 
@@ -119,6 +119,25 @@ pub(crate) enum Failure {
         #[source]
         source: io::Error,
     },
+    /// The demo's repository cannot be made.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// A file of the demo cannot be written.
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Our own engine lost its peer.
+    #[error("the engine's input or output failed")]
+    EngineStreams {
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// No runtime for waiting.
     #[error("cannot start a runtime")]
     Runtime {
@@ -177,9 +196,14 @@ impl Failure {
                 Some("only a review that came to an end has one".to_owned()),
             ),
             Failure::NoJobId => (ExitStatus::Usage, None),
-            Failure::OwnExecutable { .. } | Failure::Start { .. } | Failure::Runtime { .. } => {
-                (ExitStatus::Incomplete, None)
-            }
+            Failure::Create(_) | Failure::Write { .. } => (
+                ExitStatus::Incomplete,
+                Some("check that the folder for temporary files can be written".to_owned()),
+            ),
+            Failure::OwnExecutable { .. }
+            | Failure::Start { .. }
+            | Failure::EngineStreams { .. }
+            | Failure::Runtime { .. } => (ExitStatus::Incomplete, None),
             Failure::ReadText { .. } => (ExitStatus::Usage, None),
             Failure::Output(_) | Failure::NotWired { .. } => (ExitStatus::Incomplete, None),
         }

@@ -190,11 +190,19 @@ impl Run<'_> {
         });
         let turn = turn_request(self.request);
         let sink = &mut *self.sink;
-        let mut attempted = false;
+        let mut started = None;
         let result = run_turn(
             &mut opened.connection,
             &turn,
-            &mut |event| events::emit(event, sink),
+            &mut |event| {
+                // The answer to the starting call and a notification name the same turn.
+                if let engine::TurnEvent::TurnStarted { turn_id } = &event
+                    && started.replace(turn_id.clone()).as_ref() == Some(turn_id)
+                {
+                    return;
+                }
+                events::emit(event, sink);
+            },
             &cancel,
         )
         .await
@@ -204,7 +212,6 @@ impl Run<'_> {
                 interrupted,
             } = &error
             {
-                attempted = *sent;
                 if *sent {
                     self.sink.emit(JobEvent::Interrupt {
                         confirmed: *interrupted,

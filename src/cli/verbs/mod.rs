@@ -6,6 +6,8 @@
 pub(crate) mod attend;
 pub(crate) mod broker;
 pub(crate) mod context;
+pub(crate) mod demo;
+pub(crate) mod engine;
 pub(crate) mod estimate;
 pub(crate) mod review;
 pub(crate) mod status;

@@ -23,7 +23,7 @@ use super::stream;
 use super::workspace::{Workspace, in_ci};
 
 /// A report on a terminal is laid out for this many columns.
-const WIDTH: usize = 100;
+pub(crate) const WIDTH: usize = 100;
 
 /// A resolved target with its change.
 pub(crate) struct Resolved {
@@ -146,7 +146,7 @@ fn fail_on(workspace: &Workspace) -> FailOn {
 }
 
 /// The report that a job ended with; one that ended without is a change that could not be judged.
-fn report_of(job: &Job, plan: &ReviewPlan<'_>) -> Report {
+pub(crate) fn report_of(job: &Job, plan: &ReviewPlan<'_>) -> Report {
     let stored = job
         .outcome
         .as_ref()

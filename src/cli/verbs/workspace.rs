@@ -55,7 +55,7 @@ impl Workspace {
             Err(OpenError::NotARepository { .. }) => None,
             Err(error) => return Err(error.into()),
         };
-        Workspace::around(surroundings, repository, flags, ui)
+        Workspace::around(surroundings, repository, flags, state_root()?, ui)
     }
 
     /// As [`Workspace::open`], for verbs that review: there must be a repository.
@@ -64,8 +64,19 @@ impl Workspace {
         flags: Vec<Flag>,
         ui: &Ui,
     ) -> Result<(Workspace, Repository), Failure> {
+        Workspace::open_repository_at(surroundings, flags, state_root()?, ui)
+    }
+
+    /// As [`Workspace::open_repository`], with the state in another place than the user's.
+    pub(crate) fn open_repository_at(
+        surroundings: &Surroundings,
+        flags: Vec<Flag>,
+        state_root: StateRoot,
+        ui: &Ui,
+    ) -> Result<(Workspace, Repository), Failure> {
         let repository = surroundings.repository()?;
-        let mut workspace = Workspace::around(surroundings, Some(repository), flags, ui)?;
+        let mut workspace =
+            Workspace::around(surroundings, Some(repository), flags, state_root, ui)?;
         let repository = workspace.repository.take().expect("it was just handed over");
         Ok((workspace, repository))
     }
@@ -74,6 +85,7 @@ impl Workspace {
         surroundings: &Surroundings,
         repository: Option<Repository>,
         flags: Vec<Flag>,
+        state_root: StateRoot,
         ui: &Ui,
     ) -> Result<Workspace, Failure> {
         let work_tree = repository
@@ -98,7 +110,6 @@ impl Workspace {
         };
         let mut options = StoreOptions::new(Clock::system());
         options.keep_finished = resolved.settings.jobs.retention;
-        let state_root = state_root()?;
         Ok(Workspace {
             root,
             repository,
