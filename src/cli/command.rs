@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use super::options::GlobalArgs;
 use super::{
     broker, cancel, completions, config, context, demo, engine, estimate, hook, logs, manual,
-    result, resume_candidate, review, setup, status, strategies, task, transfer,
+    result, resume_candidate, review, setup, status, strategies, task, transfer, verbs,
 };
 
 /// Asks a second model family to review work in a git repository
@@ -59,6 +59,7 @@ pub(crate) enum Verb {
     Broker(broker::BrokerArgs),
     Hook(hook::HookArgs),
     Engine(engine::EngineArgs),
+    Worker(verbs::worker::WorkerArgs),
     Completions(completions::CompletionsArgs),
     Man(manual::ManArgs),
 }

@@ -8,7 +8,7 @@ use super::command::Verb;
 use super::failure::Failure;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
-use super::{completions, config, manual};
+use super::{completions, config, manual, verbs};
 
 pub(super) fn dispatch(
     verb: Verb,
@@ -20,26 +20,29 @@ pub(super) fn dispatch(
         Verb::Completions(args) => completions::run(&args, ui),
         Verb::Man(args) => manual::run(&args, ui),
 
-        Verb::Review(args) => not_wired("review", args.into_request()?),
-        Verb::AdversarialReview(args) => not_wired("adversarial-review", args.into_request()?),
-        Verb::Context(args) => not_wired("context", args.into_request()?),
-        Verb::Strategies(args) => not_wired("strategies", args.into_request()),
-        Verb::Estimate(args) => not_wired("estimate", args.into_request()?),
+        Verb::Review(args) => verbs::review::run(args.into_request()?, surroundings, ui),
+        Verb::AdversarialReview(args) => verbs::review::run(args.into_request()?, surroundings, ui),
+        Verb::Context(args) => verbs::context::run(args.into_request()?, surroundings, ui),
+        Verb::Strategies(args) => verbs::strategies::run(args.into_request(), surroundings, ui),
+        Verb::Estimate(args) => verbs::estimate::run(args.into_request()?, surroundings, ui),
         Verb::Task(args) => {
             let request = args.into_request(Surroundings::stdin_is_terminal())?;
-            not_wired("task", request)
+            verbs::task::run(request, surroundings, ui)
         }
-        Verb::TaskResumeCandidate(args) => not_wired("task-resume-candidate", args.into_request()),
+        Verb::TaskResumeCandidate(args) => {
+            verbs::task::candidate(args.into_request(), surroundings, ui)
+        }
         Verb::Transfer(args) => not_wired("transfer", args.into_request()),
-        Verb::Status(args) => not_wired("status", args.into_request()),
-        Verb::Result(args) => not_wired("result", args.into_request()?),
-        Verb::Logs(args) => not_wired("logs", args.into_request()),
-        Verb::Cancel(args) => not_wired("cancel", args.into_request()),
+        Verb::Status(args) => verbs::status::run(args.into_request(), surroundings, ui),
+        Verb::Result(args) => verbs::status::result(args.into_request()?, surroundings, ui),
+        Verb::Logs(args) => verbs::status::logs(args.into_request(), surroundings, ui),
+        Verb::Cancel(args) => verbs::status::cancel_job(args.into_request(), surroundings, ui),
         Verb::Setup(args) => not_wired("setup", args.into_request()),
-        Verb::Demo(args) => not_wired("demo", args.into_request()?),
-        Verb::Broker(args) => not_wired("broker", args.into_request()),
+        Verb::Demo(args) => verbs::demo::run(args.into_request()?, ui),
+        Verb::Broker(args) => verbs::broker::run(args.into_request(), surroundings, ui),
         Verb::Hook(args) => not_wired("hook", args.into_request()),
-        Verb::Engine(args) => not_wired("engine", args.into_request()),
+        Verb::Engine(args) => verbs::engine::run(args.into_request()),
+        Verb::Worker(args) => verbs::worker::run(args),
     }
 }
 

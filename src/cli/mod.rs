@@ -39,6 +39,7 @@ mod text;
 mod transfer;
 mod ui;
 mod usage;
+mod verbs;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,1 +1,66 @@
-//! Under construction.
+//! What the reviewer is shown: a text within a budget, made by a strategy, with a ledger of what it holds.
+//!
+//! ```text
+//! ChangeView ─┐
+//! Strategy ───┼─ build ─→ Context { text, ledger, hash, … }
+//! Registry ───┘
+//! ```
+//!
+//! - A [`Strategy`] is data (`strategies/<name>/strategy.toml` and its prompt text): when it applies, its budget, and an
+//!   ordered list of sections. [`Catalog`] holds them by name and layer; [`StrategyChoice::Auto`] takes the first that
+//!   applies.
+//! - A [`Collector`] is code behind a name in the [`Registry`]: it lists items and renders one at a time, as large as the
+//!   room that it is given, so that at most the budget and one file's patch are held at once.
+//! - The [`Ledger`] accounts for each changed file, hunk and line as full, summarised or left out with a reason.
+//!
+//! What holds for every context: it never exceeds its [`Budget`], envelopes and ledger included; the same inputs give the
+//! same bytes, whatever the clone's path and the number of threads; repository text is visible, without known secrets,
+//! and inside an [`Envelope`](crate::prompt::Envelope) that it cannot leave; files that bear a secret by name are only
+//! named.
+//!
+//! This module runs nothing and reads no file but strategies, from folders that it is given. Failure policy: what is
+//! wrong with the *choice* of strategy or budget is an error; what is wrong with one file costs that file, with one
+//! collector its section, and the ledger says so.
+
+mod budget;
+mod build;
+mod choose;
+mod collector;
+mod collectors;
+mod held;
+pub mod json;
+mod ledger;
+mod near_miss;
+mod pack;
+mod patch;
+mod present;
+mod reasons;
+mod registry;
+mod repository;
+mod size;
+mod strategy;
+mod summary;
+mod target_section;
+mod tokens;
+mod view;
+
+pub use budget::{Budget, Cost, Room};
+pub use build::{Context, ContextError, ContextInput, SectionSummary, build};
+pub use choose::StrategyChoice;
+pub use collector::{Claims, CollectError, Collector, Item, Piece, Rung, Scene};
+pub use collectors::shell_quote;
+pub use held::HeldChanges;
+pub use ledger::{Coverage, FileEntry, HunkEntry, Ledger, LineTally, Omission, Shown};
+pub use near_miss::nearest;
+pub use present::{Presented, Presenter};
+pub use reasons::describe as describe_left_out;
+pub use registry::{CollectorInfo, Factory, OptionsError, Registry, parse_options};
+pub use repository::RepositoryChanges;
+pub use size::human_size;
+pub use strategy::{
+    Catalog, Entry, Layer, Layers, SectionSpec, Strategy, StrategyError, When, load_strategy,
+    parse_strategy,
+};
+pub use summary::summary_line;
+pub use tokens::estimate as estimate_tokens;
+pub use view::{ChangeView, ViewError};

@@ -2,118 +2,20 @@
 //!
 //! The entry is [`run_turn`]. While it waits for an answer it keeps taking in what the engine sends, so that neither
 //! side waits for the other; it answers the engine's requests by [`super::policy`]; and each of its waits ends by an
-//! answer, the connection's loss, a [`Limits`] budget or the [`Cancel`].
+//! answer, the connection's loss, a [`super::Limits`] budget or the [`Cancel`].
 
-use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::protocol::{self, ThreadState};
 use super::{
-    BrokerBusy, Budget, CallError, Caller, Connection, ConnectionLost, EngineError, Incoming,
-    Limits, Phase, Progress, ReviewTarget, Sandbox, TurnEvent, TurnKind, TurnReducer, TurnResult,
-    policy,
+    BrokerBusy, Budget, CallError, Caller, Cancel, Connection, ConnectionLost, EngineError,
+    Incoming, Phase, Progress, ThreadChoice, TurnAction, TurnEvent, TurnKind, TurnReducer,
+    TurnRequest, TurnResult, policy,
 };
-
-/// Which thread a turn runs on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ThreadChoice {
-    /// A new one.
-    New {
-        /// Whether the engine forgets it afterwards. Only threads that are kept can be resumed.
-        ephemeral: bool,
-        /// A name for people; an ephemeral thread has none.
-        name: Option<String>,
-    },
-    /// One that exists.
-    Resume {
-        /// Its id.
-        thread_id: String,
-    },
-}
-
-/// What the turn is.
-#[derive(Debug, Clone, PartialEq)]
-pub enum TurnAction {
-    /// A prompt.
-    Prompt {
-        /// The text.
-        text: String,
-        /// The JSON schema of the answer, or `None` for prose.
-        output_schema: Option<Value>,
-    },
-    /// Codex's own reviewer.
-    Review(ReviewTarget),
-}
-
-/// One turn to perform.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TurnRequest {
-    /// The folder it works in.
-    pub cwd: PathBuf,
-    /// What it may do.
-    pub sandbox: Sandbox,
-    /// The thread.
-    pub thread: ThreadChoice,
-    /// What it is.
-    pub action: TurnAction,
-    /// The model, or `None` for the user's own.
-    pub model: Option<String>,
-    /// The reasoning effort, or `None` for the user's own.
-    pub effort: Option<String>,
-    /// How long it may take.
-    pub limits: Limits,
-}
-
-/// Asks a turn to end.
-#[derive(Debug)]
-pub struct Canceller(watch::Sender<bool>);
-
-impl Canceller {
-    /// Asks. Asking twice is asking once.
-    pub fn cancel(&self) {
-        self.0.send_replace(true);
-    }
-}
-
-/// Knows whether a turn was asked to end.
-#[derive(Debug, Clone)]
-pub struct Cancel(Option<watch::Receiver<bool>>);
-
-impl Cancel {
-    /// A cancel that can be asked for.
-    #[must_use]
-    pub fn new() -> (Canceller, Cancel) {
-        let (ask, asked) = watch::channel(false);
-        (Canceller(ask), Cancel(Some(asked)))
-    }
-
-    /// A cancel that never comes.
-    #[must_use]
-    pub fn never() -> Cancel {
-        Cancel(None)
-    }
-
-    /// Whether it was asked for.
-    #[must_use]
-    pub fn is_asked(&self) -> bool {
-        self.0.as_ref().is_some_and(|asked| *asked.borrow())
-    }
-
-    /// Waits until it is asked for, for ever if need be.
-    pub async fn asked(&mut self) {
-        if let Some(asked) = &mut self.0
-            && asked.wait_for(|asked| *asked).await.is_ok()
-        {
-            return;
-        }
-        std::future::pending().await
-    }
-}
 
 /// Performs a turn and tells `observe` what happens meanwhile.
 ///
@@ -226,7 +128,7 @@ impl Drive<'_> {
     /// Starts the turn and follows it to its end.
     async fn turn(&mut self, thread_id: &str) -> Result<(), EngineError> {
         let request = self.request;
-        let (method, params) = match &request.action {
+        let (method, mut params) = match &request.action {
             TurnAction::Prompt {
                 text,
                 output_schema,
@@ -244,6 +146,9 @@ impl Drive<'_> {
                 ("review/start", protocol::review_start(thread_id, target))
             }
         };
+        if let Some(extension) = &request.extension {
+            params["codexReview"] = extension.clone();
+        }
         let answer = self.start(method, params).await;
         let answer = match answer {
             Ok(answer) => answer,
@@ -595,3 +500,6 @@ fn member(value: &Value, method: &str, name: &'static str) -> Result<String, Eng
             member: name,
         })
 }
+
+#[cfg(test)]
+mod tests;

@@ -239,12 +239,21 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
+    /// Written by a child: a file that this process wrote may still be open for writing in a child that another test
+    /// forks at the same moment, and cannot be run then.
     fn script(dir: &Path, body: &str) -> EngineCommand {
         let path = dir.join("engine");
-        std::fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let written = std::process::Command::new("/bin/sh")
+            .args([
+                "-c",
+                r##"printf '#!/bin/sh\n%s\n' "$1" >"$2" && chmod 755 "$2""##,
+                "sh",
+                body,
+            ])
+            .arg(&path)
+            .status();
+        assert!(written.unwrap().success());
         EngineCommand::new(path).arg("app-server")
     }
 

@@ -13,9 +13,12 @@
 //! and counted, never fatal.
 
 pub mod answers;
+pub mod builtin;
 pub mod login;
 pub mod policy;
 
+mod call_error;
+mod cancel;
 mod command;
 mod connection;
 mod control;
@@ -26,20 +29,24 @@ mod identity;
 mod limits;
 mod process;
 mod protocol;
+mod request;
 mod stderr_tail;
 mod transfer;
 mod turn;
 
+pub use call_error::{CallError, ConnectionLost};
+pub use cancel::{Cancel, Canceller};
 pub use command::{EngineCommand, find_in_path};
-pub use connection::{CallError, Caller, Connection, ConnectionBounds, ConnectionLost, Incoming};
+pub use connection::{Caller, Connection, ConnectionBounds, Incoming};
 pub use control::{interrupt_turn, steer_turn};
-pub use drive::{Cancel, Canceller, ThreadChoice, TurnAction, TurnRequest, run_turn};
+pub use drive::run_turn;
 pub use error::{BrokerBusy, Budget, EngineError};
 pub use handshake::{ClientInfo, ServerInfo, handshake, initialize_params};
 pub use identity::{EngineIdentity, IdentityError};
 pub use limits::Limits;
 pub use process::{AppServer, EnginePipes, ExitReason, ExitWatch, SpawnError};
 pub use protocol::{ReviewTarget, Sandbox};
+pub use request::{ThreadChoice, TurnAction, TurnRequest};
 pub use stderr_tail::StderrTail;
 pub use transfer::import_session;
 pub use turn::{

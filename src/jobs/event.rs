@@ -119,7 +119,7 @@ pub struct StampedEvent {
 
 /// Takes what happens while the work is done. Taking never fails: what cannot be stored is counted and reported with
 /// the end, because recording a job never fails the job.
-pub trait EventSink {
+pub trait EventSink: Send {
     /// Takes one event.
     fn emit(&mut self, event: JobEvent);
 }

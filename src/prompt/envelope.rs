@@ -14,9 +14,6 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-/// The hex digits of an id.
-const ID_DIGITS: usize = 24;
-
 /// The boundary of one message's envelopes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
@@ -24,6 +21,9 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// The hex digits of an id.
+    pub const ID_DIGITS: usize = 24;
+
     /// The envelope for a message that holds these texts: its id occurs in none of them.
     #[must_use]
     pub fn around<'a>(parts: impl IntoIterator<Item = &'a str>) -> Self {
@@ -70,8 +70,8 @@ impl Envelope {
     /// The most bytes that [`Envelope::wrap`] adds to a text under this label.
     #[must_use]
     pub fn overhead(label: &str) -> usize {
-        let opening = "<<<data  \"\">>>\n".len() + ID_DIGITS + plain_label(label).len();
-        let closing = "<<<end >>>\n".len() + ID_DIGITS;
+        let opening = "<<<data  \"\">>>\n".len() + Self::ID_DIGITS + plain_label(label).len();
+        let closing = "<<<end >>>\n".len() + Self::ID_DIGITS;
         opening + closing + "\n".len()
     }
 }
@@ -92,8 +92,8 @@ fn digest(parts: &[&str], attempt: u64) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let mut id = String::with_capacity(ID_DIGITS);
-    for byte in hash.finalize().iter().take(ID_DIGITS / 2) {
+    let mut id = String::with_capacity(Envelope::ID_DIGITS);
+    for byte in hash.finalize().iter().take(Envelope::ID_DIGITS / 2) {
         write!(id, "{byte:02x}").expect("a String takes any text");
     }
     id

@@ -9,14 +9,14 @@
 
 mod envelope;
 mod kinds;
-mod quote;
+mod path;
 mod schema;
 mod template;
 mod visible;
 
 pub use envelope::Envelope;
 pub use kinds::{GateInput, Prompt, PromptInput, adversarial, gate, review_instructions, task};
-pub use quote::quote_path;
+pub use path::show_path;
 pub use schema::findings_schema;
 pub use template::{TemplateError, fill};
 pub use visible::{Visible, is_hidden, visible};

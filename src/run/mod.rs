@@ -1,13 +1,32 @@
 //! One run of an engine: the kinds of run, the request, and its execution.
 //!
-//! `kind` declares what can be run; `request` is one run as a value that is stored with its job.
+//! ```text
+//! Kind (declared) → RunRequest (stored with its job) --execute--> RunEnd (a report, or a task's answer)
+//! ```
+//!
+//! `kind` declares what can be run; [`RunRequest`] is one run as a value; [`execute`] carries it out in whatever process
+//! owns the job. This is the one module that knows both the engine's and the jobs' vocabulary.
 
+mod access;
+mod events;
+mod execute;
 mod kind;
+mod prepare;
 mod request;
+mod submit;
+mod surroundings;
+mod task_answer;
 
+pub use access::broker_options;
+pub use execute::{RunEnd, execute, unreadable_request};
 pub use kind::{
     ADVERSARIAL_REVIEW, Ask, GATE, KINDS, Kind, MayWrite, REVIEW, TASK, Thread, find_kind,
 };
+pub use prepare::{EngineOptions, PrepareError, ReviewPlan, first_line, task_request};
 pub use request::{
-    Access, Budgets, ChangeFacts, EngineChoice, Question, RequestError, RunRequest, ThreadChoice,
+    Access, Budgets, EngineChoice, NativeTarget, Question, RequestError, ReviewedChange,
+    RunRequest, ThreadChoice,
 };
+pub use submit::{Submission, submit, work, work_here};
+pub use surroundings::Surroundings;
+pub use task_answer::TaskAnswer;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::review::{ChangedFile, ChangedLines, LineRange};
+use crate::report::{self, Report};
+use crate::review::{ChangedFile, ChangedLines, LineRange, OnEmpty};
 
 use super::kind::{Kind, find_kind};
 
@@ -37,10 +38,17 @@ impl EngineChoice {
 }
 
 /// How the engine is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Access {
     /// Through the workspace's broker, started if need be.
-    Shared,
+    #[serde(rename_all = "camelCase")]
+    Shared {
+        /// How many turns a broker that is started now runs at once.
+        max_streams: usize,
+        /// How long it stays without clients and turns.
+        idle_timeout_ms: u64,
+    },
     /// Through this broker and no other (`unix:/path`).
     Endpoint(String),
     /// A child of the worker's own, that ends with the run.
@@ -48,24 +56,41 @@ pub enum Access {
 }
 
 /// What is asked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
 pub enum Question {
     /// The engine's own reviewer, with our context as its instructions.
     Review {
         /// The whole text.
         instructions: String,
     },
-    /// The engine's own reviewer on a plain target (`--native`), in the shape of `review/start`'s `target`.
-    NativeReview {
-        /// Such as `{"type":"uncommittedChanges"}`.
-        target: Value,
-    },
+    /// The engine's own reviewer on a plain target (`--native`).
+    NativeReview(NativeTarget),
     /// A turn, with or without an output schema.
+    #[serde(rename_all = "camelCase")]
     Turn {
         /// The whole text.
         text: String,
         /// The schema of the answer.
         output_schema: Option<Value>,
+    },
+}
+
+/// A target that the engine's own reviewer resolves by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "target", rename_all = "camelCase")]
+pub enum NativeTarget {
+    /// Staged, unstaged and untracked changes.
+    UncommittedChanges,
+    /// The branch against a base.
+    BaseBranch {
+        /// The base's name.
+        branch: String,
+    },
+    /// One commit.
+    Commit {
+        /// Its id.
+        sha: String,
     },
 }
 
@@ -89,101 +114,19 @@ pub struct Budgets {
     pub rpc: Duration,
 }
 
-/// What a report says about the change, and what the location check needs. Strings are in shown form.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ChangeFacts {
-    /// `working-tree`, `branch`, …
-    pub mode: String,
-    /// For people.
-    pub label: String,
-    /// The base's name.
-    pub base_ref: Option<String>,
-    /// How the base was chosen, and how far behind its twin is.
-    pub base_note: Option<String>,
-    /// Whether the user chose the target.
-    pub explicit: bool,
-    /// The repository root.
-    pub repo_root: String,
-    /// The branch.
-    pub branch: Option<String>,
-    /// Such as `3 files, +10 -2`.
-    pub summary: String,
-    /// The strategy that built the context, and why.
-    pub strategy: String,
-    /// Why that strategy.
-    pub strategy_reason: String,
-    /// The context's size in bytes.
-    pub context_bytes: u64,
-    /// The context's size in tokens, estimated.
-    pub context_tokens: u64,
-    /// The context's SHA-256.
-    pub context_hash: String,
-    /// How many secrets were redacted.
-    pub redactions: u32,
-    /// What was left out, one line each.
-    pub left_out: Vec<String>,
-    /// The pinned change, in the wire shape that the builtin engine takes.
-    pub pinned: Value,
+/// The change under review, as far as a worker needs it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReviewedChange {
+    /// The report as it stands before the engine is asked: target, context and threshold, with an empty outcome.
+    pub draft: Report,
     /// The changed files, for the location check.
-    #[serde(with = "changed_files")]
     pub files: Vec<ChangedFile>,
-}
-
-mod changed_files {
-    //! The stored shape of [`ChangedFile`].
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::{ChangedFile, ChangedLines, LineRange};
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Stored {
-        path: String,
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        old_path: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        line_count: Option<u32>,
-        changed: Vec<(u32, u32)>,
-    }
-
-    pub(super) fn serialize<S: Serializer>(
-        files: &[ChangedFile],
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        to.collect_seq(files.iter().map(|file| {
-            Stored {
-                path: file.path.clone(),
-                old_path: file.old_path.clone(),
-                line_count: file.line_count,
-                changed: file
-                    .changed
-                    .0
-                    .iter()
-                    .map(|range| (range.start(), range.end()))
-                    .collect(),
-            }
-        }))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Vec<ChangedFile>, D::Error> {
-        let stored = Vec::<Stored>::deserialize(from)?;
-        let file = |file: Stored| ChangedFile {
-            path: file.path,
-            old_path: file.old_path,
-            line_count: file.line_count,
-            changed: ChangedLines(
-                file.changed
-                    .into_iter()
-                    .map(|(start, end)| LineRange::new(start, end))
-                    .collect(),
-            ),
-        };
-        Ok(stored.into_iter().map(file).collect())
-    }
+    /// Every spelling of the repository root.
+    pub roots: Vec<String>,
+    /// The pinned change in the wire shape that the builtin engine takes.
+    pub pinned: Value,
+    /// What an empty target means for the exit code.
+    pub on_empty: OnEmpty,
 }
 
 /// One run, ready to be carried out.
@@ -201,6 +144,8 @@ pub struct RunRequest {
     pub question: Question,
     /// On which thread.
     pub thread: ThreadChoice,
+    /// A name for a thread that is kept, so that people find it in the engine's own lists.
+    pub thread_name: Option<String>,
     /// Whether the engine may write to the working tree.
     pub write: bool,
     /// The model; `None` is the engine's default.
@@ -210,7 +155,7 @@ pub struct RunRequest {
     /// The bounds.
     pub budgets: Budgets,
     /// The change under review; `None` for a task.
-    pub change: Option<ChangeFacts>,
+    pub change: Option<ReviewedChange>,
 }
 
 /// Why a stored request cannot be carried out.
@@ -219,12 +164,20 @@ pub enum RequestError {
     /// The JSON has not the shape of a request.
     #[error("the job's stored request cannot be read")]
     Malformed(#[source] serde_json::Error),
+    /// The report inside it cannot be read.
+    #[error("the report inside the job's stored request cannot be read")]
+    Draft(#[source] report::json::ParseError),
     /// A newer codex-review stored it.
     #[error("the job's request has version {0}, and this codex-review knows up to {VERSION}")]
-    Newer(u32),
-    /// The kind is not known here.
-    #[error("the job's kind `{0}` is not known to this codex-review")]
-    UnknownKind(String),
+    Newer(u64),
+    /// The kind or the engine is not known here.
+    #[error("the job's {what} `{word}` is not known to this codex-review")]
+    Unknown {
+        /// `kind` or `engine`.
+        what: &'static str,
+        /// The word.
+        word: String,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -234,45 +187,39 @@ struct Stored {
     kind: String,
     engine: String,
     codex_bin: Option<PathBuf>,
-    access: StoredAccess,
+    access: Access,
     cwd: PathBuf,
-    question: StoredQuestion,
+    question: Question,
     resume_thread_id: Option<String>,
+    thread_name: Option<String>,
     write: bool,
     model: Option<String>,
     effort: Option<String>,
     turn_budget_ms: u64,
     silence_budget_ms: u64,
     rpc_timeout_ms: u64,
-    change: Option<ChangeFacts>,
+    change: Option<StoredChange>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum StoredAccess {
-    Shared,
-    Endpoint(String),
-    Isolated,
+struct StoredChange {
+    draft: Value,
+    files: Vec<StoredFile>,
+    roots: Vec<String>,
+    pinned: Value,
+    fail_on_empty: bool,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase")]
-enum StoredQuestion {
-    Review {
-        instructions: String,
-    },
-    NativeReview {
-        target: Value,
-    },
-    #[serde(rename_all = "camelCase")]
-    Turn {
-        text: String,
-        output_schema: Option<Value>,
-    },
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+#[serde(rename_all = "camelCase")]
+struct StoredFile {
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    old_path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    line_count: Option<u32>,
+    changed: Vec<(u32, u32)>,
 }
 
 impl RunRequest {
@@ -287,78 +234,55 @@ impl RunRequest {
                 EngineChoice::Codex(bin) => bin.clone(),
                 EngineChoice::Builtin => None,
             },
-            access: match &self.access {
-                Access::Shared => StoredAccess::Shared,
-                Access::Endpoint(endpoint) => StoredAccess::Endpoint(endpoint.clone()),
-                Access::Isolated => StoredAccess::Isolated,
-            },
+            access: self.access.clone(),
             cwd: self.cwd.clone(),
-            question: match self.question.clone() {
-                Question::Review { instructions } => StoredQuestion::Review { instructions },
-                Question::NativeReview { target } => StoredQuestion::NativeReview { target },
-                Question::Turn {
-                    text,
-                    output_schema,
-                } => StoredQuestion::Turn {
-                    text,
-                    output_schema,
-                },
-            },
+            question: self.question.clone(),
             resume_thread_id: match &self.thread {
                 ThreadChoice::New => None,
                 ThreadChoice::Resume(thread_id) => Some(thread_id.clone()),
             },
+            thread_name: self.thread_name.clone(),
             write: self.write,
             model: self.model.clone(),
             effort: self.effort.clone(),
             turn_budget_ms: milliseconds(self.budgets.turn),
             silence_budget_ms: milliseconds(self.budgets.silence),
             rpc_timeout_ms: milliseconds(self.budgets.rpc),
-            change: self.change.clone(),
+            change: self.change.as_ref().map(StoredChange::from),
         };
-        serde_json::to_value(stored).expect("a path that reaches a request is UTF-8 or was refused")
+        serde_json::to_value(stored)
+            .expect("folders are checked to be UTF-8 before a request is made")
     }
 
     /// Reads what [`RunRequest::to_json`] wrote.
     ///
     /// # Errors
     ///
-    /// The JSON has another shape, a newer version, or an unknown kind.
+    /// The JSON has another shape, a newer version, or an unknown kind or engine.
     pub fn from_json(json: &Value) -> Result<Self, RequestError> {
-        let newer = json.get("version").and_then(Value::as_u64).unwrap_or(0);
-        if newer > u64::from(VERSION) {
-            return Err(RequestError::Newer(
-                u32::try_from(newer).unwrap_or(u32::MAX),
-            ));
+        let version = json.get("version").and_then(Value::as_u64).unwrap_or(0);
+        if version > u64::from(VERSION) {
+            return Err(RequestError::Newer(version));
         }
         let stored = Stored::deserialize(json).map_err(RequestError::Malformed)?;
-        let kind = find_kind(&stored.kind).ok_or(RequestError::UnknownKind(stored.kind))?;
+        let unknown = |what, word: &str| RequestError::Unknown {
+            what,
+            word: word.to_owned(),
+        };
         Ok(RunRequest {
-            kind,
+            kind: find_kind(&stored.kind).ok_or_else(|| unknown("kind", &stored.kind))?,
             engine: match stored.engine.as_str() {
                 "builtin" => EngineChoice::Builtin,
-                _ => EngineChoice::Codex(stored.codex_bin),
+                "codex" => EngineChoice::Codex(stored.codex_bin),
+                word => return Err(unknown("engine", word)),
             },
-            access: match stored.access {
-                StoredAccess::Shared => Access::Shared,
-                StoredAccess::Endpoint(endpoint) => Access::Endpoint(endpoint),
-                StoredAccess::Isolated => Access::Isolated,
-            },
+            access: stored.access,
             cwd: stored.cwd,
-            question: match stored.question {
-                StoredQuestion::Review { instructions } => Question::Review { instructions },
-                StoredQuestion::NativeReview { target } => Question::NativeReview { target },
-                StoredQuestion::Turn {
-                    text,
-                    output_schema,
-                } => Question::Turn {
-                    text,
-                    output_schema,
-                },
-            },
+            question: stored.question,
             thread: stored
                 .resume_thread_id
                 .map_or(ThreadChoice::New, ThreadChoice::Resume),
+            thread_name: stored.thread_name,
             write: stored.write,
             model: stored.model,
             effort: stored.effort,
@@ -367,7 +291,75 @@ impl RunRequest {
                 silence: Duration::from_millis(stored.silence_budget_ms),
                 rpc: Duration::from_millis(stored.rpc_timeout_ms),
             },
-            change: stored.change,
+            change: stored.change.map(ReviewedChange::try_from).transpose()?,
         })
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl From<&ReviewedChange> for StoredChange {
+    fn from(change: &ReviewedChange) -> Self {
+        StoredChange {
+            draft: serde_json::from_slice(&report::json::render(&change.draft))
+                .expect("a rendered report is JSON"),
+            files: change.files.iter().map(StoredFile::from).collect(),
+            roots: change.roots.clone(),
+            pinned: change.pinned.clone(),
+            fail_on_empty: change.on_empty == OnEmpty::Fail,
+        }
+    }
+}
+
+impl TryFrom<StoredChange> for ReviewedChange {
+    type Error = RequestError;
+
+    fn try_from(stored: StoredChange) -> Result<Self, RequestError> {
+        let draft = stored.draft.to_string();
+        Ok(ReviewedChange {
+            draft: report::json::parse(draft.as_bytes()).map_err(RequestError::Draft)?,
+            files: stored.files.into_iter().map(ChangedFile::from).collect(),
+            roots: stored.roots,
+            pinned: stored.pinned,
+            on_empty: if stored.fail_on_empty {
+                OnEmpty::Fail
+            } else {
+                OnEmpty::Pass
+            },
+        })
+    }
+}
+
+impl From<&ChangedFile> for StoredFile {
+    fn from(file: &ChangedFile) -> Self {
+        StoredFile {
+            path: file.path.clone(),
+            old_path: file.old_path.clone(),
+            line_count: file.line_count,
+            changed: file
+                .changed
+                .0
+                .iter()
+                .map(|range| (range.start(), range.end()))
+                .collect(),
+        }
+    }
+}
+
+impl From<StoredFile> for ChangedFile {
+    fn from(stored: StoredFile) -> Self {
+        let ranges = stored.changed.into_iter();
+        ChangedFile {
+            path: stored.path,
+            old_path: stored.old_path,
+            line_count: stored.line_count,
+            changed: ChangedLines(
+                ranges
+                    .map(|(start, end)| LineRange::new(start, end))
+                    .collect(),
+            ),
+        }
     }
 }

@@ -1,19 +1,11 @@
 //! What is read.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::rpc::Notification;
 
-/// A member that is absent, or of another type than expected, is the type's default.
-fn lenient<'de, T, D>(deserializer: D) -> Result<T, D::Error>
-where
-    T: DeserializeOwned + Default,
-    D: Deserializer<'de>,
-{
-    Value::deserialize(deserializer).map(|value| serde_json::from_value(value).unwrap_or_default())
-}
+use super::wire::{TokenCounts, WireError, WireItem, WireParams, WireStatus, WireThread};
 
 /// News from an engine, as far as a turn cares.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,22 +103,6 @@ pub(crate) enum ThreadState {
     Unknown(String),
 }
 
-/// Token counts of a thread.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct TokenCounts {
-    #[serde(deserialize_with = "lenient")]
-    pub(crate) input_tokens: u64,
-    #[serde(deserialize_with = "lenient")]
-    pub(crate) cached_input_tokens: u64,
-    #[serde(deserialize_with = "lenient")]
-    pub(crate) output_tokens: u64,
-    #[serde(deserialize_with = "lenient")]
-    pub(crate) reasoning_output_tokens: u64,
-    #[serde(deserialize_with = "lenient")]
-    pub(crate) total_tokens: u64,
-}
-
 /// One thing that happens within a turn.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Item {
@@ -170,141 +146,6 @@ pub(crate) enum Item {
         text: String,
     },
     Other,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct WireParams {
-    #[serde(deserialize_with = "lenient")]
-    thread_id: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    thread: Option<WireThread>,
-    #[serde(deserialize_with = "lenient")]
-    turn: WireTurn,
-    #[serde(deserialize_with = "lenient")]
-    item: WireItem,
-    #[serde(deserialize_with = "lenient")]
-    status: Option<WireStatus>,
-    #[serde(deserialize_with = "lenient")]
-    error: WireError,
-    #[serde(deserialize_with = "lenient")]
-    will_retry: bool,
-    #[serde(deserialize_with = "lenient")]
-    token_usage: WireUsage,
-    #[serde(deserialize_with = "lenient")]
-    message: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    summary: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    reason: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct WireThread {
-    #[serde(deserialize_with = "lenient")]
-    id: String,
-    #[serde(deserialize_with = "lenient")]
-    parent_thread_id: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    agent_nickname: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    agent_role: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    source: Value,
-    #[serde(deserialize_with = "lenient")]
-    status: Option<WireStatus>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct WireTurn {
-    #[serde(deserialize_with = "lenient")]
-    id: String,
-    #[serde(deserialize_with = "lenient")]
-    status: String,
-    #[serde(deserialize_with = "lenient")]
-    error: Option<WireError>,
-    #[serde(deserialize_with = "lenient")]
-    items: Vec<WireItem>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct WireStatus {
-    #[serde(rename = "type", deserialize_with = "lenient")]
-    kind: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct WireError {
-    #[serde(deserialize_with = "lenient")]
-    message: String,
-    #[serde(deserialize_with = "lenient")]
-    codex_error_info: Value,
-    #[serde(deserialize_with = "lenient")]
-    additional_details: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct WireUsage {
-    #[serde(deserialize_with = "lenient")]
-    total: TokenCounts,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct WireItem {
-    #[serde(rename = "type", deserialize_with = "lenient")]
-    kind: String,
-    #[serde(deserialize_with = "lenient")]
-    text: String,
-    #[serde(deserialize_with = "lenient")]
-    phase: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    review: String,
-    #[serde(deserialize_with = "lenient")]
-    summary: Vec<String>,
-    #[serde(deserialize_with = "lenient")]
-    command: String,
-    #[serde(deserialize_with = "lenient")]
-    command_actions: Vec<WireStatus>,
-    #[serde(deserialize_with = "lenient")]
-    exit_code: Option<i64>,
-    #[serde(deserialize_with = "lenient")]
-    duration_ms: Option<u64>,
-    #[serde(deserialize_with = "lenient")]
-    status: String,
-    #[serde(deserialize_with = "lenient")]
-    changes: Vec<WireChange>,
-    #[serde(deserialize_with = "lenient")]
-    server: String,
-    #[serde(deserialize_with = "lenient")]
-    tool: String,
-    #[serde(deserialize_with = "lenient")]
-    query: String,
-    #[serde(deserialize_with = "lenient")]
-    receiver_thread_ids: Vec<String>,
-    #[serde(deserialize_with = "lenient")]
-    agents_states: serde_json::Map<String, Value>,
-    #[serde(deserialize_with = "lenient")]
-    agent_thread_id: String,
-    #[serde(deserialize_with = "lenient")]
-    agent_path: String,
-    /// `subAgentActivity` uses `kind` for what happened.
-    #[serde(rename = "kind", deserialize_with = "lenient")]
-    activity: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct WireChange {
-    #[serde(deserialize_with = "lenient")]
-    path: String,
-    #[serde(deserialize_with = "lenient")]
-    kind: Value,
 }
 
 impl News {

@@ -6,6 +6,7 @@
 
 mod incoming;
 mod params;
+mod wire;
 
 pub use params::{ReviewTarget, Sandbox};
 

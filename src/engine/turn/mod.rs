@@ -4,6 +4,7 @@
 //! turn runs, is over, or looks over without having said so; how long to wait in the last case is the driver's affair.
 //! It keeps what a result needs within bounds, counts what it drops, and ignores what it does not know.
 
+mod agents;
 mod event;
 mod phase;
 mod reducer;
@@ -13,3 +14,6 @@ pub use event::TurnEvent;
 pub use phase::Phase;
 pub use reducer::{Progress, TurnKind, TurnReducer};
 pub use result::{CommandRun, TokenUsage, TurnEnd, TurnFailure, TurnResult};
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,17 @@
 //! The reducer.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::rpc::Notification;
 
 use super::super::protocol::{Item, News, ThreadState, TurnFault};
+use super::agents::Agents;
 use super::{CommandRun, Phase, TokenUsage, TurnEnd, TurnEvent, TurnFailure, TurnResult};
 
 /// Summaries and commands kept for the result.
 const KEPT: usize = 500;
 /// Touched files kept for the result.
 const KEPT_FILES: usize = 10_000;
-/// Sub-agents told apart.
-const KEPT_AGENTS: usize = 256;
 
 /// Which method started the turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +33,6 @@ pub enum Progress {
     Over,
 }
 
-#[derive(Debug)]
-struct Agent {
-    name: String,
-    working: bool,
-}
-
 /// Follows one turn on one thread, and the sub-agents that it spawns.
 #[derive(Debug)]
 pub struct TurnReducer {
@@ -50,7 +43,7 @@ pub struct TurnReducer {
     /// What `turn/started` named since: a review runs under another id than the one it was announced with.
     started: BTreeSet<String>,
     latest_turn: Option<String>,
-    agents: BTreeMap<String, Agent>,
+    agents: Agents,
     phase: Option<Phase>,
     in_review: bool,
     message: String,
@@ -79,7 +72,7 @@ impl TurnReducer {
             turn_id: None,
             started: BTreeSet::new(),
             latest_turn: None,
-            agents: BTreeMap::new(),
+            agents: Agents::default(),
             phase: None,
             in_review: false,
             message: String::new(),
@@ -123,12 +116,11 @@ impl TurnReducer {
         if self.end.is_some() {
             return Progress::Over;
         }
-        let agents_work = self.agents.values().any(|agent| agent.working);
         let answered = self.idle
             || self.final_message.is_some()
             || self.fault.is_some()
             || (self.kind == TurnKind::Review && self.review_text.is_some() && !self.in_review);
-        if answered && !agents_work {
+        if answered && !self.agents.any_works() {
             Progress::LooksOver
         } else {
             Progress::Running
@@ -185,7 +177,7 @@ impl TurnReducer {
                 self.apply_own(news, emit);
                 true
             }
-            Some(id) if self.agents.contains_key(id) => {
+            Some(id) if self.agents.contains(id) => {
                 let id = id.to_owned();
                 self.apply_agent(&id, news, emit);
                 true
@@ -207,7 +199,7 @@ impl TurnReducer {
     }
 
     fn is_ours(&self, thread_id: &str) -> bool {
-        thread_id == self.thread_id || self.agents.contains_key(thread_id)
+        thread_id == self.thread_id || self.agents.contains(thread_id)
     }
 
     fn apply_own(&mut self, news: News, emit: &mut dyn FnMut(TurnEvent)) {
@@ -306,8 +298,8 @@ impl TurnReducer {
         emit: &mut dyn FnMut(TurnEvent),
     ) {
         let agent = agent_id
-            .and_then(|id| self.agents.get(id))
-            .map(|agent| agent.name.clone());
+            .and_then(|id| self.agents.name(id))
+            .map(str::to_owned);
         let own = agent_id.is_none();
         match item {
             Item::AgentMessage { text, phase } => {
@@ -370,7 +362,7 @@ impl TurnReducer {
             }
             Item::Collab { receivers, working } => {
                 for receiver in receivers {
-                    if !self.agents.contains_key(&receiver) {
+                    if !self.agents.contains(&receiver) {
                         self.agent_works(&receiver, None, true, emit);
                     }
                 }
@@ -463,30 +455,8 @@ impl TurnReducer {
         works: bool,
         emit: &mut dyn FnMut(TurnEvent),
     ) {
-        if id == self.thread_id || id.is_empty() {
-            return;
-        }
-        let number = self.agents.len() + 1;
-        if !self.agents.contains_key(id) && number > KEPT_AGENTS {
-            return;
-        }
-        let agent = self.agents.entry(id.to_owned()).or_insert_with(|| Agent {
-            name: String::new(),
-            working: false,
-        });
-        match name {
-            Some(name) => name.clone_into(&mut agent.name),
-            None if agent.name.is_empty() => agent.name = format!("agent-{number}"),
-            None => {}
-        }
-        if agent.working != works {
-            agent.working = works;
-            let agent = agent.name.clone();
-            emit(if works {
-                TurnEvent::AgentStarted { agent }
-            } else {
-                TurnEvent::AgentFinished { agent }
-            });
+        if id != self.thread_id && !id.is_empty() {
+            self.agents.note(id, name, works, emit);
         }
     }
 

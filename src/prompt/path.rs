@@ -10,7 +10,7 @@ use super::visible::is_hidden;
 /// or invisible character, or bytes that are no UTF-8, is put in double quotes with git's escapes (`\n`, `\t`, `\"`,
 /// `\\`, `\ooo` per byte). So is a name that begins or ends with a blank, which would not show.
 #[must_use]
-pub fn quote_path(path: &[u8]) -> String {
+pub fn show_path(path: &[u8]) -> String {
     match std::str::from_utf8(path) {
         Ok(text) if is_plain(text) => text.to_owned(),
         _ => quoted(path),
@@ -66,7 +66,7 @@ mod tests {
 
     #[track_caller]
     fn check(path: &[u8], expected: &str) {
-        assert_eq!(quote_path(path), expected);
+        assert_eq!(show_path(path), expected);
     }
 
     #[test]

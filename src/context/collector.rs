@@ -1,0 +1,159 @@
+//! The collector: code that offers pieces of context, each in several sizes.
+//!
+//! A collector first lists its items, cheaply, and then renders one item at a time into the room that it is given. The
+//! packer (see [`build`](super::build)) decides which items get how much room; the collector never sees the budget.
+
+use std::fmt;
+
+use super::budget::{Cost, Room};
+use super::ledger::Coverage;
+use super::present::{Presented, Presenter};
+use super::view::{ChangeView, ViewError};
+use crate::secrets::Redaction;
+
+/// How much of an item is rendered, from all of it to its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rung {
+    /// All of it.
+    Full,
+    /// Those whole hunks that fit, and the others counted.
+    Hunks,
+    /// Its name, its numbers and the places that changed.
+    Outline,
+    /// Its name and its numbers.
+    Name,
+}
+
+impl Rung {
+    /// Every rung, from the most to the least.
+    pub const ALL: [Rung; 4] = [Rung::Full, Rung::Hunks, Rung::Outline, Rung::Name];
+
+    /// The word that a strategy file uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Rung::Full => "full",
+            Rung::Hunks => "hunks",
+            Rung::Outline => "outline",
+            Rung::Name => "name",
+        }
+    }
+}
+
+/// Whether what people claim about a change (author names, commit messages) is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Claims {
+    /// Shown, as data like all else.
+    #[default]
+    Shown,
+    /// Left out, so that no claim can sway the reviewer.
+    Omitted,
+}
+
+/// What collectors look at.
+pub struct Scene<'a> {
+    /// The change.
+    pub changes: &'a dyn ChangeView,
+    /// Makes bytes presentable.
+    pub presenter: &'a Presenter,
+    /// Whether claims are shown.
+    pub claims: Claims,
+    /// By file index: whether the file bears a secret by its name and may only be named.
+    pub secret_names: &'a [bool],
+}
+
+impl fmt::Debug for Scene<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scene")
+            .field("claims", &self.claims)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One thing that a collector can show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The collector's own number for it.
+    pub key: usize,
+    /// The changed files that showing it accounts for, by index.
+    pub files: Vec<usize>,
+}
+
+/// An item as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// The text: whole lines, ready to be sent.
+    pub text: String,
+    /// What the text costs.
+    pub cost: Cost,
+    /// How much of the item it shows.
+    pub rung: Rung,
+    /// How much of which file it shows.
+    pub coverage: Vec<(usize, Coverage)>,
+    /// The secrets that were taken out.
+    pub redactions: Vec<Redaction>,
+    /// How many characters or bytes are written out because they do not show.
+    pub escaped: usize,
+}
+
+impl Piece {
+    /// A piece of text of our own making, such as a list of names, which shows `files` by name.
+    #[must_use]
+    pub fn naming(text: String, rung: Rung, files: &[usize]) -> Self {
+        Piece {
+            cost: Cost::of(&text),
+            text,
+            rung,
+            coverage: files.iter().map(|file| (*file, Coverage::Named)).collect(),
+            redactions: Vec::new(),
+            escaped: 0,
+        }
+    }
+
+    /// A piece of presented content.
+    #[must_use]
+    pub fn showing(content: Presented, rung: Rung, coverage: Vec<(usize, Coverage)>) -> Self {
+        Piece {
+            cost: Cost::of(&content.text),
+            text: content.text,
+            rung,
+            coverage,
+            redactions: content.redactions,
+            escaped: content.escaped,
+        }
+    }
+}
+
+/// Offers pieces of context.
+pub trait Collector {
+    /// What there is to show, in order. Cheap: renders nothing.
+    ///
+    /// # Errors
+    ///
+    /// When nothing can be said at all. That costs this collector's section alone.
+    fn items(&self, scene: &Scene<'_>) -> Result<Vec<Item>, CollectError>;
+
+    /// The best of `rungs` (given from the most to the least) of `item` that fits into `room`; `None` when none does.
+    ///
+    /// # Errors
+    ///
+    /// When the item cannot be read. That costs this item alone.
+    fn render(
+        &self,
+        scene: &Scene<'_>,
+        item: &Item,
+        rungs: &[Rung],
+        room: Room,
+    ) -> Result<Option<Piece>, CollectError>;
+}
+
+/// A collector could not do its work: a sentence for the context's own text and its ledger.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CollectError(pub String);
+
+impl From<ViewError> for CollectError {
+    fn from(error: ViewError) -> Self {
+        CollectError(error.0)
+    }
+}

@@ -1,0 +1,143 @@
+//! The commits of the target, with their authors' claims or without.
+
+use std::cell::OnceCell;
+
+use serde::Deserialize;
+
+use crate::context::budget::Room;
+use crate::context::collector::{Claims, CollectError, Collector, Item, Piece, Rung, Scene};
+use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
+use crate::target::{CommitLog, CommitSummary};
+
+pub(super) const INFO: CollectorInfo = CollectorInfo {
+    name: "commit-log",
+    about: "the commits of the target, newest first: id, author and message, which are claims and not facts",
+    rungs: &[Rung::Full, Rung::Outline, Rung::Name],
+    options: &["limit", "authors", "messages"],
+    make,
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Options {
+    /// The most commits.
+    limit: usize,
+    /// Whether author names are given.
+    authors: bool,
+    /// Whether messages are given.
+    messages: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            limit: 50,
+            authors: true,
+            messages: true,
+        }
+    }
+}
+
+fn make(options: &toml::Table) -> Result<Box<dyn Collector>, OptionsError> {
+    let options: Options = parse_options(options)?;
+    let limit = options.limit;
+    if !(1..=1_000).contains(&limit) {
+        return Err(OptionsError(format!(
+            "`limit` is {limit}, expected 1 to 1000"
+        )));
+    }
+    Ok(Box::new(Log {
+        options,
+        log: OnceCell::new(),
+    }))
+}
+
+struct Log {
+    options: Options,
+    /// Read when items are listed, so that it is read once.
+    log: OnceCell<CommitLog>,
+}
+
+/// The key of the item that says that there are more.
+const MORE: usize = usize::MAX;
+
+impl Collector for Log {
+    fn items(&self, scene: &Scene<'_>) -> Result<Vec<Item>, CollectError> {
+        let log = scene.changes.commits(self.options.limit)?;
+        let log = self.log.get_or_init(|| log);
+        let more = log.has_more.then_some(MORE);
+        let keys = (0..log.commits.len()).chain(more);
+        Ok(keys
+            .map(|key| Item {
+                key,
+                files: Vec::new(),
+            })
+            .collect())
+    }
+
+    fn render(
+        &self,
+        scene: &Scene<'_>,
+        item: &Item,
+        rungs: &[Rung],
+        room: Room,
+    ) -> Result<Option<Piece>, CollectError> {
+        let log = self
+            .log
+            .get()
+            .expect("items are listed before one is rendered");
+        if item.key == MORE {
+            let text = format!("(only the newest {} are listed)\n", log.commits.len());
+            let piece = Piece::naming(text, Rung::Full, &[]);
+            return Ok(room.fits(piece.cost).then_some(piece));
+        }
+        let commit = &log.commits[item.key];
+        let claims = scene.claims == Claims::Shown;
+        let authors = claims && self.options.authors;
+        let messages = claims && self.options.messages;
+        Ok(rungs.iter().find_map(|rung| {
+            let text = match rung {
+                Rung::Full if messages => full(commit, authors),
+                Rung::Outline if messages => outline(commit, authors),
+                _ => name(commit, authors),
+            };
+            let piece = Piece::showing(scene.presenter.content(text.as_bytes()), *rung, Vec::new());
+            room.fits(piece.cost).then_some(piece)
+        }))
+    }
+}
+
+fn name(commit: &CommitSummary, authors: bool) -> String {
+    let id = commit.id.short();
+    if authors {
+        format!("{id} by {}\n", line(&commit.author))
+    } else {
+        format!("{id}\n")
+    }
+}
+
+fn outline(commit: &CommitSummary, authors: bool) -> String {
+    let mut text = name(commit, authors);
+    text.pop();
+    text.push_str(": ");
+    text.push_str(&line(&commit.subject));
+    text.push('\n');
+    text
+}
+
+/// The body is indented, so that no line of it can look like the next commit.
+fn full(commit: &CommitSummary, authors: bool) -> String {
+    let mut text = outline(commit, authors);
+    for body_line in commit.body.trim_end().lines() {
+        if !body_line.is_empty() {
+            text.push_str("    ");
+            text.push_str(body_line);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn line(text: &str) -> String {
+    text.replace(['\n', '\r'], " ")
+}

@@ -1,0 +1,86 @@
+//! A change held in memory.
+
+use std::borrow::Cow;
+
+use super::view::{ChangeView, ViewError};
+use crate::target::{CommitLog, CommitSummary, FileChange, LeftOut, ResolvedTarget};
+
+/// A change that was made by hand: for tests, benchmarks, and for trying out a strategy without a repository.
+#[derive(Debug, Clone)]
+pub struct HeldChanges {
+    /// What is under review.
+    pub target: ResolvedTarget,
+    /// The changed files.
+    pub files: Vec<FileChange>,
+    /// Their patches, by the same index, or what stands in the way of reading one. The number of context lines is as it
+    /// is: a held patch is not rendered again.
+    pub patches: Vec<Result<Vec<u8>, ViewError>>,
+    /// What was left out before any strategy ran.
+    pub left_out: Vec<LeftOut>,
+    /// The commits, newest first.
+    pub commits: Vec<CommitSummary>,
+    /// Things to know about the change as a whole.
+    pub notes: Vec<String>,
+}
+
+impl HeldChanges {
+    /// A target without any change yet.
+    #[must_use]
+    pub fn new(target: ResolvedTarget) -> Self {
+        HeldChanges {
+            target,
+            files: Vec::new(),
+            patches: Vec::new(),
+            left_out: Vec::new(),
+            commits: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Adds a file with its patch.
+    pub fn push(&mut self, file: FileChange, patch: impl Into<Vec<u8>>) {
+        self.files.push(file);
+        self.patches.push(Ok(patch.into()));
+    }
+}
+
+impl ChangeView for HeldChanges {
+    fn target(&self) -> &ResolvedTarget {
+        &self.target
+    }
+
+    fn files(&self) -> &[FileChange] {
+        &self.files
+    }
+
+    fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    fn left_out_more(&self) -> usize {
+        0
+    }
+
+    fn ignored(&self) -> usize {
+        0
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn patch(&self, index: usize, _context_lines: u32) -> Result<Cow<'_, [u8]>, ViewError> {
+        match self.patches.get(index) {
+            Some(Ok(patch)) => Ok(Cow::Borrowed(patch)),
+            Some(Err(error)) => Err(error.clone()),
+            None => Err(ViewError("no patch is held for this file".to_owned())),
+        }
+    }
+
+    fn commits(&self, limit: usize) -> Result<CommitLog, ViewError> {
+        Ok(CommitLog {
+            commits: self.commits.iter().take(limit).cloned().collect(),
+            has_more: self.commits.len() > limit,
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! The collectors by name.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+
+use super::collector::{Collector, Rung};
+use super::collectors;
+
+/// Makes a collector from the options that a strategy gives its section.
+pub type Factory = fn(&toml::Table) -> Result<Box<dyn Collector>, OptionsError>;
+
+/// A collector as it is registered.
+#[derive(Debug, Clone, Copy)]
+pub struct CollectorInfo {
+    /// The name that strategies use.
+    pub name: &'static str,
+    /// One sentence on what it shows.
+    pub about: &'static str,
+    /// The rungs that it can render, from the most to the least; never empty.
+    pub rungs: &'static [Rung],
+    /// The names of its options.
+    pub options: &'static [&'static str],
+    /// Makes one.
+    pub make: Factory,
+}
+
+/// The collectors that strategies can name.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    collectors: BTreeMap<&'static str, CollectorInfo>,
+}
+
+impl Registry {
+    /// No collector at all.
+    #[must_use]
+    pub fn empty() -> Self {
+        Registry {
+            collectors: BTreeMap::new(),
+        }
+    }
+
+    /// Every collector of this crate.
+    #[must_use]
+    pub fn builtin() -> Self {
+        let mut registry = Registry::empty();
+        for info in collectors::ALL {
+            registry.register(info);
+        }
+        registry
+    }
+
+    /// Adds a collector, in place of one of the same name.
+    pub fn register(&mut self, info: CollectorInfo) {
+        self.collectors.insert(info.name, info);
+    }
+
+    /// The collector of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&CollectorInfo> {
+        self.collectors.get(name)
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &CollectorInfo> {
+        self.collectors.values()
+    }
+}
+
+/// The options of a section do not fit its collector.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct OptionsError(pub String);
+
+/// Reads options into the collector's own struct.
+///
+/// # Errors
+///
+/// When an option is unknown or has the wrong type.
+pub fn parse_options<T: DeserializeOwned>(options: &toml::Table) -> Result<T, OptionsError> {
+    toml::Value::Table(options.clone())
+        .try_into()
+        .map_err(|error: toml::de::Error| OptionsError(error.message().to_owned()))
+}

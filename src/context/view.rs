@@ -1,0 +1,63 @@
+//! What a context is built from: one change, seen through a narrow trait.
+
+use std::borrow::Cow;
+
+use crate::target::{CommitLog, FileChange, LeftOut, ResolvedTarget};
+
+/// One change with its patches and commits. [`RepositoryChanges`](super::RepositoryChanges) is one,
+/// [`HeldChanges`](super::HeldChanges) the other.
+///
+/// Every answer is the same each time it is asked for.
+pub trait ChangeView {
+    /// What is under review.
+    fn target(&self) -> &ResolvedTarget;
+
+    /// The changed files, in the order in which they are shown.
+    fn files(&self) -> &[FileChange];
+
+    /// Files that belong to the target and were left out before any strategy ran.
+    fn left_out(&self) -> &[LeftOut];
+
+    /// How many more were left out than [`ChangeView::left_out`] names.
+    fn left_out_more(&self) -> usize;
+
+    /// How many changed files the user's own filters took out.
+    fn ignored(&self) -> usize;
+
+    /// Things to know about the change as a whole.
+    fn notes(&self) -> &[String];
+
+    /// The patch text of one file, rendered when asked for.
+    ///
+    /// # Errors
+    ///
+    /// When the file's content cannot be read (any more). That costs this file alone.
+    fn patch(&self, index: usize, context_lines: u32) -> Result<Cow<'_, [u8]>, ViewError>;
+
+    /// The commits of the target, newest first, at most `limit`; none where the target has no commits of its own.
+    ///
+    /// # Errors
+    ///
+    /// When the history cannot be read. That costs the commit log alone.
+    fn commits(&self, limit: usize) -> Result<CommitLog, ViewError>;
+}
+
+/// A part of the change could not be read: what was said, causes included.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ViewError(pub String);
+
+impl ViewError {
+    /// From an error and its chain of causes, joined by colons: this ends up on one line of a ledger.
+    #[must_use]
+    pub fn of(error: &dyn std::error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        ViewError(text)
+    }
+}

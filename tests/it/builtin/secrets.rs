@@ -1,0 +1,1 @@
+//! What is known of secrets, measured on examples and on ordinary source.
