@@ -77,6 +77,35 @@ fn find_verb<'a>(argv: &[OsString], command: &'a Command) -> Option<(usize, &'a 
     None
 }
 
+/// Options that stand behind the beginning of the text, and so belong to it, where they may have been meant otherwise.
+/// Nothing behind `--` and nothing inside a quoted argument counts.
+pub(super) fn options_in_text(argv: &[OsString], command: &Command) -> Vec<String> {
+    let Some((verb_at, verb)) = find_verb(argv, command) else {
+        return Vec::new();
+    };
+    if !verb
+        .get_arguments()
+        .any(|arg| arg.get_id() == TEXT_ARGUMENT)
+    {
+        return Vec::new();
+    }
+    let mut index = verb_at + 1;
+    while let Some(word) = argv.get(index).and_then(|word| word.to_str()) {
+        index += match known_option(word, verb) {
+            Some(Takes::NextWord) => 2,
+            Some(Takes::Nothing) => 1,
+            None if word == "--" => return Vec::new(),
+            None => break,
+        };
+    }
+    argv.iter()
+        .skip(index + 1)
+        .filter_map(|word| word.to_str())
+        .filter(|word| word.starts_with("--") && known_option(word, verb).is_some())
+        .map(str::to_owned)
+        .collect()
+}
+
 /// What a known option takes behind its own word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Takes {
@@ -408,6 +437,34 @@ mod tests {
             expanded(&["--cwd=x", "status", "a b"]).unwrap(),
             ["--cwd=x", "status", "a", "b"]
         );
+    }
+
+    #[test]
+    fn options_behind_the_text_are_noticed_where_they_may_be_a_mistake() {
+        let mut command = Cli::command();
+        command.build();
+        for (argv, expected) in [
+            (
+                &["review", "look", "here", "--json"] as &[&str],
+                &["--json"] as &[&str],
+            ),
+            (
+                &["review", "--base", "main", "look", "--wait", "--nope"],
+                &["--wait"],
+            ),
+            (&["review", "--json", "look"], &[]),
+            (&["review", "--", "look", "--json"], &[]),
+            (&["review", "look at --json"], &[]),
+            (&["status", "job", "--json"], &[]),
+            (&["--help"], &[]),
+        ] {
+            let argv: Vec<OsString> = ["codex-review"]
+                .iter()
+                .chain(argv)
+                .map(OsString::from)
+                .collect();
+            assert_eq!(options_in_text(&argv, &command), expected, "{argv:?}");
+        }
     }
 
     #[test]

@@ -66,6 +66,7 @@ fn run(argv: Vec<OsString>) -> ExitStatus {
         Ok(argv) => argv,
         Err(error) => return plain.failure(&Failure::from(error)),
     };
+    let options_in_text = arguments::options_in_text(&argv, &command);
     let parsed = command
         .try_get_matches_from_mut(argv)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
@@ -74,6 +75,11 @@ fn run(argv: Vec<OsString>) -> ExitStatus {
         Err(error) => return plain.clap(&error),
     };
     let ui = Ui::new(cli.global.color, cli.global.quiet);
+    for option in options_in_text {
+        ui.warning(&format!(
+            "`{option}` stands behind the text and belongs to it: options come first"
+        ));
+    }
     let outcome = Surroundings::of_process(cli.global.cwd.as_deref())
         .and_then(|surroundings| dispatch::dispatch(cli.verb, &surroundings, &ui));
     match outcome {

@@ -26,12 +26,13 @@ pub(crate) struct GlobalArgs {
     /// Print nothing but the result and errors
     #[arg(long, short = 'q', global = true, help_heading = "General")]
     pub(crate) quiet: bool,
-    /// When to use colours
+    /// When to use colours: auto, always or never
     #[arg(
         long,
         value_name = "WHEN",
         default_value = "auto",
         hide_default_value = true,
+        hide_possible_values = true,
         global = true,
         help_heading = "General"
     )]

@@ -30,7 +30,7 @@ pub(crate) enum TextSource {
 #[derive(Debug, Args)]
 pub(crate) struct TextFileArgs {
     /// Read the text from this file, or from standard input with -
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Text")]
     pub(crate) prompt_file: Option<PathBuf>,
 }
 
@@ -57,8 +57,8 @@ impl TextSource {
         }
     }
 
-    /// The text, exactly as it was given; `None` when there is none or it is blank. Files are looked up from `cwd`. Only
-    /// regular files and pipes are read, and no more than four MiB.
+    /// The text, exactly as it was given; `None` when there is none or it is blank. Files are looked up from `cwd`. More
+    /// than four MiB is refused.
     pub(crate) fn read(self, cwd: &Path) -> Result<Option<String>, Failure> {
         let text = match self {
             TextSource::None => None,

@@ -57,9 +57,8 @@ impl Ui {
 
     /// The result as one JSON document.
     pub(crate) fn json(&self, document: &impl Serialize) -> io::Result<()> {
-        let mut bytes = serde_json::to_vec_pretty(document)?;
-        bytes.push(b'\n');
-        self.result(&bytes)
+        let document = serde_json::to_string_pretty(document)?;
+        self.result(format!("{}\n", visible::json_document(&document)).as_bytes())
     }
 
     /// The result, in colours where they are wanted.
