@@ -16,6 +16,7 @@ mod engine;
 mod fixtures;
 mod house;
 mod jobs;
+mod jobs_cli;
 mod plugin;
 mod real_codex;
 mod report;
