@@ -6,7 +6,7 @@ use codex_review::context::{Budget, Claims, Context, ContextError, HeldChanges, 
 use codex_review::target::{Content, Part, Status};
 use proptest::prelude::*;
 
-use super::made::{Hunk, add, branch, built_with, commit, file, working_tree};
+use super::made::{Hunk, branch, built_with, commit, file, working_tree};
 
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let marker = prop_oneof![Just(b'+'), Just(b'-'), Just(b' ')];
