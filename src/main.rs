@@ -1,3 +1,11 @@
 //! The `codex-review` command.
 
-fn main() {}
+#[allow(
+    dead_code,
+    reason = "requests are complete, and dispatch does not hand all of them on yet"
+)]
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main(std::env::args_os().collect())
+}

@@ -12,13 +12,16 @@ pub(crate) enum Durability {
     Derived,
 }
 
+/// What a file that is being written is called until it takes its name.
+pub(crate) const NEW_FILE_PREFIX: &str = ".new-";
+
 /// Writes a file beside its place and renames it there. Mode 0600.
 pub(crate) fn write(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
     let folder = path
         .parent()
         .expect("a path below a state folder has a parent");
     let mut file = tempfile::Builder::new()
-        .prefix(".new-")
+        .prefix(NEW_FILE_PREFIX)
         .tempfile_in(folder)?;
     file.write_all(bytes)?;
     if durability == Durability::Synced {

@@ -58,7 +58,7 @@ pub fn request_cancel(store: &JobStore, id: &JobId, by: Option<&str>) -> Result<
         .create_new(true)
         .write(true)
         .open(&path)
-        .and_then(|mut file| {
+        .map(|mut file| {
             let request = json!({
                 "version": 1,
                 "requestedAt": store.now().to_string(),
@@ -66,7 +66,6 @@ pub fn request_cancel(store: &JobStore, id: &JobId, by: Option<&str>) -> Result<
             });
             // The file's being there is the request; what it holds is for people.
             drop(file.write_all(request.to_string().as_bytes()));
-            Ok(())
         });
     match written {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {

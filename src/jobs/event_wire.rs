@@ -43,6 +43,8 @@ enum EventV1 {
         summary: String,
         write: bool,
         ephemeral: bool,
+        #[serde(default)]
+        background: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         session_id: Option<String>,
         #[serde(flatten)]
@@ -185,7 +187,7 @@ impl PathText {
 #[cfg(unix)]
 fn path_from_hex(hex: &str) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStringExt as _;
-    if hex.len() % 2 != 0 || !hex.is_ascii() {
+    if !hex.len().is_multiple_of(2) || !hex.is_ascii() {
         return None;
     }
     let bytes = (0..hex.len())
@@ -235,6 +237,7 @@ fn to_wire(event: &JobEvent) -> EventV1 {
             summary: short(&facts.summary),
             write: facts.write,
             ephemeral: facts.ephemeral,
+            background: facts.background,
             session_id: facts.session_id.clone(),
             workspace_root: PathText::from_path(&facts.workspace_root),
         },
@@ -334,6 +337,7 @@ fn from_wire(wire: EventV1) -> Option<JobEvent> {
             summary,
             write,
             ephemeral,
+            background,
             session_id,
             workspace_root,
         } => JobEvent::Created(Box::new(CreatedFacts {
@@ -344,6 +348,7 @@ fn from_wire(wire: EventV1) -> Option<JobEvent> {
             summary,
             write,
             ephemeral,
+            background,
             session_id,
             workspace_root: workspace_root.to_path(),
         })),

@@ -4,12 +4,16 @@
 //! bound is over, when it is told to stop, or when the job's owner is gone (the job is reconciled then).
 
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::event_log::EventReader;
 use super::lock::JobLock;
 use super::reconcile::reconcile;
 use super::{CancelToken, Job, JobId, JobStore, JobsError, StampedEvent};
+
+const LAST_WRITES_BOUND: Duration = Duration::from_secs(2);
+const LAST_WRITES_POLL: Duration = Duration::from_millis(2);
 
 /// How a follower waits.
 #[derive(Debug, Clone)]
@@ -84,6 +88,9 @@ pub fn follow(
             })
             .map_err(JobsError::io("read", &files.events))?;
         if ended || !owned || files.end.exists() {
+            if ended {
+                wait_for_last_writes(&files.lock, limits.poll);
+            }
             let job = reconcile(store, store.load(id)?);
             if job.is_ended() {
                 if !ended {
@@ -103,6 +110,15 @@ pub fn follow(
         if stop.wait_timeout(pause) {
             return Ok(Followed::Stopped(Box::new(store.load(id)?)));
         }
+    }
+}
+
+/// The end is the last line of the event log, and not the last write: record, log and index follow. Whoever is told of
+/// the end should find them written, unless that takes unreasonably long.
+fn wait_for_last_writes(lock: &Path, poll: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < LAST_WRITES_BOUND && !JobLock::is_free(lock).unwrap_or(true) {
+        std::thread::sleep(poll.min(LAST_WRITES_POLL));
     }
 }
 

@@ -75,7 +75,7 @@ pub fn log_entry(stamped: &StampedEvent) -> Option<String> {
             }
             if facts.unwritten_events > 0 {
                 text += &line(format!(
-                    "Warning: {} events could not be written.",
+                    "Warning: {} events are missing from this log.",
                     facts.unwritten_events
                 ))?;
             }

@@ -1,18 +1,22 @@
 //! `state.json`: settings and the newest summaries, for scripts and for a quick list.
 //!
 //! The index is derived: whatever is wrong with it, the jobs' own files say what there is. It is written under the
-//! store's lock, to a new file that takes its name. A damaged one is set aside, never overwritten.
+//! store's lock, to a new file that takes its name; the write that tells of a job's end, or of settings, is flushed to
+//! the disk first. A damaged one is set aside, never overwritten.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::atomic_file::{self, Durability};
 use super::record::JobRecordV1;
 use super::settings::{self, Settings};
-use super::{Job, JobsError, Timestamp};
+use super::{Job, JobId, JobStatus, JobsError, Timestamp};
 
 /// The index's file name.
 pub(crate) const INDEX_FILE: &str = "state.json";
@@ -67,26 +71,71 @@ fn kept(set_aside: Option<&Path>) -> String {
     })
 }
 
-#[derive(Serialize, Deserialize)]
-struct IndexV1 {
-    version: u64,
+/// A summary as it stands in the index: read only as far as the index needs, kept whole otherwise.
+#[derive(Debug, Clone)]
+pub(crate) struct IndexEntry {
+    pub(crate) id: JobId,
+    pub(crate) created_at: Timestamp,
+    /// `None` while the job is not over.
+    pub(crate) ended_at: Option<Timestamp>,
+    summary: Box<RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EntryFacts {
+    id: String,
+    status: String,
+    created_at: String,
+    updated_at: String,
     #[serde(default)]
-    config: Map<String, Value>,
-    #[serde(default)]
-    jobs: Vec<Value>,
-    #[serde(flatten)]
-    extra: Map<String, Value>,
+    completed_at: Option<String>,
+}
+
+impl IndexEntry {
+    fn of(job: &Job, log_file: &str) -> Self {
+        let summary = serde_json::value::to_raw_value(&JobRecordV1::summary(job, log_file))
+            .expect("a record is a tree of JSON values");
+        IndexEntry {
+            id: job.id.clone(),
+            created_at: job.created_at,
+            ended_at: job
+                .is_ended()
+                .then(|| job.completed_at.unwrap_or(job.updated_at)),
+            summary,
+        }
+    }
+
+    /// `None` for an entry that makes no sense; the job's own files say what it was.
+    fn parse(summary: Box<RawValue>) -> Option<Self> {
+        let facts: EntryFacts = serde_json::from_str(summary.get()).ok()?;
+        let updated_at = Timestamp::parse_iso(&facts.updated_at)?;
+        let completed_at = facts.completed_at.as_deref().and_then(Timestamp::parse_iso);
+        Some(IndexEntry {
+            id: JobId::parse(&facts.id).ok()?,
+            created_at: Timestamp::parse_iso(&facts.created_at)?,
+            ended_at: JobStatus::parse(&facts.status)?
+                .is_end()
+                .then(|| completed_at.unwrap_or(updated_at)),
+            summary,
+        })
+    }
+
+    /// The job in the entry. `None` if that cannot be read.
+    pub(crate) fn job(&self) -> Option<Job> {
+        JobRecordV1::parse(self.summary.get().as_bytes()).map(|read| read.job)
+    }
 }
 
 /// The index as the program sees it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Index {
     pub(crate) settings: Settings,
-    /// Newest first; without results.
-    pub(crate) jobs: Vec<Job>,
+    pub(crate) entries: Vec<IndexEntry>,
     /// The format, if a newer version wrote it.
     pub(crate) newer: Option<u64>,
-    extra: Map<String, Value>,
+    /// Members that this version does not know.
+    extra: BTreeMap<String, Box<RawValue>>,
 }
 
 /// What stands on disk.
@@ -109,19 +158,22 @@ pub(crate) fn read(folder: &Path) -> Result<IndexState, JobsError> {
 }
 
 fn parse(bytes: &[u8]) -> Option<Index> {
-    let file: IndexV1 = serde_json::from_slice(bytes).ok()?;
+    fn member<T: DeserializeOwned>(raw: Option<Box<RawValue>>, default: T) -> Option<T> {
+        match raw {
+            Some(raw) => serde_json::from_str(raw.get()).ok(),
+            None => Some(default),
+        }
+    }
+    let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(bytes).ok()?;
+    let version: u64 = serde_json::from_str(members.remove("version")?.get()).ok()?;
+    let config = member(members.remove("config"), Map::new())?;
+    let jobs: Vec<Box<RawValue>> = member(members.remove("jobs"), Vec::new())?;
     Some(Index {
-        settings: Settings::from_members(file.config),
+        settings: Settings::from_members(config),
         // An entry that makes no sense is left out here and found again among the jobs' own files.
-        jobs: file
-            .jobs
-            .into_iter()
-            .filter_map(|entry| serde_json::from_value::<JobRecordV1>(entry).ok())
-            .filter_map(JobRecordV1::into_job)
-            .map(|read| read.job)
-            .collect(),
-        newer: (file.version > INDEX_VERSION).then_some(file.version),
-        extra: file.extra,
+        entries: jobs.into_iter().filter_map(IndexEntry::parse).collect(),
+        newer: (version > INDEX_VERSION).then_some(version),
+        extra: members,
     })
 }
 
@@ -172,40 +224,36 @@ impl Index {
         }
     }
 
-    /// Puts a summary in, in place of an older one of the same job.
-    pub(crate) fn put(&mut self, job: &Job) {
-        let mut summary = job.clone();
-        summary.outcome = None;
-        match self.jobs.iter_mut().find(|known| known.id == job.id) {
-            Some(known) if known.is_ended() && !summary.is_ended() => {}
-            Some(known) => *known = summary,
-            None => self.jobs.push(summary),
+    /// Puts a summary in, in place of an older one of the same job. A job that is over stays over.
+    pub(crate) fn put(&mut self, job: &Job, log_file: &Path) {
+        let entry = IndexEntry::of(job, &log_file.to_string_lossy());
+        match self.entries.iter_mut().find(|known| known.id == job.id) {
+            Some(known) if known.ended_at.is_some() && entry.ended_at.is_none() => {}
+            Some(known) => *known = entry,
+            None => self.entries.push(entry),
         }
     }
 
-    /// Newest first by the time of making.
-    pub(crate) fn sort(&mut self) {
-        sort_newest_first(&mut self.jobs);
-    }
-
-    pub(crate) fn write(
-        &self,
-        folder: &Path,
-        log_file: impl Fn(&Job) -> String,
-    ) -> Result<(), JobsError> {
+    /// Writes the index, newest job first by the time of making.
+    pub(crate) fn write(&mut self, folder: &Path, durability: Durability) -> Result<(), JobsError> {
+        #[derive(Serialize)]
+        struct IndexV1<'a> {
+            version: u64,
+            config: Value,
+            jobs: Vec<&'a RawValue>,
+            #[serde(flatten)]
+            extra: &'a BTreeMap<String, Box<RawValue>>,
+        }
+        self.entries
+            .sort_by(|left, right| (right.created_at, &right.id).cmp(&(left.created_at, &left.id)));
         let path = folder.join(INDEX_FILE);
-        let mut config = self.settings.to_json();
-        let file = IndexV1 {
+        let mut bytes = serde_json::to_vec(&IndexV1 {
             version: INDEX_VERSION,
-            config: std::mem::take(config.as_object_mut().expect("settings are an object")),
-            jobs: self
-                .jobs
-                .iter()
-                .map(|job| JobRecordV1::summary(job, &log_file(job)).to_value())
-                .collect(),
-            extra: self.extra.clone(),
-        };
-        let mut bytes = serde_json::to_vec_pretty(&file).expect("JSON values serialise");
+            config: self.settings.to_json(),
+            jobs: self.entries.iter().map(|entry| &*entry.summary).collect(),
+            extra: &self.extra,
+        })
+        .expect("JSON values serialise");
         bytes.push(b'\n');
         if !self.settings.members().is_empty()
             && matches!(
@@ -216,10 +264,6 @@ impl Index {
             settings::write_copy(folder, &self.settings)
                 .map_err(JobsError::io("write", folder.join(settings::SETTINGS_FILE)))?;
         }
-        atomic_file::write(&path, &bytes, Durability::Synced).map_err(JobsError::io("write", path))
+        atomic_file::write(&path, &bytes, durability).map_err(JobsError::io("write", path))
     }
-}
-
-pub(crate) fn sort_newest_first(jobs: &mut [Job]) {
-    jobs.sort_by(|left, right| (right.created_at, &right.id).cmp(&(left.created_at, &left.id)));
 }

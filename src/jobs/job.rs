@@ -171,6 +171,8 @@ pub struct NewJob {
     pub write: bool,
     /// Never offered for resuming (gate runs and the like).
     pub ephemeral: bool,
+    /// Nobody waits for it: the end of the session that asked does not end it.
+    pub background: bool,
     /// The Claude session that asks.
     pub session_id: Option<String>,
     /// What the worker needs to do the work; opaque here, kept beside the log.
@@ -275,6 +277,8 @@ pub struct Job {
     pub write: bool,
     /// Never offered for resuming.
     pub ephemeral: bool,
+    /// Nobody waits for it.
+    pub background: bool,
     /// Where it is in its life.
     pub status: JobStatus,
     /// What it is doing. After a death, what it was doing when it died is in the error message.
@@ -335,6 +339,7 @@ impl Job {
             workspace_root: facts.workspace_root.clone(),
             write: facts.write,
             ephemeral: facts.ephemeral,
+            background: facts.background,
             status: JobStatus::Queued,
             phase: Phase::Queued,
             queue_place: None,
@@ -469,6 +474,8 @@ pub struct CreatedFacts {
     pub write: bool,
     /// See [`NewJob::ephemeral`].
     pub ephemeral: bool,
+    /// See [`NewJob::background`].
+    pub background: bool,
     /// See [`NewJob::session_id`].
     pub session_id: Option<String>,
     /// The repository's main worktree.
@@ -496,6 +503,7 @@ mod tests {
             summary: "fix it".into(),
             write: false,
             ephemeral: false,
+            background: false,
             session_id: None,
             workspace_root: "/w".into(),
         };

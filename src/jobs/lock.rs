@@ -6,6 +6,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::JobsError;
@@ -120,23 +121,28 @@ impl StoreLock {
             .write(true)
             .open(&path)
             .map_err(JobsError::io("open", &path))?;
-        let start = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(StoreLock { _file: file }),
-                Err(TryLockError::WouldBlock) if start.elapsed() < bound => {
-                    std::thread::sleep(POLL);
-                }
-                Err(TryLockError::WouldBlock) => {
-                    return Err(JobsError::LockTimeout {
-                        path,
-                        waited: bound,
-                    });
-                }
-                Err(TryLockError::Error(error)) => {
-                    return Err(JobsError::io("lock", path)(error));
-                }
-            }
+        match file.try_lock() {
+            Ok(()) => return Ok(StoreLock { _file: file }),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(JobsError::io("lock", path)(error)),
+        }
+        // The system queues those who wait; a thread does it, because it sets no bound itself. One that waits in vain
+        // gives the lock back the moment it gets it.
+        let (sender, receiver) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("store-lock".into())
+            .spawn(move || {
+                let locked = file.lock().map(|()| file);
+                drop(sender.send(locked));
+            })
+            .map_err(JobsError::io("wait for", &path))?;
+        match receiver.recv_timeout(bound) {
+            Ok(Ok(file)) => Ok(StoreLock { _file: file }),
+            Ok(Err(error)) => Err(JobsError::io("lock", path)(error)),
+            Err(_) => Err(JobsError::LockTimeout {
+                path,
+                waited: bound,
+            }),
         }
     }
 }

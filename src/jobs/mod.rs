@@ -55,6 +55,7 @@ mod settings;
 mod state_dir;
 mod status_view;
 mod store;
+mod sweep;
 mod timestamp;
 mod watcher;
 mod worker;

@@ -61,19 +61,15 @@ pub struct StatusScope<'a> {
 ///
 /// The store cannot be read.
 pub fn status(store: &JobStore, scope: StatusScope<'_>) -> Result<StatusSnapshot, JobsError> {
-    let jobs = store.jobs()?;
-    let settings = store.settings()?;
+    let (jobs, settings) = store.jobs_and_settings()?;
     let mut views: Vec<JobView> = jobs
         .into_iter()
         .map(|job| view(store, job, scope.session))
         .collect();
     // A stable sort: newest first within each half.
     views.sort_by_key(|view| !view.is_own);
-    let (mut running, mut recent): (Vec<_>, Vec<_>) =
+    let (running, mut recent): (Vec<_>, Vec<_>) =
         views.into_iter().partition(|view| !view.job.is_ended());
-    for view in &mut running {
-        view.preview = last_log_lines(&view.log_file);
-    }
     let latest_finished = newest_end(recent.iter().filter(|view| view.is_own))
         .or_else(|| newest_end(recent.iter()))
         .cloned();
@@ -95,9 +91,15 @@ pub fn status(store: &JobStore, scope: StatusScope<'_>) -> Result<StatusSnapshot
 /// One job as a list shows it.
 #[must_use]
 pub fn view(store: &JobStore, job: Job, session: Option<&str>) -> JobView {
+    let log_file = store.files(&job.id).log;
+    let preview = if job.is_ended() {
+        Vec::new()
+    } else {
+        last_log_lines(&log_file)
+    };
     JobView {
-        log_file: store.files(&job.id).log,
-        preview: Vec::new(),
+        log_file,
+        preview,
         is_own: session.is_some() && job.session_id.as_deref() == session,
         job,
     }

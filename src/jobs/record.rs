@@ -68,6 +68,8 @@ pub(crate) struct JobRecordV1 {
     endpoint: Option<String>,
     #[serde(default)]
     ephemeral: bool,
+    #[serde(default)]
+    background: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     queue_place: Option<u32>,
     #[serde(default)]
@@ -142,6 +144,7 @@ impl JobRecordV1 {
             process_start: job.worker.as_ref().and_then(|worker| worker.start.clone()),
             endpoint: job.endpoint.clone(),
             ephemeral: job.ephemeral,
+            background: job.background,
             queue_place: job.queue_place,
             cancel_requested: job.cancel_requested,
             turn_interrupt_attempted: job.interrupt_attempted,
@@ -179,10 +182,6 @@ impl JobRecordV1 {
         record
     }
 
-    pub(crate) fn to_value(&self) -> Value {
-        serde_json::to_value(self).expect("a record is a tree of JSON values")
-    }
-
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec_pretty(self).expect("a record is a tree of JSON values");
         bytes.push(b'\n');
@@ -217,6 +216,7 @@ impl JobRecordV1 {
             workspace_root: self.workspace_root.to_path(),
             write: self.write,
             ephemeral: self.ephemeral,
+            background: self.background,
             status,
             phase: Phase::from_word(&self.phase),
             queue_place: self.queue_place,

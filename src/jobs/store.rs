@@ -22,6 +22,7 @@ use super::reconcile::reconcile;
 use super::record::{JobRecordV1, RECORD_VERSION};
 use super::retention::plan_retention;
 use super::settings::{self, Settings};
+use super::sweep::sweep_debris;
 use super::worker::OwnedJob;
 use super::writer::JobWriter;
 use super::{
@@ -33,6 +34,7 @@ use super::{
 const MAX_INLINE_REQUEST_BYTES: usize = 32 * 1024;
 const ID_TRIES: u64 = 16;
 const MAX_WARNINGS: usize = 32;
+const DERIVED_LOCK_WAIT: Duration = Duration::from_secs(3);
 
 /// How a store behaves.
 #[derive(Debug, Clone)]
@@ -99,7 +101,7 @@ impl JobFiles {
     }
 
     /// Deletes every file, the lock file last. What is not there or cannot be deleted is passed over.
-    fn delete(&self) {
+    pub(crate) fn delete(&self) {
         for path in [
             &self.request,
             &self.record,
@@ -248,6 +250,7 @@ impl JobStore {
             summary: new.summary.clone(),
             write: new.write,
             ephemeral: new.ephemeral,
+            background: new.background,
             session_id: new.session_id.clone(),
             workspace_root: self.workspace_root().to_owned(),
         };
@@ -373,37 +376,51 @@ impl JobStore {
     ///
     /// The folder cannot be read.
     pub fn jobs(&self) -> Result<Vec<Job>, JobsError> {
+        self.jobs_and_settings().map(|(jobs, _)| jobs)
+    }
+
+    pub(crate) fn jobs_and_settings(&self) -> Result<(Vec<Job>, Settings), JobsError> {
         let mut index = self.read_index_and_mend()?;
         self.absorb_unlisted(&mut index)?;
+        let mut jobs = Vec::with_capacity(index.entries.len());
         let mut behind = Vec::new();
-        for job in &mut index.jobs {
-            if job.is_ended() {
+        for entry in &index.entries {
+            if entry.ended_at.is_some()
+                && let Some(job) = entry.job()
+            {
+                jobs.push(job);
                 continue;
             }
-            match self.load(&job.id) {
+            match self.load(&entry.id) {
                 Ok(mut fresh) => {
                     let ended_unseen = fresh.is_ended();
                     if !ended_unseen {
                         fresh = reconcile(self, fresh);
                     }
                     fresh.outcome = None;
-                    *job = fresh;
                     if ended_unseen {
-                        behind.push(job.clone());
+                        behind.push(fresh.clone());
                     }
+                    jobs.push(fresh);
                 }
                 Err(error) => self.warn(StoreWarning::UnreadableJob {
-                    id: job.id.to_string(),
+                    id: entry.id.to_string(),
                     reason: error.to_string(),
                 }),
             }
         }
         if !behind.is_empty() && index.newer.is_none() {
             // A worker died between its last line and the index. A list does not fail for that.
-            drop(self.update_index(|index| behind.iter().for_each(|job| index.put(job))));
+            drop(self.update_index(Durability::Derived, |index| {
+                behind.iter().for_each(|job| self.put(index, job));
+            }));
         }
-        index.sort();
-        Ok(index.jobs)
+        jobs.sort_by(|left, right| (right.created_at, &right.id).cmp(&(left.created_at, &left.id)));
+        Ok((jobs, index.settings))
+    }
+
+    fn put(&self, index: &mut Index, job: &Job) {
+        index.put(job, &self.files(&job.id).log);
     }
 
     /// The ids of the jobs in the folder.
@@ -421,10 +438,10 @@ impl JobStore {
     /// Brings an index in line with the folder: jobs that it lacks come in, jobs whose files are gone go out.
     fn absorb_unlisted(&self, index: &mut Index) -> Result<(), JobsError> {
         let mut unlisted = self.listed_ids()?;
-        index.jobs.retain(|job| unlisted.remove(&job.id));
+        index.entries.retain(|entry| unlisted.remove(&entry.id));
         for id in unlisted {
             match self.load(&id) {
-                Ok(job) => index.put(&job),
+                Ok(job) => self.put(index, &job),
                 // Its first event is being written at this moment, or its maker died before that.
                 Err(JobsError::Unreadable { .. }) => {}
                 Err(error) => self.warn(StoreWarning::UnreadableJob {
@@ -452,7 +469,7 @@ impl JobStore {
                 warnings.into_iter().for_each(|warning| self.warn(warning));
                 Ok(index)
             }
-            IndexState::Damaged(bytes) => match self.update_index(|_| {}) {
+            IndexState::Damaged(bytes) => match self.update_index(Durability::Synced, |_| {}) {
                 Ok(index) => Ok(index),
                 Err(error) => {
                     let mut warnings = vec![
@@ -490,7 +507,7 @@ impl JobStore {
         &self,
         change: impl FnOnce(&mut Settings),
     ) -> Result<Settings, JobsError> {
-        self.update_index(|index| {
+        self.update_index(Durability::Synced, |index| {
             change(&mut index.settings);
             // The copy first: at no moment do both files hold the older settings, or none.
             drop(settings::write_copy(self.folder(), &index.settings));
@@ -500,7 +517,12 @@ impl JobStore {
 
     /// Puts a job's summary into the index. The index can be derived, so a failure is a warning.
     pub(crate) fn put_in_index(&self, job: &Job) {
-        if let Err(error) = self.update_index(|index| index.put(job)) {
+        let durability = if job.is_ended() {
+            Durability::Synced
+        } else {
+            Durability::Derived
+        };
+        if let Err(error) = self.update_index(durability, |index| self.put(index, job)) {
             self.warn(StoreWarning::NotWritten {
                 reason: error.to_string(),
             });
@@ -508,9 +530,18 @@ impl JobStore {
     }
 
     /// Reads, changes and writes the index under the store's lock, and prunes what need not stay.
-    fn update_index(&self, change: impl FnOnce(&mut Index)) -> Result<Index, JobsError> {
+    fn update_index(
+        &self,
+        durability: Durability,
+        change: impl FnOnce(&mut Index),
+    ) -> Result<Index, JobsError> {
         let folder = self.folder();
-        let _lock = StoreLock::acquire(folder.join("state.lock"), self.options.lock_wait)?;
+        let wait = match durability {
+            Durability::Synced => self.options.lock_wait,
+            // What this write would say is said again by a later one, so the work does not wait long for it.
+            Durability::Derived => self.options.lock_wait.min(DERIVED_LOCK_WAIT),
+        };
+        let _lock = StoreLock::acquire(folder.join("state.lock"), wait)?;
         let mut warnings = Vec::new();
         let mut index = match index::read(folder)? {
             IndexState::Intact(index) => index,
@@ -533,14 +564,22 @@ impl JobStore {
         }
         change(&mut index);
         self.absorb_unlisted(&mut index)?;
-        let plan = plan_retention(&index.jobs, self.options.keep_finished);
-        index.jobs.retain(|job| !plan.delete.contains(&job.id));
-        index.sort();
-        index.write(folder, |job| {
-            self.files(&job.id).log.to_string_lossy().into_owned()
-        })?;
+        let plan = plan_retention(
+            index
+                .entries
+                .iter()
+                .map(|entry| (&entry.id, entry.ended_at)),
+            self.options.keep_finished,
+        );
+        index
+            .entries
+            .retain(|entry| !plan.delete.contains(&entry.id));
+        index.write(folder, durability)?;
         for id in &plan.delete {
             self.delete_ended(id);
+        }
+        if durability == Durability::Synced {
+            sweep_debris(self);
         }
         Ok(index)
     }

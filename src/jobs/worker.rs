@@ -51,10 +51,6 @@ pub struct WorkerProgram {
 }
 
 impl WorkerProgram {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place of this module that starts a program, and it is our own"
-    )]
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args).envs(
@@ -193,6 +189,13 @@ impl OwnedJob {
     ) -> Result<Job, JobsError> {
         let store = self.writer.store().clone();
         work(&store, self.writer, limits, Attention::CancelFile, body)
+    }
+}
+
+/// What the maker has to say before the worker begins.
+impl EventSink for OwnedJob {
+    fn emit(&mut self, event: JobEvent) {
+        self.writer.emit(event);
     }
 }
 

@@ -71,7 +71,7 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
 fn annotate(out: &mut String, level: &str, finding: &Finding) -> std::fmt::Result {
     let mut properties = Vec::new();
     if !finding.file.is_empty() {
-        properties.push(("file", finding.file.clone()));
+        properties.push(("file", visible::path(&finding.file).into_owned()));
         if let Some(lines) = finding.lines {
             properties.push(("line", lines.start().to_string()));
             properties.push(("endLine", lines.end().to_string()));

@@ -14,6 +14,7 @@ use crate::review::{
 };
 
 use super::model::{ContextInfo, EngineInfo, Report, TargetInfo, Timings, TokenUsage};
+use super::visible;
 
 /// The version of the document. A reader refuses a later one.
 const VERSION: u32 = 1;
@@ -43,8 +44,9 @@ pub enum ParseError {
 /// The report as one JSON document.
 #[must_use]
 pub fn render(report: &Report) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(&Document::from(report))
+    let document = serde_json::to_string_pretty(&Document::from(report))
         .expect("strings, numbers and lists always serialise");
+    let mut bytes = visible::json_document(&document).into_bytes();
     bytes.push(b'\n');
     bytes
 }
@@ -154,7 +156,8 @@ struct FindingDocument {
     line_start: Option<u32>,
     line_end: Option<u32>,
     confidence: Option<f64>,
-    recommendation: Option<String>,
+    /// Empty when there is none: readers expect text.
+    recommendation: String,
     placement: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     relocated_from: Option<PlaceDocument>,
@@ -335,7 +338,7 @@ impl From<&Finding> for FindingDocument {
             line_start: finding.lines.map(LineRange::start),
             line_end: finding.lines.map(LineRange::end),
             confidence: finding.confidence.filter(|value| value.is_finite()),
-            recommendation: finding.recommendation.clone(),
+            recommendation: finding.recommendation.clone().unwrap_or_default(),
             placement: finding.placement.as_str().to_owned(),
             relocated_from,
             rule: match &finding.origin {
@@ -510,7 +513,7 @@ impl TryFrom<FindingDocument> for Finding {
             file: document.file,
             lines: line_range(document.line_start, document.line_end),
             confidence: document.confidence,
-            recommendation: document.recommendation,
+            recommendation: Some(document.recommendation).filter(|text| !text.is_empty()),
             origin: document
                 .rule
                 .map_or(FindingOrigin::Model, FindingOrigin::Rule),

@@ -1,12 +1,13 @@
 //! Markdown, for chats, pull requests and job summaries.
 //!
-//! Bodies and recommendations are Markdown by contract and stay so, but each lives inside its own list item: a heading or
-//! an unclosed fence in it ends with the item and cannot pass for a part of the report.
+//! Bodies and recommendations are Markdown by contract and stay so, but each lives inside its own list item: a heading in
+//! it ends with the item and cannot pass for a part of the report. HTML is shown and not used.
 
 use std::fmt::Write as _;
 
 use crate::review::{Finding, Outcome};
 
+use super::markdown_text::{block, code_span, fence_for, inline};
 use super::{Report, Standing, phrases, visible};
 
 pub(super) fn render(report: &Report) -> Vec<u8> {
@@ -105,18 +106,14 @@ fn write_finding(out: &mut String, number: usize, finding: &Finding) -> std::fmt
 
 /// A paragraph below a list item; nothing when `text` is blank.
 fn indented(out: &mut String, indent: &str, lead: &str, text: &str) -> std::fmt::Result {
-    let text = visible::lines(text.trim());
-    if text.is_empty() {
+    let lines = block(text);
+    if lines.is_empty() {
         return Ok(());
     }
     writeln!(out)?;
     let mut lead = lead;
-    for line in text.lines() {
-        if line.is_empty() {
-            writeln!(out)?;
-        } else {
-            writeln!(out, "{indent}{lead}{line}")?;
-        }
+    for line in lines {
+        writeln!(out, "{}", format!("{indent}{lead}{line}").trim_end())?;
         lead = "";
     }
     Ok(())
@@ -124,12 +121,12 @@ fn indented(out: &mut String, indent: &str, lead: &str, text: &str) -> std::fmt:
 
 /// What the reviewer or the engine says about the whole: a block quote, so that nothing in it passes for ours.
 fn quoted(out: &mut String, text: &str) -> std::fmt::Result {
-    let text = visible::lines(text.trim());
-    if text.is_empty() {
+    let lines = block(text);
+    if lines.is_empty() {
         return Ok(());
     }
     writeln!(out)?;
-    for line in text.lines() {
+    for line in lines {
         writeln!(out, "{}", format!("> {line}").trim_end())?;
     }
     Ok(())
@@ -144,66 +141,4 @@ fn write_list(out: &mut String, heading: &str, items: &[String]) -> std::fmt::Re
         writeln!(out, "- {}", inline(item))?;
     }
     Ok(())
-}
-
-/// One line that may hold emphasis and code, but no HTML and no code span that runs on into what follows.
-fn inline(text: &str) -> String {
-    let text = visible::line(text);
-    let spans_are_closed = text.matches('`').count().is_multiple_of(2);
-    let mut out = String::with_capacity(text.len());
-    let mut in_code = false;
-    for character in text.chars() {
-        match character {
-            '`' if spans_are_closed => {
-                in_code = !in_code;
-                out.push('`');
-            }
-            '`' => out.push_str("\\`"),
-            '<' if !in_code => out.push_str("\\<"),
-            other => out.push(other),
-        }
-    }
-    out
-}
-
-/// `text` as code, whatever backticks it holds.
-fn code_span(text: &str) -> String {
-    let run = longest_run(text);
-    if run == 0 {
-        return format!("`{text}`");
-    }
-    let fence = "`".repeat(run + 1);
-    format!("{fence} {text} {fence}")
-}
-
-fn fence_for(text: &str) -> String {
-    "`".repeat(longest_run(text).max(2) + 1)
-}
-
-fn longest_run(text: &str) -> usize {
-    text.split(|character| character != '`')
-        .map(str::len)
-        .max()
-        .unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn code_spans_hold_any_backtick() {
-        assert_eq!(code_span("a.rs:1"), "`a.rs:1`");
-        assert_eq!(code_span("a`b"), "`` a`b ``");
-        assert_eq!(code_span("a``b"), "``` a``b ```");
-        assert_eq!(fence_for("x"), "```");
-        assert_eq!(fence_for("```\nx\n````"), "`````");
-    }
-
-    #[test]
-    fn inline_text_holds_no_html_and_no_open_code() {
-        assert_eq!(inline("`a<b>` and <img>"), "`a<b>` and \\<img>");
-        assert_eq!(inline("an odd ` one"), "an odd \\` one");
-        assert_eq!(inline("two\nlines"), "two lines");
-    }
 }

@@ -16,6 +16,7 @@ mod format;
 mod github;
 pub mod json;
 mod markdown;
+mod markdown_text;
 mod model;
 mod phrases;
 mod sarif;

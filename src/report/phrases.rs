@@ -31,7 +31,7 @@ pub(super) fn standing_detail(report: &Report) -> String {
                     "no finding that points at something in the repository".to_owned()
                 }
                 (false, verdict) => format!(
-                    "{} (reviewer's verdict: {})",
+                    "{} (the reviewer's verdict is {})",
                     counted_findings(&shown),
                     verdict.as_str()
                 ),
@@ -57,7 +57,7 @@ pub(super) fn not_judged_fragment(reason: NotJudgedReason) -> &'static str {
     }
 }
 
-/// `3 findings: 1 critical, 2 low`.
+/// `1 critical, 2 low`.
 pub(super) fn counted_findings(findings: &[&Finding]) -> String {
     let parts: Vec<String> = Severity::ALL
         .into_iter()
@@ -69,11 +69,7 @@ pub(super) fn counted_findings(findings: &[&Finding]) -> String {
             (count > 0).then(|| format!("{count} {severity}"))
         })
         .collect();
-    format!(
-        "{}: {}",
-        counted(findings.len(), "finding"),
-        parts.join(", ")
-    )
+    parts.join(", ")
 }
 
 /// `1 finding`, `2 findings`.

@@ -90,7 +90,8 @@ pub(super) fn render(report: &Report) -> Vec<u8> {
             },
         }],
     });
-    let mut bytes = serde_json::to_vec_pretty(&sarif).expect("a JSON value always serialises");
+    let document = serde_json::to_string_pretty(&sarif).expect("a JSON value always serialises");
+    let mut bytes = visible::json_document(&document).into_bytes();
     bytes.push(b'\n');
     bytes
 }

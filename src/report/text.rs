@@ -20,12 +20,10 @@ pub(super) fn render(report: &Report) -> Vec<u8> {
 pub fn document(report: &Report, width: usize) -> Document {
     let mut document = Document::default();
     let out = &mut document;
-    out.push([
-        span(Role::Heading, visible::line(&report.kind)),
-        span(Role::Plain, " of "),
-        span(Role::Plain, visible::line(&report.target.label)),
-    ]);
+    out.push([span(Role::Heading, visible::line(&report.kind))]);
+    let target = visible::line(&report.target.label).into_owned();
     let labelled = [
+        ("target", Some(target)),
         ("base", phrases::base_line(report)),
         ("engine", Some(phrases::engine_line(report))),
         ("context", phrases::context_line(report)),
@@ -80,15 +78,14 @@ fn push_finding(out: &mut Document, finding: &Finding, width: usize) {
     out.gap();
     let severity = span(Role::Severity(finding.severity), finding.severity.as_str());
     block(out, Some(severity), &visible::line(&finding.title), width);
-    let mut place = vec![
+    out.push([
         span(Role::Plain, " ".repeat(INDENT)),
         span(Role::Place, phrases::place(finding)),
-    ];
+    ]);
     let remarks = phrases::remarks(finding);
     if !remarks.is_empty() {
-        place.push(span(Role::Minor, format!("  ({})", remarks.join("; "))));
+        block(out, None, &format!("({})", remarks.join("; ")), width);
     }
-    out.push(place);
     if !finding.body.trim().is_empty() {
         block(
             out,

@@ -30,6 +30,23 @@ pub fn path(path: &str) -> Cow<'_, str> {
     replace(path, |_| false)
 }
 
+/// A JSON document with every such character in its strings written as a `\u` escape: the same document, safe to show.
+#[must_use]
+pub fn json_document(document: &str) -> String {
+    let mut shown = String::with_capacity(document.len());
+    for character in document.chars() {
+        // Below U+0080 the document has them as escapes already, or as the white space between its parts.
+        if character.is_ascii() || !is_unsafe(character) {
+            shown.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            write!(shown, "\\u{unit:04x}").expect("a string takes all text");
+        }
+    }
+    shown.replace('\u{7f}', "\\u007f")
+}
+
 fn replace(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
@@ -96,6 +113,17 @@ mod tests {
         assert_eq!(
             lines("a\u{202e}b\u{2066}c\u{200b}d\u{e0041}"),
             r"a\u{202e}b\u{2066}c\u{200b}d\u{e0041}"
+        );
+    }
+
+    #[test]
+    fn a_json_document_stays_the_same_document() {
+        let value = serde_json::json!({"a\u{202e}": "\u{9b}\u{7f}\u{e0041} ü\n"});
+        let shown = json_document(&value.to_string());
+        assert_eq!(shown, r#"{"a\u202e":"\u009b\u007f\udb40\udc41 ü\n"}"#);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&shown).unwrap(),
+            value
         );
     }
 

@@ -11,15 +11,18 @@ mod access;
 mod events;
 mod execute;
 mod kind;
+mod prepare;
 mod request;
 mod submit;
 mod surroundings;
 mod task_answer;
 
+pub use access::{OpenedEngine, broker_options, open_engine};
 pub use execute::{RunEnd, execute, unreadable_request};
 pub use kind::{
     ADVERSARIAL_REVIEW, Ask, GATE, KINDS, Kind, MayWrite, REVIEW, TASK, Thread, find_kind,
 };
+pub use prepare::{EngineOptions, PrepareError, ReviewPlan, first_line, task_request};
 pub use request::{
     Access, Budgets, EngineChoice, NativeTarget, Question, RequestError, ReviewedChange,
     RunRequest, ThreadChoice,

@@ -42,7 +42,13 @@ impl EngineChoice {
 #[serde(rename_all = "camelCase")]
 pub enum Access {
     /// Through the workspace's broker, started if need be.
-    Shared,
+    #[serde(rename_all = "camelCase")]
+    Shared {
+        /// How many turns a broker that is started now runs at once.
+        max_streams: usize,
+        /// How long it stays without clients and turns.
+        idle_timeout_ms: u64,
+    },
     /// Through this broker and no other (`unix:/path`).
     Endpoint(String),
     /// A child of the worker's own, that ends with the run.

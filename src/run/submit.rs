@@ -19,6 +19,8 @@ pub struct Submission {
     pub summary: String,
     /// The Claude session that asks.
     pub session_id: Option<String>,
+    /// Whether nobody waits for it.
+    pub background: bool,
     /// A random number for the job's id.
     pub random: u64,
 }
@@ -42,6 +44,7 @@ pub fn submit(
         summary: submission.summary,
         write: request.write,
         ephemeral: kind.thread == Thread::Ephemeral,
+        background: submission.background,
         session_id: submission.session_id,
         request: request.to_json(),
         random: submission.random,

@@ -36,8 +36,6 @@ pub struct ChangeOptions {
     pub untracked_file_cap: u64,
     /// The most bytes of all untracked files together; those that no longer fit are left out, in path order.
     pub untracked_total_cap: u64,
-    /// Files whose content is larger than this are summarised like binary files, as git does.
-    pub big_file_threshold: u64,
     /// The most entries in [`ChangeSet::left_out`]; the rest is counted.
     pub left_out_limit: usize,
     /// Where `.codexreviewignore` is read from.
@@ -58,7 +56,6 @@ impl Default for ChangeOptions {
         ChangeOptions {
             untracked_file_cap: 24 * 1024,
             untracked_total_cap: 256 * 1024,
-            big_file_threshold: 512 * 1024 * 1024,
             left_out_limit: 200,
             review_ignore: IgnoreSource::WorkTree,
             list_ignored: false,

@@ -19,7 +19,7 @@ pub(super) struct Edit {
 pub(super) struct PatchSide<'a> {
     pub(super) path: &'a BStr,
     pub(super) mode: u32,
-    /// As it is to be printed on the `index` line.
+    /// As it is to be printed on the `index` line, which is left out if both sides have the same.
     pub(super) id: String,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn render(
         out.push(b'\n');
     }
     let changed = match (old, new) {
-        (Some(_), Some(_)) => !matches!(body, Body::Same),
+        (Some(old), Some(new)) => old.id != new.id,
         _ => true,
     };
     if changed {

@@ -1,1 +1,6 @@
-//! Claims about builtin.
+//! The builtin engine: its rules, what it knows of secrets, and the protocol that it speaks.
+
+mod made_up;
+mod protocol;
+mod rules;
+mod secrets;

@@ -11,6 +11,7 @@ mod broker;
 mod builtin;
 mod cli;
 mod context;
+mod dependencies;
 mod engine;
 mod fixtures;
 mod house;

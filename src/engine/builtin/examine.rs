@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::review::{Finding, FindingOrigin, LineRange, Placement, Severity};
 
-use super::rules::{Check, Rule, RULES};
+use super::rules::{Check, RULES, Rule};
 use super::source::ChangeSource;
 use super::view::FileView;
 
@@ -164,7 +164,9 @@ impl Sink {
         let more = self.in_file.saturating_sub(PER_RULE_AND_FILE);
         if more > 0 {
             let (_, last) = self.found.last_mut().expect("some were found in this file");
-            last.body.push_str(&format!("\n\nThe same was found {more} more times in this file."));
+            last.body.push_str(&format!(
+                "\n\nThe same was found {more} more times in this file."
+            ));
         }
     }
 

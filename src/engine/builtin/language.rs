@@ -93,9 +93,8 @@ fn by_extension(extension: &str) -> Option<Language> {
         "go" => Language::Go,
         "html" | "htm" | "xml" | "xhtml" | "svg" => Language::Html,
         "java" | "groovy" | "gradle" | "scala" => Language::Java,
-        "js" | "jsx" | "mjs" | "cjs" | "ts" | "tsx" | "mts" | "cts" | "vue" | "svelte" | "astro" => {
-            Language::JavaScript
-        }
+        "js" | "jsx" | "mjs" | "cjs" | "ts" | "tsx" | "mts" | "cts" | "vue" | "svelte"
+        | "astro" => Language::JavaScript,
         "json" | "jsonc" | "json5" => Language::Json,
         "kt" | "kts" => Language::Kotlin,
         "mk" => Language::Make,
@@ -136,7 +135,10 @@ pub fn is_test_path(path: &str) -> bool {
     let name = parts.next().unwrap_or_default();
     let stem = name.split('.').next().unwrap_or_default();
     let folder = |part: &str| {
-        matches!(part, "test" | "tests" | "spec" | "specs" | "__tests__" | "testing" | "e2e" | "testdata")
+        matches!(
+            part,
+            "test" | "tests" | "spec" | "specs" | "__tests__" | "testing" | "e2e" | "testdata"
+        )
     };
     parts.any(folder)
         || stem.starts_with("test_")
@@ -174,10 +176,21 @@ mod tests {
 
     #[test]
     fn tests_are_told_from_code() {
-        for path in ["tests/it/a.rs", "a/b_test.go", "x.spec.ts", "src/FooTest.java", "test_x.py"] {
+        for path in [
+            "tests/it/a.rs",
+            "a/b_test.go",
+            "x.spec.ts",
+            "src/FooTest.java",
+            "test_x.py",
+        ] {
             assert!(is_test_path(path), "{path}");
         }
-        for path in ["src/contest.rs", "latest/x.py", "src/attestation.go", "spectrum.js"] {
+        for path in [
+            "src/contest.rs",
+            "latest/x.py",
+            "src/attestation.go",
+            "spectrum.js",
+        ] {
             assert!(!is_test_path(path), "{path}");
         }
     }

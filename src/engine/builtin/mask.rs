@@ -41,9 +41,15 @@ const fn quote(text: &'static str, spans_lines: bool, escapes: bool) -> Quote {
     }
 }
 
+const DOUBLE_LINES: Quote = quote("\"", true, true);
+const TRIPLE: Quote = quote("\"\"\"", true, true);
+const TRIPLE_SINGLE: Quote = quote("'''", true, true);
+const TRIPLE_SINGLE_RAW: Quote = quote("'''", true, false);
+const SINGLE_RAW: Quote = quote("'", false, false);
 const DOUBLE: Quote = quote("\"", false, true);
 const SINGLE: Quote = quote("'", false, true);
 const BACKTICK: Quote = quote("`", true, true);
+const COMMAND: Quote = quote("`", false, true);
 const RAW_BACKTICK: Quote = quote("`", true, false);
 
 fn grammar(language: Language) -> Grammar {
@@ -64,7 +70,7 @@ fn grammar(language: Language) -> Grammar {
     match language {
         Language::Rust => Grammar {
             nested: true,
-            strings: &[quote("\"", true, true)],
+            strings: &[DOUBLE_LINES],
             ..slashes
         },
         Language::JavaScript => Grammar {
@@ -76,7 +82,7 @@ fn grammar(language: Language) -> Grammar {
             ..slashes
         },
         Language::Java | Language::Kotlin | Language::Swift => Grammar {
-            strings: &[quote("\"\"\"", true, true), DOUBLE, SINGLE],
+            strings: &[TRIPLE, DOUBLE, SINGLE],
             ..slashes
         },
         Language::C | Language::CSharp | Language::Json => slashes,
@@ -90,26 +96,20 @@ fn grammar(language: Language) -> Grammar {
         },
         Language::Python => Grammar {
             line_after_blank: false,
-            strings: &[
-                quote("\"\"\"", true, true),
-                quote("'''", true, true),
-                DOUBLE,
-                SINGLE,
-            ],
+            strings: &[TRIPLE, TRIPLE_SINGLE, DOUBLE, SINGLE],
             ..hash
         },
         Language::Elixir => Grammar {
-            strings: &[quote("\"\"\"", true, true), DOUBLE],
+            strings: &[TRIPLE, DOUBLE],
             ..hash
         },
-        Language::Ruby | Language::Shell | Language::Docker | Language::Make | Language::Yaml => hash,
+        Language::Ruby => Grammar {
+            strings: &[DOUBLE, SINGLE, COMMAND],
+            ..hash
+        },
+        Language::Shell | Language::Docker | Language::Make | Language::Yaml => hash,
         Language::Toml => Grammar {
-            strings: &[
-                quote("\"\"\"", true, true),
-                quote("'''", true, false),
-                DOUBLE,
-                quote("'", false, false),
-            ],
+            strings: &[TRIPLE, TRIPLE_SINGLE_RAW, DOUBLE, SINGLE_RAW],
             ..hash
         },
         Language::Sql => Grammar {
@@ -373,13 +373,25 @@ mod tests {
 
     #[test]
     fn a_hash_inside_a_word_is_no_shell_comment() {
-        check(Language::Shell, "echo a#b # c", "echo a#b    ", "echo a#b    ");
+        check(
+            Language::Shell,
+            "echo a#b # c",
+            "echo a#b    ",
+            "echo a#b    ",
+        );
     }
 
     #[test]
     fn text_that_ends_anywhere_is_masked_without_panic() {
-        for language in [Language::Rust, Language::Python, Language::JavaScript, Language::Toml] {
-            for text in ["\"", "\"\\", "'", "'\\", "r#", "r#\"", "/*", "\"\"\"", "`", "\\", "'é", "#"] {
+        for language in [
+            Language::Rust,
+            Language::Python,
+            Language::JavaScript,
+            Language::Toml,
+        ] {
+            for text in [
+                "\"", "\"\\", "'", "'\\", "r#", "r#\"", "/*", "\"\"\"", "`", "\\", "'é", "#",
+            ] {
                 let masked = Masked::new(text, language);
                 assert_eq!(masked.code.len(), text.len());
             }

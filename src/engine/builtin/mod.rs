@@ -2,6 +2,8 @@
 //!
 //! - [`check`] and [`examine`] are the checks as a library call: a [`ChangeSource`] in, findings out, nothing else
 //!   touched.
+//! - [`serve`] is the engine: the app-server protocol on a pair of streams. [`RepositoryOpener`] finds the change that
+//!   a turn names (see [`change_request`]) in a git repository.
 //! - [`rules`] are the rules, one file for each family, every one with a positive and a negative case in
 //!   `fixtures/rules/`.
 //!
@@ -10,12 +12,19 @@
 //! [`Examination::not_seen`], never passed over in silence. Checks cannot fail and do not panic on any input; their
 //! cost is linear in the new lines, and what they report is bounded.
 
+pub mod change_request;
 mod examine;
 mod language;
 mod mask;
+mod outlet;
+mod patch_lines;
+mod repository_source;
 pub mod rules;
+mod server;
 mod source;
+mod turn;
 mod view;
+mod wording;
 
 use std::ops::ControlFlow;
 
@@ -23,6 +32,8 @@ use crate::review::Finding;
 
 pub use examine::{Examination, Progress, Stopped, examine};
 pub use language::{Language, is_test_path};
+pub use repository_source::{RepositoryOpener, RepositorySource};
+pub use server::{ChangeOpener, OpenChangeError, OpenedChange, ServeOptions, serve};
 pub use source::{CONTENT_CAP, ChangeSource, ChangedText, Line, MODE_SYMLINK, SourceFile};
 
 /// Runs every rule over a change: the findings, gravest first.

@@ -1,26 +1,49 @@
 //! The git repository, read in process: the only place that names gix types.
 
+mod collect;
 mod commits;
+mod compare;
+mod content;
+mod convert;
+mod create;
+mod edits;
+mod listing;
+mod objects;
 mod open;
+mod raw;
+mod refs;
+mod renames;
+mod resolve;
+mod revision;
+mod snapshot;
+mod status;
+mod submodule;
+mod tree_diff;
 mod user_config;
+mod worktree;
+mod worktree_file;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use bstr::{BStr, BString};
+use bstr::BString;
 
-use super::{
-    ChangeOptions, ChangeSet, ChangesError, FileChange, ObjectId, ResolveError, ResolvedTarget,
-    TargetSpec,
-};
+use super::ObjectId;
+use status::Status;
 
 pub use commits::{CommitLog, CommitSummary};
+pub use create::{CreateError, NewFile, create_repository};
 pub use open::OpenError;
+pub(super) use snapshot::Snapshot;
 
 /// An open repository. It belongs to one thread; opening another one is cheap.
 pub struct Repository {
     gix: gix::Repository,
     index_path: PathBuf,
     filters: Vec<BString>,
+    /// What was seen when a target was resolved last.
+    seen: RefCell<Option<Arc<Status>>>,
 }
 
 impl std::fmt::Debug for Repository {
@@ -55,6 +78,7 @@ impl Repository {
             gix,
             index_path,
             filters,
+            seen: RefCell::new(None),
         }
     }
 
@@ -73,16 +97,17 @@ impl Repository {
     /// The real path of the main worktree, which all linked worktrees share; for a bare repository, its git directory.
     #[must_use]
     pub fn main_worktree(&self) -> PathBuf {
-        let common = self.gix.common_dir();
-        let path = if common == self.gix.git_dir() {
-            self.root()
-        } else {
-            match common.parent() {
-                Some(parent) if common.file_name().is_some_and(|name| name == ".git") => parent,
-                _ => common,
+        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if self.gix.common_dir() == self.gix.git_dir() {
+            return real(self.root());
+        }
+        let common = real(self.gix.common_dir());
+        match common.parent() {
+            Some(parent) if common.file_name().is_some_and(|name| name == ".git") => {
+                parent.to_owned()
             }
-        };
-        std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+            _ => common,
+        }
     }
 
     /// Whether there is no working tree.
@@ -104,104 +129,25 @@ impl Repository {
         let id = self.gix.head().ok()?.into_peeled_id().ok()?;
         Some(own_id(&id.detach()))
     }
-
-    /// From what was asked for to object ids.
-    ///
-    /// # Errors
-    /// See [`ResolveError`].
-    pub fn resolve(&self, spec: &TargetSpec) -> Result<ResolvedTarget, ResolveError> {
-        let _ = spec;
-        Err(ResolveError::NoDefaultBranch)
-    }
-
-    /// The change of a resolved target.
-    ///
-    /// # Errors
-    /// See [`ChangesError`].
-    pub fn changes(
-        &self,
-        target: &ResolvedTarget,
-        options: &ChangeOptions,
-    ) -> Result<ChangeSet, ChangesError> {
-        let _ = (target, options);
-        Err(not_yet())
-    }
-
-    /// Whether anything is staged, unstaged or untracked.
-    ///
-    /// # Errors
-    /// See [`ChangesError`].
-    pub fn has_changes(&self) -> Result<bool, ChangesError> {
-        Err(not_yet())
-    }
-
-    /// The commits that `new` has and `old` lacks (all, without `old`), newest first, at most `limit`.
-    ///
-    /// # Errors
-    /// [`ChangesError::Repository`] for a commit that cannot be read.
-    pub fn commits(
-        &self,
-        old: Option<&ObjectId>,
-        new: &ObjectId,
-        limit: usize,
-    ) -> Result<CommitLog, ChangesError> {
-        let _ = (old, new, limit);
-        Err(not_yet())
-    }
-
-    /// A regular file of the working tree, up to `cap` bytes. Links are not followed, nothing special is opened.
-    ///
-    /// # Errors
-    /// [`ChangesError::Io`] if it is there and cannot be read.
-    pub fn read_worktree_file(&self, path: &BStr, cap: u64) -> Result<WorktreeFile, ChangesError> {
-        let _ = (path, cap);
-        Err(not_yet())
-    }
-
-    /// The content of a blob.
-    ///
-    /// # Errors
-    /// [`ChangesError::MissingObject`] or [`ChangesError::Repository`].
-    pub fn blob(&self, id: &ObjectId) -> Result<Vec<u8>, ChangesError> {
-        let _ = id;
-        Err(not_yet())
-    }
-
-    /// The content of a file in a commit's tree; `None` if it has none of this name.
-    ///
-    /// # Errors
-    /// [`ChangesError::MissingObject`] or [`ChangesError::Repository`].
-    pub fn file_at(&self, commit: &ObjectId, path: &BStr) -> Result<Option<Vec<u8>>, ChangesError> {
-        let _ = (commit, path);
-        Err(not_yet())
-    }
-}
-
-fn not_yet() -> ChangesError {
-    ChangesError::Repository {
-        what: "the repository".into(),
-        source: "not written yet".into(),
-    }
 }
 
 fn own_id(id: &gix::oid) -> ObjectId {
     ObjectId::from_hex(&id.to_hex().to_string()).expect("gix writes lower-case hex digits")
 }
 
-/// What a [`ChangeSet`] keeps to render patches later.
-#[derive(Debug)]
-pub(super) struct Snapshot;
+fn gix_id(id: &ObjectId) -> gix::ObjectId {
+    gix::ObjectId::from_hex(id.as_hex().as_bytes())
+        .expect("an id has 40 or 64 lower-case hex digits")
+}
 
-impl Snapshot {
-    pub(super) fn render(&self, _: &FileChange, _: usize, _: u32) -> Result<Vec<u8>, ChangesError> {
-        Err(not_yet())
-    }
-    pub(super) fn new_content(
-        &self,
-        _: &FileChange,
-        _: usize,
-        _: u64,
-    ) -> Result<Option<Vec<u8>>, ChangesError> {
-        Err(not_yet())
-    }
+/// The most threads that are started: more do not help a file system.
+const MOST_THREADS: usize = 8;
+
+/// How many threads to use; 0 asks the system.
+fn threads(wanted: usize) -> usize {
+    let threads = match wanted {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        wanted => wanted,
+    };
+    threads.min(MOST_THREADS)
 }

@@ -163,7 +163,7 @@ fn locate(start: &Path, environment: &GitEnvironment) -> Result<PathBuf, OpenErr
         .unwrap_or(git_dir))
 }
 
-fn open_at(path: &Path, bail_if_untrusted: bool) -> Result<gix::Repository, OpenError> {
+pub(super) fn open_at(path: &Path, bail_if_untrusted: bool) -> Result<gix::Repository, OpenError> {
     // The repository's own configuration may include other files, as git allows; nothing else is read.
     let mut permissions = gix::open::Permissions::isolated();
     permissions.config.includes = true;

@@ -4,6 +4,8 @@
 //! - [`Invocation`], [`Running`], [`CommandOutput`]: programs, run with an end in sight.
 //! - [`Repo`]: a repository built step by step with the git command.
 //! - [`fixture`]: repositories declared in `fixtures/repos/*.toml`, built to the same object ids each time.
+//! - [`fake_engine`]: the scriptable app server, and the control stream that tells it what to do.
+//! - [`real_codex`]: the pinned Codex CLI; [`responses_api`]: a stand-in for its model.
 //! - [`snapshot`]: what is redacted from text before it is compared.
 #![allow(
     dead_code,
@@ -11,9 +13,12 @@
 )]
 
 mod command;
+pub mod fake_engine;
 pub mod fixture;
 pub mod processes;
+pub mod real_codex;
 mod repo;
+pub mod responses_api;
 mod sandbox;
 pub mod snapshot;
 

@@ -36,10 +36,9 @@ fn conflict_markers(view: &FileView<'_>, sink: &mut Sink) {
     }
 }
 
-/// Seven times the letter, then the end of the line or a blank and a name. (`=======` alone is also a heading in
-/// prose, so it never counts by itself.)
+/// Seven times the letter, a blank and a name, as git writes it. (`=======` alone is also a heading in prose, so it
+/// never counts.)
 fn is_marker(line: &str, letter: char) -> bool {
     let rest = line.trim_start_matches(letter);
-    line.len() - rest.len() == LENGTH && (rest.is_empty() || rest.starts_with(' '))
-        && (rest.is_empty() || rest.trim().len() > 1)
+    line.len() - rest.len() == LENGTH && rest.starts_with(' ') && !rest.trim().is_empty()
 }

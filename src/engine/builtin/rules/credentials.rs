@@ -64,11 +64,18 @@ fn scan(view: &FileView<'_>, sink: &mut Sink, keys: bool) {
         starts.push(line.number);
     }
     let is_key = |hit: &secrets::Hit| hit.rule_id == "private-key";
-    for hit in secrets::scan(&text).iter().filter(|hit| is_key(hit) == keys) {
+    for hit in secrets::scan(&text)
+        .iter()
+        .filter(|hit| is_key(hit) == keys)
+    {
         let line = |index: usize| starts.get(index).or(starts.last()).copied().unwrap_or(1);
         let first = hit.line as usize - 1;
         let span = text[hit.range.clone()].matches('\n').count();
-        let note = if keys { Note::default() } else { note_of(hit.rule_id, view.is_test) };
+        let note = if keys {
+            Note::default()
+        } else {
+            note_of(hit.rule_id, view.is_test)
+        };
         sink.lines(line(first), line(first + span), note);
     }
 }
@@ -80,7 +87,14 @@ fn note_of(rule_id: &str, is_test: bool) -> Note {
         .find(|info| info.id == rule_id)
         .map_or(rule_id, |info| info.description);
     // Nothing but a name or a place points at these; in a test they are often made up.
-    let vague = ["generic-secret", "generic-password", "env-secret", "url-credentials", "jwt"].contains(&rule_id);
+    let vague = [
+        "generic-secret",
+        "generic-password",
+        "env-secret",
+        "url-credentials",
+        "jwt",
+    ]
+    .contains(&rule_id);
     let mut note = Note::titled(format!("Credential in new code: {description}"));
     if vague {
         note.confidence = Some(if is_test { 0.4 } else { 0.65 });
@@ -98,6 +112,8 @@ fn secret_file(view: &FileView<'_>, sink: &mut Sink) {
     sink.whole_file(Note {
         confidence: view.is_test.then_some(0.5),
         severity: view.is_test.then_some(Severity::Medium),
-        ..Note::titled(format!("`{name}` was added: files of this name usually hold secrets"))
+        ..Note::titled(format!(
+            "`{name}` was added: files of this name usually hold secrets"
+        ))
     });
 }

@@ -27,22 +27,82 @@ static LEFTOVERS: LazyLock<Patterns> = LazyLock::new(|| {
         |what| format!("Debugging left-over: `{what}`"),
         vec![
             case(&[Rust], On::Bare, r"\bdbg!\s*[(\[{]", "dbg!"),
-            case(&[JavaScript], On::Bare, r"(?:^|[;{}]\s*|^\s+)debugger\s*(?:;|$)", "debugger"),
-            case(&[JavaScript], On::Bare, r"\bconsole\.(?:log|debug|trace|dir|table)\s*\(", CONSOLE),
-            case(&[Python], On::Bare, r"\b(?:pdb|ipdb|pudb|wdb|rpdb)\.set_trace\s*\(", "set_trace"),
-            case(&[Python], On::Bare, r"^\s*breakpoint\s*\(\s*\)", "breakpoint"),
-            case(&[Python], On::Bare, r"^\s*(?:import|from)\s+(?:pdb|ipdb|pudb|wdb|rpdb)\b", "import pdb"),
-            case(&[Ruby], On::Bare, r"\bbinding\.(?:pry|irb|break)\b", "binding.pry"),
+            case(
+                &[JavaScript],
+                On::Bare,
+                r"(?:^|[;{}]\s*|^\s+)debugger\s*(?:;|$)",
+                "debugger",
+            ),
+            case(
+                &[JavaScript],
+                On::Bare,
+                r"\bconsole\.(?:log|debug|trace|dir|table)\s*\(",
+                CONSOLE,
+            ),
+            case(
+                &[Python],
+                On::Bare,
+                r"\b(?:pdb|ipdb|pudb|wdb|rpdb)\.set_trace\s*\(",
+                "set_trace",
+            ),
+            case(
+                &[Python],
+                On::Bare,
+                r"^\s*breakpoint\s*\(\s*\)",
+                "breakpoint",
+            ),
+            case(
+                &[Python],
+                On::Bare,
+                r"^\s*(?:import|from)\s+(?:pdb|ipdb|pudb|wdb|rpdb)\b",
+                "import pdb",
+            ),
+            case(
+                &[Ruby],
+                On::Bare,
+                r"\bbinding\.(?:pry|irb|break)\b",
+                "binding.pry",
+            ),
             case(&[Ruby], On::Bare, r"^\s*(?:byebug|debugger)\s*$", "byebug"),
-            case(&[Php], On::Bare, r"(?:^|[^>:\w$])(?:var_dump|xdebug_break|debug_zval_refcount)\s*\(", "var_dump")
-                .unless(r"\bfunction\s"),
+            case(
+                &[Php],
+                On::Bare,
+                r"(?:^|[^>:\w$])(?:var_dump|xdebug_break|debug_zval_refcount)\s*\(",
+                "var_dump",
+            )
+            .unless(r"\bfunction\s"),
             case(&[Php], On::Bare, r"^\s*(?:dd|dump)\s*\(", "dd"),
-            case(&[Java, Kotlin], On::Bare, r"\.printStackTrace\s*\(\s*\)", STACK),
-            case(&[Go], On::Bare, r"\bspew\.(?:Dump|Printf)\s*\(|\bruntime\.Breakpoint\s*\(", "spew.Dump"),
+            case(
+                &[Java, Kotlin],
+                On::Bare,
+                r"\.printStackTrace\s*\(\s*\)",
+                STACK,
+            ),
+            case(
+                &[Go],
+                On::Bare,
+                r"\bspew\.(?:Dump|Printf)\s*\(|\bruntime\.Breakpoint\s*\(",
+                "spew.Dump",
+            ),
             case(&[Go], On::Bare, r"^\s*println\s*\(", "println"),
-            case(&[CSharp], On::Bare, r"\bDebugger\.(?:Break|Launch)\s*\(", "Debugger.Break"),
-            case(&[Elixir], On::Bare, r"\bIEx\.pry\b|\bIO\.inspect\s*\(?", "IO.inspect"),
-            case(&[C], On::Bare, r"\b(?:__debugbreak|DebugBreak|__builtin_debugtrap)\s*\(", "__debugbreak"),
+            case(
+                &[CSharp],
+                On::Bare,
+                r"\bDebugger\.(?:Break|Launch)\s*\(",
+                "Debugger.Break",
+            ),
+            case(
+                &[Elixir],
+                On::Bare,
+                r"\bIEx\.pry\b|\bIO\.inspect\s*\(?",
+                "IO.inspect",
+            ),
+            case(
+                &[C],
+                On::Bare,
+                r"\b(?:__debugbreak|DebugBreak|__builtin_debugtrap)\s*\(",
+                "__debugbreak",
+            ),
         ],
     )
     .adjusted(|view, line, note| {
@@ -69,7 +129,10 @@ const STACK: &str = "printStackTrace";
 
 fn speaks_to_people(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
-    let parts = ["bin", "cli", "scripts", "script", "tools", "examples", "example", "demo", "docs", "bench", "benches"];
+    let parts = [
+        "bin", "cli", "scripts", "script", "tools", "examples", "example", "demo", "docs", "bench",
+        "benches",
+    ];
     lower.split('/').any(|part| parts.contains(&part))
         || lower.contains("cli.")
         || lower.contains("config.")

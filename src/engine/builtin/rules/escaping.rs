@@ -86,14 +86,52 @@ static EVAL: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(
         |what| format!("Text is run as code: `{what}`"),
         vec![
-            case(&[Python], On::Bare, r#"(?:^|[^.\w])eval\s*\(\s*[^)"'\s]"#, "eval").unless(r"^\s*def\s"),
-            case(&[Python], On::Bare, r#"(?:^|[^.\w])exec\s*\(\s*[^)"'\s]"#, "exec").unless(r"^\s*def\s"),
-            case(&[JavaScript], On::Bare, r"(?:^|[^.\w$]|\bwindow\.|\bglobalThis\.)eval\s*\(\s*[^)\s]", "eval")
-                .unless(r"\bfunction\s+eval\b|\beval\s*\([^)]*\)\s*\{"),
-            case(&[JavaScript], On::Bare, r"\bnew\s+Function\s*\(", "new Function"),
-            case(&[Php], On::Bare, r"(?:^|[^>:\w$])eval\s*\(\s*[^)\s]", "eval"),
-            case(&[Ruby], On::Bare, r"(?:^|[^.\w:])eval\s*[( ]\s*[^)\s=]", "eval").unless(r"^\s*def\s"),
-            case(&[Shell], On::Code, r#"(?:^|[;&|]\s*|\bthen\s+|\bdo\s+)eval\s+["']?[^"']*\$(?:\w|\{)"#, "eval"),
+            case(
+                &[Python],
+                On::Bare,
+                r#"(?:^|[^.\w])eval\s*\(\s*[^)"'\s]"#,
+                "eval",
+            )
+            .unless(r"^\s*def\s"),
+            case(
+                &[Python],
+                On::Bare,
+                r#"(?:^|[^.\w])exec\s*\(\s*[^)"'\s]"#,
+                "exec",
+            )
+            .unless(r"^\s*def\s"),
+            case(
+                &[JavaScript],
+                On::Bare,
+                r"(?:^|[^.\w$]|\bwindow\.|\bglobalThis\.)eval\s*\(\s*[^)\s]",
+                "eval",
+            )
+            .unless(r"\bfunction\s+eval\b|\beval\s*\([^)]*\)\s*\{"),
+            case(
+                &[JavaScript],
+                On::Bare,
+                r"\bnew\s+Function\s*\(",
+                "new Function",
+            ),
+            case(
+                &[Php],
+                On::Bare,
+                r"(?:^|[^>:\w$])eval\s*\(\s*[^)\s]",
+                "eval",
+            ),
+            case(
+                &[Ruby],
+                On::Bare,
+                r"(?:^|[^.\w:])eval\s*[( ]\s*[^)\s=]",
+                "eval",
+            )
+            .unless(r"^\s*def\s"),
+            case(
+                &[Shell],
+                On::Code,
+                r#"(?:^|[;&|]\s*|\bthen\s+|\bdo\s+)eval\s+["']?[^"']*\$(?:\w|\{)"#,
+                "eval",
+            ),
         ],
     )
 });
@@ -114,13 +152,50 @@ static DESERIALIZATION: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(
         |what| format!("A format that can run code is read: `{what}`"),
         vec![
-            case(&[Python], On::Bare, r"\b(?:pickle|cPickle|dill|cloudpickle)\.loads?\s*\(", "pickle"),
-            case(&[Python], On::Bare, r"\byaml\.(?:load|load_all)\s*\(", "yaml.load").unless(r"Safe|safe"),
-            case(&[Python], On::Bare, r"\byaml\.unsafe_load(?:_all)?\s*\(", "yaml.unsafe_load"),
-            case(&[Ruby], On::Bare, r"\bMarshal\.load\b|\bYAML\.unsafe_load\b", "Marshal.load"),
-            case(&[Php], On::Bare, r"(?:^|[^>:\w])unserialize\s*\(", "unserialize").unless(r"allowed_classes"),
-            case(&[Java, Kotlin], On::Bare, r"\bObjectInputStream\s*\(", "ObjectInputStream"),
-            case(&[CSharp], On::Bare, r"\bnew\s+(?:BinaryFormatter|NetDataContractSerializer|SoapFormatter)\b", "BinaryFormatter"),
+            case(
+                &[Python],
+                On::Bare,
+                r"\b(?:pickle|cPickle|dill|cloudpickle)\.loads?\s*\(",
+                "pickle",
+            ),
+            case(
+                &[Python],
+                On::Bare,
+                r"\byaml\.(?:load|load_all)\s*\(",
+                "yaml.load",
+            )
+            .unless(r"Safe|safe"),
+            case(
+                &[Python],
+                On::Bare,
+                r"\byaml\.unsafe_load(?:_all)?\s*\(",
+                "yaml.unsafe_load",
+            ),
+            case(
+                &[Ruby],
+                On::Bare,
+                r"\bMarshal\.load\b|\bYAML\.unsafe_load\b",
+                "Marshal.load",
+            ),
+            case(
+                &[Php],
+                On::Bare,
+                r"(?:^|[^>:\w])unserialize\s*\(",
+                "unserialize",
+            )
+            .unless(r"allowed_classes"),
+            case(
+                &[Java, Kotlin],
+                On::Bare,
+                r"\bObjectInputStream\s*\(",
+                "ObjectInputStream",
+            ),
+            case(
+                &[CSharp],
+                On::Bare,
+                r"\bnew\s+(?:BinaryFormatter|NetDataContractSerializer|SoapFormatter)\b",
+                "BinaryFormatter",
+            ),
         ],
     )
     .adjusted(|view, _, note| (!view.is_test).then_some(note))
@@ -139,14 +214,18 @@ pub(super) static SQL_FROM_INPUT: Rule = Rule {
     check: Check::File(sql),
 };
 
+/// In capitals anywhere, in small letters only right behind a quote: prose selects and updates things too.
 static STATEMENT: LazyLock<Regex> = LazyLock::new(|| {
-    compile(r"(?i)\b(?:SELECT\s.{1,300}\sFROM|INSERT\s+INTO|UPDATE\s+\S{1,80}\s+SET|DELETE\s+FROM|DROP\s+TABLE)\s")
+    let words = r"(?:SELECT\s.{1,300}\sFROM|INSERT\s+INTO|UPDATE\s+\S{1,80}\s+SET|DELETE\s+FROM|DROP\s+TABLE)\s";
+    compile(&format!(r#"\b{words}|["'`]\s*(?i:{words})"#))
 });
 
 /// What joins a value into a string that has begun, by language.
 fn joins(language: Language) -> Option<&'static Regex> {
     static PYTHON: LazyLock<Regex> = LazyLock::new(|| {
-        compile(r#"["']\s*(?:\+\s*\w|%\s*[\w(]|\.\s*format\s*\()|(?:^|[^\w])[rR]?[fF]["'][^"]*\{[^}]"#)
+        compile(
+            r#"["']\s*(?:\+\s*\w|%\s*[\w(]|\.\s*format\s*\()|(?:^|[^\w])[rR]?[fF]["'][^"]*\{[^}]"#,
+        )
     });
     static TEMPLATE: LazyLock<Regex> = LazyLock::new(|| compile(r#"\$\{[^}]|["']\s*\+\s*[\w$(]"#));
     static PLUS: LazyLock<Regex> =
@@ -158,7 +237,9 @@ fn joins(language: Language) -> Option<&'static Regex> {
     static RUST: LazyLock<Regex> = LazyLock::new(|| compile(r"\bformat!\s*\(.*\{[\w:.]*\}"));
     static RUBY: LazyLock<Regex> = LazyLock::new(|| compile(r##"#\{|["']\s*\+\s*\w"##));
     static PHP: LazyLock<Regex> = LazyLock::new(|| {
-        compile(r#"["']\s*\.\s*\$|(?:SELECT|INSERT|UPDATE|DELETE)[^"]*(?:\{\$|\s'?\$\w|=\s?'?\$\w)"#)
+        compile(
+            r#"["']\s*\.\s*\$|(?:SELECT|INSERT|UPDATE|DELETE)[^"]*(?:\{\$|\s'?\$\w|=\s?'?\$\w)"#,
+        )
     });
     static KOTLIN: LazyLock<Regex> =
         LazyLock::new(|| compile(r#"["]\s*\+\s*\w|\$\{[^}]|[\s='(]\$[A-Za-z]"#));
@@ -200,6 +281,7 @@ fn has_statement(line: &AddedLine) -> bool {
 
 /// A tagged template binds its values as parameters.
 fn is_tagged(line: &AddedLine) -> bool {
-    static TAG: LazyLock<Regex> = LazyLock::new(|| compile(r"(?i)\b(?:sql|query|queryRaw|executeRaw)(?:<[^>]*>)?`"));
+    static TAG: LazyLock<Regex> =
+        LazyLock::new(|| compile(r"(?i)\b(?:sql|query|queryRaw|executeRaw)(?:<[^>]*>)?`"));
     TAG.is_match(&line.code)
 }

@@ -57,7 +57,10 @@ fn binary(view: &FileView<'_>, sink: &mut Sink) {
         return;
     }
     let lower = view.path.to_ascii_lowercase();
-    let extension = lower.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
+    let extension = lower
+        .rsplit('/')
+        .next()
+        .and_then(|name| name.rsplit_once('.'));
     let extension = extension.map_or("", |(_, extension)| extension);
     let size = view.file.new_size.unwrap_or(0);
     let runs = PROGRAMS.contains(&extension);
@@ -75,10 +78,10 @@ fn binary(view: &FileView<'_>, sink: &mut Sink) {
 }
 
 const PROGRAMS: [&str; 24] = [
-    "exe", "dll", "so", "dylib", "a", "o", "obj", "lib", "jar", "war", "class", "pyc", "pyd", "whl", "gem", "apk",
-    "msi", "deb", "rpm", "dmg", "wasm", "bin", "elf", "node",
+    "exe", "dll", "so", "dylib", "a", "o", "obj", "lib", "jar", "war", "class", "pyc", "pyd",
+    "whl", "gem", "apk", "msi", "deb", "rpm", "dmg", "wasm", "bin", "elf", "node",
 ];
 const ASSETS: [&str; 17] = [
-    "png", "jpg", "jpeg", "gif", "webp", "ico", "icns", "bmp", "avif", "woff", "woff2", "ttf", "otf", "eot", "pdf",
-    "mp3", "wav",
+    "png", "jpg", "jpeg", "gif", "webp", "ico", "icns", "bmp", "avif", "woff", "woff2", "ttf",
+    "otf", "eot", "pdf", "mp3", "wav",
 ];

@@ -44,7 +44,13 @@ static PAIRS: [Pair; 7] = [
     },
     Pair {
         manifest: "package.json",
-        locks: &["package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock"],
+        locks: &[
+            "package-lock.json",
+            "npm-shrinkwrap.json",
+            "yarn.lock",
+            "pnpm-lock.yaml",
+            "bun.lock",
+        ],
         above: true,
         changes: |view| in_section(view, &PACKAGE_SECTION, &JSON_ENTRY),
     },
@@ -83,13 +89,16 @@ static PAIRS: [Pair; 7] = [
 static CARGO_SECTION: LazyLock<Regex> =
     LazyLock::new(|| compile(r"^\s*\[(?:.*\.)?(?:build-|dev-)?dependencies(?:\..*)?\]"));
 static PYPROJECT_SECTION: LazyLock<Regex> = LazyLock::new(|| {
-    compile(r"^\s*\[(?:tool\.poetry\..*dependencies|tool\.pdm\.dev-dependencies|dependency-groups|project\.optional-dependencies)\]|^\s*(?:dependencies|requires)\s*=\s*\[")
+    compile(
+        r"^\s*\[(?:tool\.poetry\..*dependencies|tool\.pdm\.dev-dependencies|dependency-groups|project\.optional-dependencies)\]|^\s*(?:dependencies|requires)\s*=\s*\[",
+    )
 });
 static PIPFILE_SECTION: LazyLock<Regex> = LazyLock::new(|| compile(r"^\s*\[(?:dev-)?packages\]"));
 static PACKAGE_SECTION: LazyLock<Regex> = LazyLock::new(|| {
     compile(r#"^\s*"(?:d(?:evD)?ependencies|optionalDependencies|overrides|resolutions)"\s*:\s*\{"#)
 });
-static COMPOSER_SECTION: LazyLock<Regex> = LazyLock::new(|| compile(r#"^\s*"require(?:-dev)?"\s*:\s*\{"#));
+static COMPOSER_SECTION: LazyLock<Regex> =
+    LazyLock::new(|| compile(r#"^\s*"require(?:-dev)?"\s*:\s*\{"#));
 static TOML_ENTRY: LazyLock<Regex> = LazyLock::new(|| compile(r#"^\s*["']?[\w.-]+["']?\s*=\s*\S"#));
 static PYPROJECT_ENTRY: LazyLock<Regex> =
     LazyLock::new(|| compile(r#"^\s*["']?[\w.-]+["']?\s*=\s*\S|^\s*["'][\w.\[\]-]+\s*[^"']*["']"#));
@@ -97,8 +106,9 @@ static JSON_ENTRY: LazyLock<Regex> = LazyLock::new(|| compile(r#"^\s*"[^"]+"\s*:
 static GO_ENTRY: LazyLock<Regex> =
     LazyLock::new(|| compile(r"^\s*(?:require\s+)?[\w.-]+\.[\w-]+/\S+\s+v[0-9]"));
 static GEM_ENTRY: LazyLock<Regex> = LazyLock::new(|| compile(r#"^\s*gem\s*\(?\s*["']"#));
-static ANY_SECTION: LazyLock<Regex> =
-    LazyLock::new(|| compile(r#"^\s*\[{1,2}[^\]"',]+\]{1,2}\s*(?:#.*)?$|^\s*"[\w-]+"\s*:\s*\{|^\s*[\]}]"#));
+static ANY_SECTION: LazyLock<Regex> = LazyLock::new(|| {
+    compile(r#"^\s*\[{1,2}[^\]"',]+\]{1,2}\s*(?:#.*)?$|^\s*"[\w-]+"\s*:\s*\{|^\s*[\]}]"#)
+});
 
 /// The first new line that is an entry of a section about dependencies.
 fn in_section(view: &FileView<'_>, section: &Regex, entry: &Regex) -> Option<u32> {
@@ -124,7 +134,10 @@ fn in_section(view: &FileView<'_>, section: &Regex, entry: &Regex) -> Option<u32
 }
 
 fn first(view: &FileView<'_>, entry: &Regex) -> Option<u32> {
-    view.added.iter().find(|line| entry.is_match(&line.code)).map(|line| line.number)
+    view.added
+        .iter()
+        .find(|line| entry.is_match(&line.code))
+        .map(|line| line.number)
 }
 
 fn lockfile(source: &dyn ChangeSource, view: &FileView<'_>, sink: &mut Sink) {

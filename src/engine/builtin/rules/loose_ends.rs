@@ -26,7 +26,11 @@ pub(super) static SWALLOWED_ERROR: Rule = Rule {
 fn swallowed(view: &FileView<'_>, sink: &mut Sink) {
     let find: fn(&[AddedLine], usize) -> Option<u32> = match view.language {
         Language::Python => python,
-        Language::JavaScript | Language::Java | Language::Kotlin | Language::CSharp | Language::Php => braces,
+        Language::JavaScript
+        | Language::Java
+        | Language::Kotlin
+        | Language::CSharp
+        | Language::Php => braces,
         Language::Ruby => ruby,
         Language::Go => go,
         _ => return,
@@ -40,29 +44,38 @@ fn swallowed(view: &FileView<'_>, sink: &mut Sink) {
 
 /// The next new line, when it is the next line of the file.
 fn following(lines: &[AddedLine], at: usize) -> Option<&AddedLine> {
-    lines.get(at + 1).filter(|next| next.number == lines[at].number + 1)
+    lines
+        .get(at + 1)
+        .filter(|next| next.number == lines[at].number + 1)
 }
 
 fn python(lines: &[AddedLine], at: usize) -> Option<u32> {
     static BARE: LazyLock<Regex> = LazyLock::new(|| compile(r"^\s*except\s*:\s*(\S.*)?$"));
-    static BROAD: LazyLock<Regex> =
-        LazyLock::new(|| compile(r"^\s*except\s+(?:Base)?Exception(?:\s+as\s+\w+)?\s*:\s*(\S.*)?$"));
+    static BROAD: LazyLock<Regex> = LazyLock::new(|| {
+        compile(r"^\s*except\s+(?:Base)?Exception(?:\s+as\s+\w+)?\s*:\s*(\S.*)?$")
+    });
     let line = &lines[at];
     // A comment on the line is taken for the reason.
     if line.raw.contains('#') {
         return None;
     }
     let nothing = |text: &str| matches!(text.trim(), "pass" | "...");
-    let captures = BARE.captures(&line.bare).or_else(|| BROAD.captures(&line.bare))?;
+    let captures = BARE
+        .captures(&line.bare)
+        .or_else(|| BROAD.captures(&line.bare))?;
     match captures.get(1) {
         Some(body) => nothing(body.as_str()).then_some(line.number),
-        None => following(lines, at).filter(|next| nothing(&next.raw)).map(|next| next.number),
+        None => following(lines, at)
+            .filter(|next| nothing(&next.raw))
+            .map(|next| next.number),
     }
 }
 
 fn braces(lines: &[AddedLine], at: usize) -> Option<u32> {
     static WHOLE: LazyLock<Regex> = LazyLock::new(|| {
-        compile(r"\bcatch\s*(?:\([^)]*\)\s*)?\{\s*\}|\.catch\s*\(\s*(?:\(\s*\w*\s*\)|\w+)\s*=>\s*\{\s*\}\s*\)")
+        compile(
+            r"\bcatch\s*(?:\([^)]*\)\s*)?\{\s*\}|\.catch\s*\(\s*(?:\(\s*\w*\s*\)|\w+)\s*=>\s*\{\s*\}\s*\)",
+        )
     });
     static OPEN: LazyLock<Regex> = LazyLock::new(|| compile(r"\bcatch\s*(?:\([^)]*\)\s*)?\{\s*$"));
     let line = &lines[at];
@@ -81,26 +94,32 @@ fn braces(lines: &[AddedLine], at: usize) -> Option<u32> {
 }
 
 fn ruby(lines: &[AddedLine], at: usize) -> Option<u32> {
-    static RESCUE: LazyLock<Regex> =
-        LazyLock::new(|| compile(r"^\s*rescue(?:\s+(?:StandardError|Exception))?(?:\s*=>\s*\w+)?\s*$"));
+    static RESCUE: LazyLock<Regex> = LazyLock::new(|| {
+        compile(r"^\s*rescue(?:\s+(?:StandardError|Exception))?(?:\s*=>\s*\w+)?\s*$")
+    });
     static INLINE: LazyLock<Regex> = LazyLock::new(|| compile(r"\S\s+rescue\s+nil\b"));
     let line = &lines[at];
     if INLINE.is_match(&line.bare) {
         return Some(line.number);
     }
     RESCUE.find(&line.raw)?;
-    following(lines, at).filter(|next| matches!(next.raw.trim(), "end" | "nil")).map(|next| next.number)
+    following(lines, at)
+        .filter(|next| matches!(next.raw.trim(), "end" | "nil"))
+        .map(|next| next.number)
 }
 
 fn go(lines: &[AddedLine], at: usize) -> Option<u32> {
-    static WHOLE: LazyLock<Regex> = LazyLock::new(|| compile(r"\bif\s+.*\berr\s*!=\s*nil\s*\{\s*\}"));
+    static WHOLE: LazyLock<Regex> =
+        LazyLock::new(|| compile(r"\bif\s+.*\berr\s*!=\s*nil\s*\{\s*\}"));
     static OPEN: LazyLock<Regex> = LazyLock::new(|| compile(r"\bif\s+.*\berr\s*!=\s*nil\s*\{\s*$"));
     let line = &lines[at];
     if WHOLE.is_match(&line.bare) {
         return Some(line.number);
     }
     OPEN.find(&line.raw)?;
-    following(lines, at).filter(|next| next.raw.trim() == "}").map(|next| next.number)
+    following(lines, at)
+        .filter(|next| next.raw.trim() == "}")
+        .map(|next| next.number)
 }
 
 /// `todo-without-ticket`
@@ -117,16 +136,19 @@ pub(super) static TODO_WITHOUT_TICKET: Rule = Rule {
 
 fn todo(view: &FileView<'_>, sink: &mut Sink) {
     static NOTE: LazyLock<Regex> = LazyLock::new(|| compile(r"\b(?:TODO|FIXME|XXX)\b"));
-    static TRACKED: LazyLock<Regex> =
-        LazyLock::new(|| compile(r"#[0-9]+|\b[A-Z][A-Z0-9]+-[0-9]+|https?://|\b(?:TODO|FIXME|XXX)\s*\([^)\s]+\)"));
+    static TRACKED: LazyLock<Regex> = LazyLock::new(|| {
+        compile(r"#[0-9]+|\b[A-Z][A-Z0-9]+-[0-9]+|https?://|\b(?:TODO|FIXME|XXX)\s*\([^)\s]+\)")
+    });
     if matches!(view.language, Language::Prose | Language::Other) {
         return;
     }
     for line in &view.added {
         // In a comment: there in the line as it stands, blank where comments are.
-        let in_comment = NOTE
-            .find_iter(&line.raw)
-            .any(|note| line.code.get(note.range()).is_some_and(|code| code.trim().is_empty()));
+        let in_comment = NOTE.find_iter(&line.raw).any(|note| {
+            line.code
+                .get(note.range())
+                .is_some_and(|code| code.trim().is_empty())
+        });
         if in_comment && !TRACKED.is_match(&line.raw) {
             sink.line(line.number, Note::default());
         }

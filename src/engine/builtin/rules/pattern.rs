@@ -9,8 +9,6 @@ use super::super::view::{AddedLine, FileView};
 /// Which shape of a line a pattern is tried on.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum On {
-    /// The line as it stands.
-    Raw,
     /// Without comments.
     Code,
     /// Without comments and without the insides of strings.
@@ -28,7 +26,12 @@ pub(super) struct Case {
 }
 
 /// A pattern for the lines of `languages` (none: of every language but prose). `what` fills the title's place.
-pub(super) fn case(languages: &'static [Language], on: On, pattern: &str, what: &'static str) -> Case {
+pub(super) fn case(
+    languages: &'static [Language],
+    on: On,
+    pattern: &str,
+    what: &'static str,
+) -> Case {
     Case {
         languages,
         on,
@@ -58,7 +61,7 @@ pub(super) fn compile(pattern: &str) -> Regex {
 
 /// The patterns of one rule.
 #[derive(Debug)]
-pub(super) struct Patterns {
+pub(in super::super) struct Patterns {
     cases: Vec<Case>,
     /// From `what` to a title.
     title: fn(&str) -> String,
@@ -99,12 +102,14 @@ impl Patterns {
         for line in &view.added {
             let hit = cases.iter().find(|case| {
                 let text = match case.on {
-                    On::Raw => &line.raw,
                     On::Code => &line.code,
                     On::Bare => &line.bare,
                 };
                 case.pattern.is_match(text)
-                    && !case.unless.as_ref().is_some_and(|unless| unless.is_match(&line.raw))
+                    && !case
+                        .unless
+                        .as_ref()
+                        .is_some_and(|unless| unless.is_match(&line.raw))
             });
             if let Some(case) = hit {
                 let note = Note::titled((self.title)(case.what));

@@ -35,16 +35,61 @@ static MODES: LazyLock<Patterns> = LazyLock::new(|| {
                 r"\bchmod\s+(?:-\S+\s+)*(?:0?[0-7]{2}[2367]\b|[ugoa]*[oa][ugoa]*[+=][rxXst]*w)",
                 "chmod",
             ),
-            case(&[Docker], On::Code, r"--chmod=0?[0-7]{2}[2367]\b", "--chmod"),
-            case(&[Yaml], On::Code, r#"^\s*-?\s*(?:mode|defaultMode):\s*["']?0?[0-7]{2}[2367]["']?\s*$"#, "mode"),
-            case(&[Shell, Docker], On::Code, r"^\s*umask\s+0+\s*(?:$|[;&])", "umask 0"),
-            case(&[Python], On::Bare, r"\bchmod\s*\([^)]*\b0o?[0-7]{2}[2367]\s*\)", "os.chmod"),
+            case(
+                &[Docker],
+                On::Code,
+                r"--chmod=0?[0-7]{2}[2367]\b",
+                "--chmod",
+            ),
+            case(
+                &[Yaml],
+                On::Code,
+                r#"^\s*-?\s*(?:mode|defaultMode):\s*["']?0?[0-7]{2}[2367]["']?\s*$"#,
+                "mode",
+            ),
+            case(
+                &[Shell, Docker],
+                On::Code,
+                r"^\s*umask\s+0+\s*(?:$|[;&])",
+                "umask 0",
+            ),
+            case(
+                &[Python],
+                On::Bare,
+                r"\bchmod\s*\([^)]*\b0o?[0-7]{2}[2367]\s*\)",
+                "os.chmod",
+            ),
             case(&[Python], On::Bare, r"\bS_IWOTH\b", "S_IWOTH"),
-            case(&[Go], On::Bare, r"\.Chmod\s*\([^)]*\b0o?[0-7]{2}[2367]\s*\)", "Chmod"),
-            case(&[Rust], On::Bare, r"\b(?:from_mode|set_mode|mode)\s*\(\s*0o[0-7]{2}[2367]\s*\)", "mode"),
-            case(&[JavaScript], On::Code, r#"\bchmod(?:Sync)?\s*\([^,]+,\s*(?:0o?|["']0?)[0-7]{2}[2367]\b"#, "chmod"),
-            case(&[Ruby, Php], On::Code, r"\bchmod\s*\(?[^)]*\b0[0-7]{2}[2367]\b", "chmod"),
-            case(&[C], On::Bare, r"\bf?chmod\s*\([^)]*\b0[0-7]{2}[2367]\s*\)", "chmod"),
+            case(
+                &[Go],
+                On::Bare,
+                r"\.Chmod\s*\([^)]*\b0o?[0-7]{2}[2367]\s*\)",
+                "Chmod",
+            ),
+            case(
+                &[Rust],
+                On::Bare,
+                r"\b(?:from_mode|set_mode|mode)\s*\(\s*0o[0-7]{2}[2367]\s*\)",
+                "mode",
+            ),
+            case(
+                &[JavaScript],
+                On::Code,
+                r#"\bchmod(?:Sync)?\s*\([^,]+,\s*(?:0o?|["']0?)[0-7]{2}[2367]\b"#,
+                "chmod",
+            ),
+            case(
+                &[Ruby, Php],
+                On::Code,
+                r"\bchmod\s*\(?[^)]*\b0[0-7]{2}[2367]\b",
+                "chmod",
+            ),
+            case(
+                &[C],
+                On::Bare,
+                r"\bf?chmod\s*\([^)]*\b0[0-7]{2}[2367]\s*\)",
+                "chmod",
+            ),
         ],
     )
 });
@@ -73,7 +118,11 @@ fn symlink(source: &dyn ChangeSource, view: &FileView<'_>, sink: &mut Sink) {
     };
     if let Some(how) = escape(&view.file.path, &target) {
         let target = String::from_utf8_lossy(&target);
-        let shown: String = target.chars().take(120).filter(|letter| !letter.is_control()).collect();
+        let shown: String = target
+            .chars()
+            .take(120)
+            .filter(|letter| !letter.is_control())
+            .collect();
         sink.whole_file(Note {
             body: Some(format!("The link's target `{shown}` {how}.")),
             ..Note::default()
@@ -100,7 +149,9 @@ fn escape(link: &[u8], target: &[u8]) -> Option<&'static str> {
             name => depth.push(name),
         }
     }
-    let into_git = depth.first().is_some_and(|first| first.eq_ignore_ascii_case(b".git"));
+    let into_git = depth
+        .first()
+        .is_some_and(|first| first.eq_ignore_ascii_case(b".git"));
     into_git.then_some("points into the .git folder")
 }
 

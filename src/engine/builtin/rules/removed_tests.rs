@@ -31,11 +31,15 @@ pub(super) static TESTS_REMOVED: Rule = Rule {
 
 /// The names of the tests that a line declares.
 fn test_names(language: Language, code: &str) -> Vec<String> {
-    static PYTHON: LazyLock<Regex> = LazyLock::new(|| compile(r"^\s*(?:async\s+)?def\s+(test_\w+)"));
+    static PYTHON: LazyLock<Regex> =
+        LazyLock::new(|| compile(r"^\s*(?:async\s+)?def\s+(test_\w+)"));
     static SCRIPT: LazyLock<Regex> = LazyLock::new(|| {
-        compile(r#"^\s*(?:it|test)(?:\.(?:only|skip|each|concurrent))*\s*\(\s*["'`]([^"'`]{1,200})"#)
+        compile(
+            r#"^\s*(?:it|test)(?:\.(?:only|skip|each|concurrent))*\s*\(\s*["'`]([^"'`]{1,200})"#,
+        )
     });
-    static GO: LazyLock<Regex> = LazyLock::new(|| compile(r"^func\s+((?:Test|Fuzz)[A-Z_]\w*)\s*\("));
+    static GO: LazyLock<Regex> =
+        LazyLock::new(|| compile(r"^func\s+((?:Test|Fuzz)[A-Z_]\w*)\s*\("));
     static RUBY: LazyLock<Regex> = LazyLock::new(|| {
         compile(r#"^\s*(?:it|specify|test)\s+["']([^"']{1,200})|^\s*def\s+(test_\w+)"#)
     });
@@ -56,9 +60,11 @@ fn test_names(language: Language, code: &str) -> Vec<String> {
 
 /// Languages that mark a test by an attribute on a line of its own.
 fn marker(language: Language) -> Option<&'static Regex> {
-    static RUST: LazyLock<Regex> = LazyLock::new(|| compile(r"^\s*#\[(?:\w+::)*(?:test|rstest|test_case)\b"));
+    static RUST: LazyLock<Regex> =
+        LazyLock::new(|| compile(r"^\s*#\[(?:\w+::)*(?:test|rstest|test_case)\b"));
     static JAVA: LazyLock<Regex> = LazyLock::new(|| compile(r"^\s*@(?:Test|ParameterizedTest)\b"));
-    static SHARP: LazyLock<Regex> = LazyLock::new(|| compile(r"^\s*\[(?:Fact|Theory|Test|TestMethod)\b"));
+    static SHARP: LazyLock<Regex> =
+        LazyLock::new(|| compile(r"^\s*\[(?:Fact|Theory|Test|TestMethod)\b"));
     match language {
         Language::Rust => Some(&RUST),
         Language::Java | Language::Kotlin => Some(&JAVA),
@@ -76,7 +82,11 @@ static ASSERTION: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 fn removed(_: &dyn ChangeSource, view: &FileView<'_>, sink: &mut Sink) {
-    let gone: Vec<String> = view.removed.iter().map(|line| Masked::new(&line.text, view.language).code).collect();
+    let gone: Vec<String> = view
+        .removed
+        .iter()
+        .map(|line| Masked::new(&line.text, view.language).code)
+        .collect();
     let new: Vec<&str> = view.added.iter().map(|line| line.code.as_str()).collect();
     let old_names = names(view.language, gone.iter().map(String::as_str));
     let new_names = names(view.language, new.iter().copied());
@@ -85,8 +95,13 @@ fn removed(_: &dyn ChangeSource, view: &FileView<'_>, sink: &mut Sink) {
     }
     let index = sink.file_index();
     for name in &old_names {
-        let tally = sink.tally.entry(name.clone()).or_insert_with(Tally::default);
-        tally.removed_from.get_or_insert_with(|| (index, view.path.clone()));
+        let tally = sink
+            .tally
+            .entry(name.clone())
+            .or_insert_with(Tally::default);
+        tally
+            .removed_from
+            .get_or_insert_with(|| (index, view.path.clone()));
     }
     let edited = matches!(view.file.status, Status::Modified | Status::Renamed { .. });
     if edited && view.is_test && old_names.is_empty() {
@@ -113,7 +128,9 @@ fn names<'a>(language: Language, lines: impl Iterator<Item = &'a str>) -> Vec<St
 
 /// A test file that lost assertions and gained none.
 fn weakened(view: &FileView<'_>, gone: &[String], new: &[&str], sink: &mut Sink) {
-    let count = |lines: &mut dyn Iterator<Item = &str>| lines.filter(|line| ASSERTION.is_match(line)).count();
+    let count = |lines: &mut dyn Iterator<Item = &str>| {
+        lines.filter(|line| ASSERTION.is_match(line)).count()
+    };
     let lost = count(&mut gone.iter().map(String::as_str));
     if lost == 0 || count(&mut new.iter().copied()) > 0 {
         return;
@@ -146,11 +163,22 @@ fn report(sink: &mut Sink) {
             1 => format!("A test was removed: `{}`", names[0]),
             many => format!("{many} tests were removed"),
         };
-        let listed: Vec<String> = names.iter().take(8).map(|name| format!("`{name}`")).collect();
+        let listed: Vec<String> = names
+            .iter()
+            .take(8)
+            .map(|name| format!("`{name}`"))
+            .collect();
         let more = names.len().saturating_sub(listed.len());
-        let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let tail = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
         sink.whole_file(Note {
-            body: Some(format!("Gone, and not added elsewhere: {}{tail}.", listed.join(", "))),
+            body: Some(format!(
+                "Gone, and not added elsewhere: {}{tail}.",
+                listed.join(", ")
+            )),
             ..Note::titled(title)
         });
         sink.leave();

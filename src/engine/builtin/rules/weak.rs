@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::super::language::Language::{CSharp, Go, Java, JavaScript, Kotlin, Php, Python, Ruby, Rust};
+use super::super::language::Language::{
+    CSharp, Go, Java, JavaScript, Kotlin, Php, Python, Ruby, Rust,
+};
 use super::super::view::AddedLine;
 use super::pattern::{On, Patterns, case, compile};
 use super::{Check, Rule};
@@ -37,7 +39,9 @@ pub(super) static WEAK_RANDOM: Rule = Rule {
 /// The line speaks of something that must not be guessed or forged.
 fn is_sensitive(line: &AddedLine) -> bool {
     static WORDS: LazyLock<Regex> = LazyLock::new(|| {
-        compile(r"(?i)passw|secret|token|session_?id|signature|nonce|\bsalt|_salt|\botp\b|_otp|csrf|api_?key|credential|reset_?code")
+        compile(
+            r"(?i)passw|secret|token|session_?id|signature|nonce|\bsalt|_salt|\botp\b|_otp|csrf|api_?key|credential|reset_?code",
+        )
     });
     WORDS.is_match(&line.code)
 }
@@ -46,15 +50,45 @@ static HASHES: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(
         |what| format!("A broken hash protects a secret: `{what}`"),
         vec![
-            case(&[Python], On::Code, r#"\bhashlib\.(?:md5|sha1)\s*\(|\bhashlib\.new\s*\(\s*["'](?:md5|sha1)"#, "hashlib.md5")
-                .unless(r"usedforsecurity\s*=\s*False"),
-            case(&[JavaScript], On::Code, r#"\bcreateHash\s*\(\s*["'`](?:md5|sha1)"#, "createHash"),
-            case(&[Java, Kotlin], On::Code, r#"\bMessageDigest\.getInstance\s*\(\s*"(?:MD5|SHA-?1)""#, "MessageDigest"),
+            case(
+                &[Python],
+                On::Code,
+                r#"\bhashlib\.(?:md5|sha1)\s*\(|\bhashlib\.new\s*\(\s*["'](?:md5|sha1)"#,
+                "hashlib.md5",
+            )
+            .unless(r"usedforsecurity\s*=\s*False"),
+            case(
+                &[JavaScript],
+                On::Code,
+                r#"\bcreateHash\s*\(\s*["'`](?:md5|sha1)"#,
+                "createHash",
+            ),
+            case(
+                &[Java, Kotlin],
+                On::Code,
+                r#"\bMessageDigest\.getInstance\s*\(\s*"(?:MD5|SHA-?1)""#,
+                "MessageDigest",
+            ),
             case(&[Go], On::Bare, r"\b(?:md5|sha1)\.(?:Sum|New)\b", "md5"),
             case(&[Php], On::Bare, r"(?:^|[^>:\w$])(?:md5|sha1)\s*\(", "md5"),
-            case(&[Ruby], On::Bare, r"\bDigest::(?:MD5|SHA1)\b", "Digest::MD5"),
-            case(&[CSharp], On::Bare, r"\b(?:MD5|SHA1)\.(?:Create|HashData)\s*\(", "MD5"),
-            case(&[Rust], On::Bare, r"\b(?:md5::compute|Md5::(?:new|digest)|Sha1::(?:new|digest))\b", "md5"),
+            case(
+                &[Ruby],
+                On::Bare,
+                r"\bDigest::(?:MD5|SHA1)\b",
+                "Digest::MD5",
+            ),
+            case(
+                &[CSharp],
+                On::Bare,
+                r"\b(?:MD5|SHA1)\.(?:Create|HashData)\s*\(",
+                "MD5",
+            ),
+            case(
+                &[Rust],
+                On::Bare,
+                r"\b(?:md5::compute|Md5::(?:new|digest)|Sha1::(?:new|digest))\b",
+                "md5",
+            ),
         ],
     )
     .adjusted(|view, line, note| (!view.is_test && is_sensitive(line)).then_some(note))

@@ -25,12 +25,14 @@ pub(super) static UNTRUSTED_CHECKOUT: Rule = Rule {
 };
 
 fn is_workflow(view: &FileView<'_>) -> bool {
-    let actions = view.path.starts_with(".github/workflows/") || view.path.contains("/.github/workflows/");
+    let actions =
+        view.path.starts_with(".github/workflows/") || view.path.contains("/.github/workflows/");
     let action = view.path.ends_with("/action.yml") || view.path.ends_with("/action.yaml");
     view.language == Yaml && (actions || action)
 }
 
-static PRIVILEGED: LazyLock<Regex> = LazyLock::new(|| compile(r"\b(?:pull_request_target|workflow_run)\b"));
+static PRIVILEGED: LazyLock<Regex> =
+    LazyLock::new(|| compile(r"\b(?:pull_request_target|workflow_run)\b"));
 static FOREIGN_REF: LazyLock<Regex> = LazyLock::new(|| {
     compile(
         r"\b(?:ref|repository):.*\bgithub\.(?:event\.(?:pull_request\.head\.|workflow_run\.head_|pull_request\.merge_commit_sha)|head_ref)|refs/pull/.*(?:/head|/merge)|\bgh\s+pr\s+checkout\b",
@@ -110,7 +112,12 @@ pub(super) static BROAD_PERMISSIONS: Rule = Rule {
 static PERMISSIONS: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(
         |_| "A workflow's token may write everything".to_owned(),
-        vec![case(&[Yaml], On::Code, r#"^\s*permissions:\s*["']?write-all\b"#, "")],
+        vec![case(
+            &[Yaml],
+            On::Code,
+            r#"^\s*permissions:\s*["']?write-all\b"#,
+            "",
+        )],
     )
     .adjusted(|view, _, note| is_workflow(view).then_some(note))
 });

@@ -1,0 +1,487 @@
+//! One argument that holds a whole command line, and free text that nobody may parse.
+//!
+//! Slash commands hand over everything that was typed behind them as one argument. [`expand`] splits it, and sets free
+//! text apart with `--`, so that clap never looks into it:
+//!
+//! - For a verb that takes text, options that the verb knows are taken off the front. From the first word that is none
+//!   of them, or behind `--`, the rest is text, byte for byte.
+//! - For every other verb the whole argument is split into words.
+//!
+//! Words are split at blanks. A word in quotes holds blanks; a backslash takes the meaning from a blank, a quote or a
+//! backslash behind it and is itself everywhere else (`src\lib.rs` stays whole). A quote that is never closed is a
+//! character like any other: an apostrophe must not swallow what follows it.
+//!
+//! Which options exist is read from the clap tree; there is no second list.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::{Arg, Command};
+
+use codex_review::config::nearest;
+
+use super::usage::UsageError;
+
+/// The id of the trailing argument of verbs that take text.
+pub(super) const TEXT_ARGUMENT: &str = "text";
+
+/// Splits the single argument behind the verb, if there is just one and it holds blanks. `command` has been built.
+pub(super) fn expand(argv: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, UsageError> {
+    let Some((verb_at, verb)) = find_verb(&argv, command) else {
+        return Ok(argv);
+    };
+    let [line] = &argv[verb_at + 1..] else {
+        return Ok(argv);
+    };
+    let Some(line) = line.to_str() else {
+        return Ok(argv);
+    };
+    if !line.is_empty() && !line.contains(char::is_whitespace) {
+        return Ok(argv);
+    }
+    let takes_text = verb
+        .get_arguments()
+        .any(|arg| arg.get_id() == TEXT_ARGUMENT);
+    if verb.has_subcommands() {
+        return Ok(argv);
+    }
+    let (words, text) = if takes_text {
+        take_options(line, verb)?
+    } else {
+        (split_words(line), None)
+    };
+    let mut expanded: Vec<OsString> = argv[..=verb_at].to_vec();
+    expanded.extend(words.into_iter().map(OsString::from));
+    if let Some(text) = text {
+        expanded.push("--".into());
+        expanded.push(text.into());
+    }
+    Ok(expanded)
+}
+
+/// The verb and its place, behind options that stand before it.
+fn find_verb<'a>(argv: &[OsString], command: &'a Command) -> Option<(usize, &'a Command)> {
+    let mut index = 1;
+    while let Some(word) = argv.get(index) {
+        let text = word.to_str()?;
+        if !text.starts_with('-') {
+            return command
+                .find_subcommand(OsStr::new(text))
+                .map(|verb| (index, verb));
+        }
+        index += match known_option(text, command) {
+            Some(Takes::NextWord) => 2,
+            Some(Takes::Nothing) => 1,
+            None => return None,
+        };
+    }
+    None
+}
+
+/// Options that stand behind the beginning of the text, and so belong to it, where they may have been meant otherwise.
+/// Nothing behind `--` and nothing inside a quoted argument counts.
+pub(super) fn options_in_text(argv: &[OsString], command: &Command) -> Vec<String> {
+    let Some((verb_at, verb)) = find_verb(argv, command) else {
+        return Vec::new();
+    };
+    if !verb
+        .get_arguments()
+        .any(|arg| arg.get_id() == TEXT_ARGUMENT)
+    {
+        return Vec::new();
+    }
+    let mut index = verb_at + 1;
+    while let Some(word) = argv.get(index).and_then(|word| word.to_str()) {
+        index += match known_option(word, verb) {
+            Some(Takes::NextWord) => 2,
+            Some(Takes::Nothing) => 1,
+            None if word == "--" => return Vec::new(),
+            None => break,
+        };
+    }
+    argv.iter()
+        .skip(index + 1)
+        .filter_map(|word| word.to_str())
+        .filter(|word| word.starts_with("--") && known_option(word, verb).is_some())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What a known option takes behind its own word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Nothing,
+    NextWord,
+}
+
+/// What `word` takes if `command` knows it as an option.
+fn known_option(word: &str, command: &Command) -> Option<Takes> {
+    if let Some(long) = word.strip_prefix("--") {
+        let (name, has_value) = match long.split_once('=') {
+            Some((name, _)) => (name, true),
+            None => (long, false),
+        };
+        let arg = command.get_arguments().find(|arg| is_called(arg, name))?;
+        return match (takes_value(arg), has_value) {
+            (true, false) => Some(Takes::NextWord),
+            (false, true) if !arg.get_action().takes_values() => None,
+            _ => Some(Takes::Nothing),
+        };
+    }
+    let shorts = word.strip_prefix('-').filter(|shorts| !shorts.is_empty())?;
+    let mut letters = shorts.chars();
+    while let Some(letter) = letters.next() {
+        let arg = command.get_arguments().find(|arg| {
+            arg.get_short_and_visible_aliases()
+                .is_some_and(|all| all.contains(&letter))
+        })?;
+        if takes_value(arg) {
+            let value_is_attached = !letters.as_str().is_empty();
+            return Some(if value_is_attached {
+                Takes::Nothing
+            } else {
+                Takes::NextWord
+            });
+        }
+    }
+    Some(Takes::Nothing)
+}
+
+fn is_called(arg: &Arg, name: &str) -> bool {
+    arg.get_long() == Some(name)
+        || arg
+            .get_all_aliases()
+            .is_some_and(|aliases| aliases.contains(&name))
+}
+
+/// Whether a value follows as a word of its own.
+fn takes_value(arg: &Arg) -> bool {
+    arg.get_action().takes_values() && !arg.is_require_equals_set() && !arg.is_positional()
+}
+
+/// Takes the verb's options off the front of `line`; the rest is text.
+fn take_options(line: &str, verb: &Command) -> Result<(Vec<String>, Option<String>), UsageError> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    loop {
+        if rest.is_empty() {
+            return Ok((words, None));
+        }
+        let (word, after) = next_word(rest);
+        if word == "--" && rest.starts_with("--") {
+            let text = after.trim_start();
+            return Ok((words, (!text.is_empty()).then(|| text.to_owned())));
+        }
+        // An option that is quoted is meant as text.
+        let takes = if rest.starts_with('-') {
+            known_option(&word, verb)
+        } else {
+            None
+        };
+        let Some(takes) = takes else {
+            if rest.starts_with("--") {
+                refuse_near_miss(&word, verb)?;
+            }
+            return Ok((words, Some(rest.to_owned())));
+        };
+        words.push(word);
+        rest = after.trim_start();
+        if takes == Takes::NextWord && !rest.is_empty() {
+            let (value, after) = next_word(rest);
+            words.push(value);
+            rest = after.trim_start();
+        }
+    }
+}
+
+/// A word in the place of options that is nearly one is a slip, not the beginning of a text.
+fn refuse_near_miss(word: &str, verb: &Command) -> Result<(), UsageError> {
+    let name = word.trim_start_matches('-');
+    let name = name.split_once('=').map_or(name, |(name, _)| name);
+    let known = verb
+        .get_arguments()
+        .filter(|arg| !arg.is_hide_set())
+        .filter_map(Arg::get_long);
+    match nearest(name, known) {
+        Some(nearest) => Err(UsageError::MistypedOption {
+            given: format!("--{name}"),
+            nearest: format!("--{nearest}"),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn split_words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() {
+        let (word, after) = next_word(rest);
+        words.push(word);
+        rest = after.trim_start();
+    }
+    words
+}
+
+/// The first word of `text`, which begins with no blank, and what follows it.
+fn next_word(text: &str) -> (String, &str) {
+    let mut word = String::new();
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let after = &rest[character.len_utf8()..];
+        match character {
+            blank if blank.is_whitespace() => break,
+            quote @ ('"' | '\'') => match quoted(after, quote) {
+                Some((inside, behind)) => {
+                    word.push_str(&inside);
+                    rest = behind;
+                    continue;
+                }
+                None => word.push(quote),
+            },
+            '\\' => match after.chars().next() {
+                Some(next @ ('"' | '\'' | '\\' | ' ' | '\t')) => {
+                    word.push(next);
+                    rest = &after[next.len_utf8()..];
+                    continue;
+                }
+                _ => word.push('\\'),
+            },
+            other => word.push(other),
+        }
+        rest = after;
+    }
+    (word, rest)
+}
+
+/// The inside of a quoted stretch and what follows its closing quote; `None` when it is never closed.
+fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
+    let mut inside = String::new();
+    let mut characters = text.char_indices();
+    while let Some((index, character)) = characters.next() {
+        match character {
+            '\\' if quote == '"' => match characters.clone().next() {
+                Some((_, next @ ('"' | '\\'))) => {
+                    inside.push(next);
+                    characters.next();
+                }
+                _ => inside.push('\\'),
+            },
+            other if other == quote => return Some((inside, &text[index + other.len_utf8()..])),
+            other => inside.push(other),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::cli::command::Cli;
+
+    fn expanded(argv: &[&str]) -> Result<Vec<String>, UsageError> {
+        let mut command = Cli::command();
+        command.build();
+        let argv = ["codex-review"]
+            .iter()
+            .chain(argv)
+            .map(OsString::from)
+            .collect();
+        let expanded = expand(argv, &command)?;
+        Ok(expanded[1..]
+            .iter()
+            .map(|word| word.to_str().unwrap().to_owned())
+            .collect())
+    }
+
+    /// What the one argument behind a verb becomes.
+    #[track_caller]
+    fn check(verb: &str, line: &str, expected: &[&str]) {
+        let words = expanded(&[verb, line]).unwrap();
+        assert_eq!(words[1..], *expected, "{verb} {line:?}");
+    }
+
+    #[test]
+    fn options_are_taken_off_the_front_and_the_rest_is_text_byte_for_byte() {
+        check(
+            "adversarial-review",
+            r"--base main it's broken \d+ --not-a-flag",
+            &["--base", "main", "--", r"it's broken \d+ --not-a-flag"],
+        );
+        check(
+            "review",
+            "--wait --base origin/main",
+            &["--wait", "--base", "origin/main"],
+        );
+        check("review", " --background ", &["--background"]);
+        check("task", "fix the bug", &["--", "fix the bug"]);
+        check(
+            "task",
+            "fix --write nothing",
+            &["--", "fix --write nothing"],
+        );
+        check(
+            "task",
+            "--write fix\n\tthis  ",
+            &["--write", "--", "fix\n\tthis  "],
+        );
+        check(
+            "task",
+            "-m spark  --effort=high do",
+            &["-m", "spark", "--effort=high", "--", "do"],
+        );
+        check("task", "-mspark do it", &["-mspark", "--", "do it"]);
+        check("task", "--resume go on", &["--resume", "--", "go on"]);
+        check(
+            "task",
+            "--resume=task-1 go on",
+            &["--resume=task-1", "--", "go on"],
+        );
+        check(
+            "task",
+            "-- --write is what I mean",
+            &["--", "--write is what I mean"],
+        );
+        check("task", "--write --", &["--write"]);
+        check(
+            "task",
+            r#""--write" quoted is text"#,
+            &["--", r#""--write" quoted is text"#],
+        );
+        check(
+            "task",
+            "- a list\n- of things",
+            &["--", "- a list\n- of things"],
+        );
+        check(
+            "task",
+            "--no-verify is used here",
+            &["--", "--no-verify is used here"],
+        );
+        check("task", "-z unknown letters", &["--", "-z unknown letters"]);
+        check(
+            "task",
+            r"C:\temp \\ $(x) `y` ; 'z",
+            &["--", r"C:\temp \\ $(x) `y` ; 'z"],
+        );
+        check("task", "日本語 の テスト", &["--", "日本語 の テスト"]);
+        check("adversarial-review", "", &[]);
+        check("adversarial-review", " \n ", &[]);
+    }
+
+    #[test]
+    fn values_of_options_may_be_quoted_and_an_apostrophe_swallows_nothing() {
+        check(
+            "review",
+            r#"--base "a b" focus"#,
+            &["--base", "a b", "--", "focus"],
+        );
+        check(
+            "review",
+            "--base='a b' focus",
+            &["--base=a b", "--", "focus"],
+        );
+        check(
+            "review",
+            "--base it's focus --wait",
+            &["--base", "it's", "--", "focus --wait"],
+        );
+        check(
+            "review",
+            r"--path src\lib.rs x",
+            &["--path", r"src\lib.rs", "--", "x"],
+        );
+        check("review", r"--path a\ b x", &["--path", "a b", "--", "x"]);
+        check("review", "--wait --base", &["--wait", "--base"]);
+    }
+
+    #[test]
+    fn verbs_without_text_get_words() {
+        check("status", "task-1 --json", &["task-1", "--json"]);
+        check("status", r#"  "task-1"	--wait "#, &["task-1", "--wait"]);
+        check("cancel", "", &[]);
+        check("result", r"it's a\b", &["it's", r"a\b"]);
+        check(
+            "setup",
+            "--enable-review-gate --json",
+            &["--enable-review-gate", "--json"],
+        );
+    }
+
+    #[test]
+    fn only_a_single_argument_behind_the_verb_is_split() {
+        for argv in [
+            &["task", "fix", "the bug --write"] as &[&str],
+            &["task", "--write", "fix the bug"],
+            &["task", "fix"],
+            &["status", "task-1"],
+            &["config", "get model"],
+            &["nonsense", "a b"],
+            &["--nonsense", "task", "a b"],
+            &["--help"],
+            &[],
+        ] {
+            assert_eq!(expanded(argv).unwrap(), argv);
+        }
+    }
+
+    #[test]
+    fn options_before_the_verb_do_not_count_as_its_arguments() {
+        assert_eq!(
+            expanded(&["-C", "some dir", "--quiet", "task", "--write go on"]).unwrap(),
+            [
+                "-C", "some dir", "--quiet", "task", "--write", "--", "go on"
+            ]
+        );
+        assert_eq!(
+            expanded(&["--cwd=x", "status", "a b"]).unwrap(),
+            ["--cwd=x", "status", "a", "b"]
+        );
+    }
+
+    #[test]
+    fn options_behind_the_text_are_noticed_where_they_may_be_a_mistake() {
+        let mut command = Cli::command();
+        command.build();
+        for (argv, expected) in [
+            (
+                &["review", "look", "here", "--json"] as &[&str],
+                &["--json"] as &[&str],
+            ),
+            (
+                &["review", "--base", "main", "look", "--wait", "--nope"],
+                &["--wait"],
+            ),
+            (&["review", "--json", "look"], &[]),
+            (&["review", "--", "look", "--json"], &[]),
+            (&["review", "look at --json"], &[]),
+            (&["status", "job", "--json"], &[]),
+            (&["--help"], &[]),
+        ] {
+            let argv: Vec<OsString> = ["codex-review"]
+                .iter()
+                .chain(argv)
+                .map(OsString::from)
+                .collect();
+            assert_eq!(options_in_text(&argv, &command), expected, "{argv:?}");
+        }
+    }
+
+    #[test]
+    fn a_slip_in_an_option_is_refused_and_not_sent_as_text() {
+        for (line, given, meant) in [
+            ("--bse main", "--bse", "--base"),
+            ("--wait --efort=high x", "--efort", "--effort"),
+            ("--background=yes x", "--background", "--background"),
+        ] {
+            let error = expanded(&["review", line]).unwrap_err();
+            assert_eq!(
+                error,
+                UsageError::MistypedOption {
+                    given: given.to_owned(),
+                    nearest: meant.to_owned(),
+                }
+            );
+        }
+    }
+}

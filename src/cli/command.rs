@@ -1,0 +1,65 @@
+//! The tree of verbs.
+
+use clap::{Parser, Subcommand};
+
+use super::options::GlobalArgs;
+use super::{
+    broker, cancel, completions, config, context, demo, engine, estimate, hook, logs, manual,
+    result, resume_candidate, review, setup, status, strategies, task, transfer, verbs,
+};
+
+/// Asks a second model family to review work in a git repository
+#[derive(Debug, Parser)]
+#[command(
+    name = "codex-review",
+    version,
+    propagate_version = false,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = EXAMPLES
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  codex-review review                          review what is not committed, or else the branch
+  codex-review review --base origin/main       review the branch against a base
+  codex-review adversarial-review --base main is the retry safe?
+  codex-review review --engine builtin         without an account or a network
+  codex-review context --base main             what would be sent, spending nothing
+  codex-review review --format sarif --fail-on high > review.sarif
+
+Exit codes:
+  0 passed or below the threshold   1 findings   2 usage or configuration   3 engine not available
+  4 incomplete: not judged          5 nothing to review, with --fail-on-empty   130 interrupted";
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Review(review::ReviewArgs),
+    AdversarialReview(review::AdversarialReviewArgs),
+    Context(context::ContextArgs),
+    Strategies(strategies::StrategiesArgs),
+    Estimate(estimate::EstimateArgs),
+    Task(task::TaskArgs),
+    TaskResumeCandidate(resume_candidate::ResumeCandidateArgs),
+    Transfer(transfer::TransferArgs),
+    Status(status::StatusArgs),
+    Result(result::ResultArgs),
+    Logs(logs::LogsArgs),
+    Cancel(cancel::CancelArgs),
+    Setup(setup::SetupArgs),
+    Config(config::ConfigArgs),
+    Demo(demo::DemoArgs),
+    Broker(broker::BrokerArgs),
+    Hook(hook::HookArgs),
+    Engine(engine::EngineArgs),
+    Worker(verbs::worker::WorkerArgs),
+    Completions(completions::CompletionsArgs),
+    Man(manual::ManArgs),
+}

@@ -1,0 +1,261 @@
+//! The one table from errors to hints and exit codes.
+
+use std::io;
+use std::path::PathBuf;
+
+use codex_review::config::ConfigError;
+use codex_review::review::{ExitStatus, NotJudged};
+use codex_review::broker::BrokerError;
+use codex_review::context::ContextError;
+use codex_review::engine::EngineError;
+use codex_review::hooks::InputError;
+use codex_review::jobs::{JobId, JobsError};
+use codex_review::run::PrepareError;
+use codex_review::target::{ChangesError, CreateError, OpenError, ResolveError};
+
+use super::usage::UsageError;
+
+/// Why a command could not do its work. What a *review* ended with is no failure but an outcome.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The command line is wrong.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// There is no repository, or it cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The folder to work in is not there.
+    #[error("cannot work in `{}`", path.display())]
+    WorkingDirectory {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A text could not be read.
+    #[error("cannot read the text from {place}")]
+    ReadText {
+        /// A path in backticks, or `standard input`.
+        place: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The target cannot be resolved.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// The change cannot be read.
+    #[error(transparent)]
+    Changes(#[from] ChangesError),
+    /// No context can be built.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// No request can be made of it.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The jobs cannot be read or written, or none fits.
+    #[error(transparent)]
+    Jobs(#[from] JobsError),
+    /// The shared engine cannot be looked after.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// No strategy has this name.
+    #[error("there is no strategy `{name}`")]
+    UnknownStrategy {
+        /// As given.
+        name: String,
+        /// What was probably meant.
+        nearest: Option<String>,
+    },
+    /// A strategy is there and cannot be used.
+    #[error("strategy `{name}` is broken: {message}")]
+    BrokenStrategy {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// `--resume` without anything to go on with. Scripts match the sentence.
+    #[error("No previous Codex task thread was found for this repository.")]
+    NoTaskThread,
+    /// `--resume` names a job that runs.
+    #[error("job `{id}` still runs, so its thread cannot be continued yet")]
+    StillRunning {
+        /// The job.
+        id: JobId,
+    },
+    /// `--resume` names a job that never got a thread.
+    #[error("job `{id}` has no thread to continue")]
+    NoThreadOfJob {
+        /// The job.
+        id: JobId,
+    },
+    /// `result --format` for a job that has no report.
+    #[error("job `{id}` has no stored report")]
+    NoReport {
+        /// The job.
+        id: JobId,
+    },
+    /// A worker that was started without a job.
+    #[error("a worker needs `CODEX_REVIEW_JOB_ID`")]
+    NoJobId,
+    /// Our own executable cannot be found.
+    #[error("cannot find this program's own executable")]
+    OwnExecutable {
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A program cannot be started.
+    #[error("cannot start `{}`", program.display())]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The demo's repository cannot be made.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// A file of the demo cannot be written.
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Our own engine lost its peer.
+    #[error("the engine's input or output failed")]
+    EngineStreams {
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A hook was told something else than what Claude Code says.
+    #[error(transparent)]
+    HookInput(#[from] InputError),
+    /// The engine cannot be reached.
+    #[error("{}", .0.detail)]
+    Engine(NotJudged),
+    /// Neither an option nor the session names a transcript.
+    #[error("no Claude session to transfer: its transcript is not known here")]
+    NoTranscript,
+    /// Only Claude's own transcripts are read.
+    #[error("`{}` is not a transcript of Claude Code", path.display())]
+    NotATranscript {
+        /// As given.
+        path: PathBuf,
+        /// Where transcripts are.
+        projects: PathBuf,
+    },
+    /// The engine knows no import.
+    #[error("this version of Codex cannot import a Claude session")]
+    TransferTooOld,
+    /// The import failed.
+    #[error("the session could not be imported")]
+    Transfer {
+        /// Why.
+        #[source]
+        source: EngineError,
+    },
+    /// No runtime for waiting.
+    #[error("cannot start a runtime")]
+    Runtime {
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Standard output does not take the result.
+    #[error("cannot write the result to standard output")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    /// How the process ends, and what the user can do.
+    pub(crate) fn judge(&self) -> (ExitStatus, Option<String>) {
+        match self {
+            Failure::Usage(error) => (ExitStatus::Usage, error.hint()),
+            Failure::Config(error) => (ExitStatus::Usage, error.hint()),
+            Failure::Open(error) => (ExitStatus::Usage, error.hint()),
+            Failure::WorkingDirectory { .. } => (
+                ExitStatus::Usage,
+                Some("give a folder that exists with `--cwd`".to_owned()),
+            ),
+            Failure::Resolve(error) => (resolve_status(error), error.hint()),
+            Failure::Changes(error) => (ExitStatus::Incomplete, error.hint()),
+            Failure::Context(error) => (ExitStatus::Usage, error.hint()),
+            Failure::Prepare(error) => (ExitStatus::Usage, Some(error.hint().to_owned())),
+            Failure::Jobs(error) => (ExitStatus::Usage, error.hint()),
+            Failure::Broker(error) => {
+                (ExitStatus::EngineUnavailable, error.hint().map(str::to_owned))
+            }
+            Failure::UnknownStrategy { nearest: Some(nearest), .. } => {
+                (ExitStatus::Usage, Some(format!("did you mean `{nearest}`?")))
+            }
+            Failure::UnknownStrategy { nearest: None, .. } => (
+                ExitStatus::Usage,
+                Some("`codex-review strategies` lists all of them".to_owned()),
+            ),
+            Failure::BrokenStrategy { hint, .. } => (ExitStatus::Usage, hint.clone()),
+            Failure::NoTaskThread | Failure::NoThreadOfJob { .. } => (
+                ExitStatus::Usage,
+                Some("begin a new one with `--fresh`".to_owned()),
+            ),
+            Failure::StillRunning { id } => (
+                ExitStatus::Usage,
+                Some(format!("wait for it with `codex-review status {id} --wait`, or cancel it")),
+            ),
+            Failure::NoReport { .. } => (
+                ExitStatus::Usage,
+                Some("only a review that came to an end has one".to_owned()),
+            ),
+            Failure::NoJobId | Failure::HookInput(_) => (ExitStatus::Usage, None),
+            Failure::Engine(_) => (
+                ExitStatus::EngineUnavailable,
+                Some("`codex-review setup` says what is missing".to_owned()),
+            ),
+            Failure::NoTranscript => (
+                ExitStatus::Usage,
+                Some("run it inside Claude Code, or name one with `--source`".to_owned()),
+            ),
+            Failure::NotATranscript { projects, .. } => (
+                ExitStatus::Usage,
+                Some(format!("transcripts are the `.jsonl` files below `{}`", projects.display())),
+            ),
+            Failure::TransferTooOld => (
+                ExitStatus::EngineUnavailable,
+                Some("upgrade it: npm install -g @openai/codex@latest".to_owned()),
+            ),
+            Failure::Transfer { .. } => (ExitStatus::Incomplete, None),
+            Failure::Create(_) | Failure::Write { .. } => (
+                ExitStatus::Incomplete,
+                Some("check that the folder for temporary files can be written".to_owned()),
+            ),
+            Failure::OwnExecutable { .. }
+            | Failure::Start { .. }
+            | Failure::EngineStreams { .. }
+            | Failure::Runtime { .. } => (ExitStatus::Incomplete, None),
+            Failure::ReadText { .. } => (ExitStatus::Usage, None),
+            Failure::Output(_) => (ExitStatus::Incomplete, None),
+        }
+    }
+}
+
+/// History that this clone does not have is no mistake of the caller's: the change could not be judged.
+fn resolve_status(error: &ResolveError) -> ExitStatus {
+    match error {
+        ResolveError::ShallowHidesBase { .. }
+        | ResolveError::Status(_)
+        | ResolveError::Repository { .. } => ExitStatus::Incomplete,
+        _ => ExitStatus::Usage,
+    }
+}

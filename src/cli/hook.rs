@@ -1,0 +1,38 @@
+//! `hook`: what Claude Code calls.
+
+use clap::{Args, Subcommand};
+
+/// Answer a hook of Claude Code, from what it writes to standard input
+#[derive(Debug, Args)]
+pub(crate) struct HookArgs {
+    #[command(subcommand)]
+    verb: HookVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum HookVerb {
+    /// A Claude session begins
+    SessionStart,
+    /// A Claude session ends
+    SessionEnd,
+    /// Claude wants to stop: the review gate
+    Stop,
+}
+
+/// Which hook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HookRequest {
+    SessionStart,
+    SessionEnd,
+    Stop,
+}
+
+impl HookArgs {
+    pub(crate) fn into_request(self) -> HookRequest {
+        match self.verb {
+            HookVerb::SessionStart => HookRequest::SessionStart,
+            HookVerb::SessionEnd => HookRequest::SessionEnd,
+            HookVerb::Stop => HookRequest::Stop,
+        }
+    }
+}

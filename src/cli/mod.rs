@@ -1,0 +1,89 @@
+//! The command line: what was typed, what it means, and the only printing in the tree.
+//!
+//! ```text
+//! argv --arguments--> argv with free text set apart --clap--> Args (one file per verb) --into_request--> a typed value
+//!      --dispatch--> the library --ui--> stdout, stderr, exit code
+//! ```
+//!
+//! Arguments are read twice: clap checks what was typed, `into_request` turns it into one value that says what was meant;
+//! nothing further in looks at flags. [`ui`] prints, [`failure`] is the one table from errors to hints and exit codes,
+//! [`surroundings`] is the one place that reads the process environment.
+
+mod arguments;
+mod broker;
+mod cancel;
+mod command;
+mod completions;
+mod config;
+mod context;
+mod demo;
+mod dispatch;
+mod engine;
+mod estimate;
+mod failure;
+mod hook;
+mod logs;
+mod manual;
+mod options;
+mod paint;
+mod progress;
+mod result;
+mod resume_candidate;
+mod review;
+mod setup;
+mod status;
+mod strategies;
+mod surroundings;
+mod task;
+mod text;
+mod transfer;
+mod ui;
+mod usage;
+mod verbs;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use codex_review::review::ExitStatus;
+
+use command::Cli;
+use failure::Failure;
+use surroundings::Surroundings;
+use ui::Ui;
+
+/// Runs the command that was typed, prints, and says how the process ends.
+pub(crate) fn main(argv: Vec<OsString>) -> ExitCode {
+    ExitCode::from(run(argv).code())
+}
+
+fn run(argv: Vec<OsString>) -> ExitStatus {
+    let mut command = Cli::command();
+    command.build();
+    let plain = Ui::plain();
+    let argv = match arguments::expand(argv, &command) {
+        Ok(argv) => argv,
+        Err(error) => return plain.failure(&Failure::from(error)),
+    };
+    let options_in_text = arguments::options_in_text(&argv, &command);
+    let parsed = command
+        .try_get_matches_from_mut(argv)
+        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return plain.clap(&error),
+    };
+    let ui = Ui::new(cli.global.color, cli.global.quiet);
+    for option in options_in_text {
+        ui.warning(&format!(
+            "`{option}` stands behind the text and belongs to it: options come first"
+        ));
+    }
+    let outcome = Surroundings::of_process(cli.global.cwd.as_deref())
+        .and_then(|surroundings| dispatch::dispatch(cli.verb, &surroundings, &ui));
+    match outcome {
+        Ok(status) => status,
+        Err(failure) => ui.failure(&failure),
+    }
+}

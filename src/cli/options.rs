@@ -1,0 +1,325 @@
+//! Groups of options that several verbs share, and what they mean.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use codex_review::config::Flag;
+use codex_review::report::Format;
+use codex_review::review::{FailOn, OnEmpty};
+use codex_review::target::{Select, TargetSpec};
+
+use super::usage::UsageError;
+
+/// Options of every verb.
+#[derive(Debug, Args)]
+pub(crate) struct GlobalArgs {
+    /// Run as if started in this folder
+    #[arg(
+        long,
+        short = 'C',
+        value_name = "DIR",
+        global = true,
+        help_heading = "General"
+    )]
+    pub(crate) cwd: Option<PathBuf>,
+    /// Print nothing but the result and errors
+    #[arg(long, short = 'q', global = true, help_heading = "General")]
+    pub(crate) quiet: bool,
+    /// When to use colours: auto, always or never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true,
+        global = true,
+        help_heading = "General"
+    )]
+    pub(crate) color: Color,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// `--json`, for verbs whose result has one other form.
+#[derive(Debug, Args)]
+pub(crate) struct JsonArgs {
+    /// Print one JSON document
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// For people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    People,
+    Json,
+}
+
+impl JsonArgs {
+    pub(crate) fn shape(&self) -> Shape {
+        if self.json {
+            Shape::Json
+        } else {
+            Shape::People
+        }
+    }
+}
+
+/// What is reviewed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Target")]
+pub(crate) struct TargetArgs {
+    /// Compare HEAD with the merge base with this revision
+    #[arg(long, value_name = "REF", conflicts_with_all = ["commit", "range"])]
+    base: Option<String>,
+    /// What to review: auto, working-tree, branch or staged
+    #[arg(long, value_name = "SCOPE", conflicts_with_all = ["commit", "range"])]
+    scope: Option<String>,
+    /// Review one commit
+    #[arg(long, value_name = "REV", conflicts_with = "range")]
+    commit: Option<String>,
+    /// Review a range, A..B or A...B
+    #[arg(long, value_name = "RANGE")]
+    range: Option<String>,
+    /// Only paths that match this glob; one that begins with ! takes paths out (repeatable)
+    #[arg(long = "path", value_name = "GLOB", action = ArgAction::Append)]
+    paths: Vec<String>,
+}
+
+impl TargetArgs {
+    /// The target that is meant.
+    pub(crate) fn into_spec(self) -> Result<TargetSpec, UsageError> {
+        let scope = match self.scope.as_deref() {
+            None | Some("auto") => Select::Auto,
+            Some("working-tree") => Select::WorkingTree,
+            Some("branch") => Select::Branch,
+            Some("staged") => Select::Staged,
+            Some(other) => return Err(UsageError::UnknownScope(other.to_owned())),
+        };
+        let select = if let Some(base) = self.base {
+            if matches!(scope, Select::WorkingTree | Select::Staged) {
+                return Err(UsageError::BaseWithScope {
+                    scope: self.scope.unwrap_or_default(),
+                });
+            }
+            Select::Base(revision("--base", base)?)
+        } else if let Some(commit) = self.commit {
+            Select::Commit(revision("--commit", commit)?)
+        } else if let Some(range) = self.range {
+            parse_range(&range)?
+        } else {
+            scope
+        };
+        Ok(TargetSpec {
+            select,
+            paths: self.paths,
+        })
+    }
+}
+
+fn revision(option: &'static str, text: String) -> Result<String, UsageError> {
+    if text.trim().is_empty() {
+        Err(UsageError::BlankRevision { option })
+    } else {
+        Ok(text)
+    }
+}
+
+fn parse_range(text: &str) -> Result<Select, UsageError> {
+    let (from, to, merge_base) = if let Some((from, to)) = text.split_once("...") {
+        (from, to, true)
+    } else if let Some((from, to)) = text.split_once("..") {
+        (from, to, false)
+    } else {
+        return Err(UsageError::NotARange(text.to_owned()));
+    };
+    // A further `..` is in no revision, and two blank sides say nothing.
+    if to.contains("..") || (from.trim().is_empty() && to.trim().is_empty()) {
+        return Err(UsageError::NotARange(text.to_owned()));
+    }
+    Ok(Select::Range {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        merge_base,
+    })
+}
+
+/// How the context is built.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Context")]
+pub(crate) struct StrategyArgs {
+    /// The context strategy, or auto
+    #[arg(long, value_name = "NAME")]
+    strategy: Option<String>,
+}
+
+impl StrategyArgs {
+    pub(crate) fn into_flags(self) -> Vec<Flag> {
+        flag("strategy", "--strategy", self.strategy)
+            .into_iter()
+            .collect()
+    }
+}
+
+/// Who reviews, and how hard.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Engine")]
+pub(crate) struct EngineOptions {
+    /// Who reviews: codex or builtin
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<String>,
+    /// The model to ask for (spark is gpt-5.3-codex-spark)
+    #[arg(long, short = 'm', value_name = "MODEL")]
+    model: Option<String>,
+    /// The reasoning effort: none, minimal, low, medium, high, xhigh, or what the model offers
+    #[arg(long, value_name = "EFFORT")]
+    effort: Option<String>,
+    /// Use an engine of this run's own (the default when CI is set)
+    #[arg(long)]
+    isolated: bool,
+}
+
+/// How the engine is reached, as far as the command line says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Isolation {
+    /// The shared one, or what the environment makes the default.
+    Default,
+    /// One of this run's own.
+    Isolated,
+}
+
+impl EngineOptions {
+    pub(crate) fn into_flags(self) -> Result<(Vec<Flag>, Isolation), UsageError> {
+        if let Some(engine) = &self.engine
+            && !matches!(engine.as_str(), "codex" | "builtin")
+        {
+            return Err(UsageError::UnknownEngine(engine.clone()));
+        }
+        let flags = [
+            flag("engine", "--engine", self.engine),
+            flag("model", "--model", self.model),
+            flag("effort", "--effort", self.effort),
+        ];
+        let isolation = if self.isolated {
+            Isolation::Isolated
+        } else {
+            Isolation::Default
+        };
+        Ok((flags.into_iter().flatten().collect(), isolation))
+    }
+}
+
+/// How the report is shown and what it means.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct ReportArgs {
+    /// Print one JSON document: the same as --format json
+    #[arg(long, conflicts_with_all = ["format", "json_stream"])]
+    json: bool,
+    /// Print one event per line as JSON while the run goes on; the last one is the report
+    #[arg(long, conflicts_with = "format")]
+    json_stream: bool,
+    /// How to print the report: text, markdown, json, sarif or github
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
+    /// Exit with 1 from this severity on: none, critical, high, medium, low or any
+    #[arg(long, value_name = "SEVERITY")]
+    fail_on: Option<String>,
+    /// Exit with 5 when there is nothing to review
+    #[arg(long)]
+    fail_on_empty: bool,
+}
+
+/// What goes to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// The report, in the format of the settings.
+    Report,
+    /// One event per line.
+    Stream,
+}
+
+/// How the report is shown and what it means.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ReportRequest {
+    /// What goes to standard output.
+    pub(crate) output: Output,
+    /// What an empty target means.
+    pub(crate) on_empty: OnEmpty,
+}
+
+impl ReportArgs {
+    pub(crate) fn into_flags(self) -> Result<(Vec<Flag>, ReportRequest), UsageError> {
+        let format = if self.json {
+            flag("format", "--json", Some("json".to_owned()))
+        } else {
+            if let Some(format) = &self.format {
+                Format::find(format)?;
+            }
+            flag("format", "--format", self.format)
+        };
+        if let Some(fail_on) = &self.fail_on {
+            fail_on.parse::<FailOn>()?;
+        }
+        let flags = [format, flag("fail_on", "--fail-on", self.fail_on)];
+        let request = ReportRequest {
+            output: if self.json_stream {
+                Output::Stream
+            } else {
+                Output::Report
+            },
+            on_empty: if self.fail_on_empty {
+                OnEmpty::Fail
+            } else {
+                OnEmpty::Pass
+            },
+        };
+        Ok((flags.into_iter().flatten().collect(), request))
+    }
+}
+
+/// Whether the command waits for the run.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Job")]
+pub(crate) struct WaitArgs {
+    /// Wait for the result and print it (the default)
+    #[arg(long, conflicts_with = "background")]
+    wait: bool,
+    /// Print the job's id and return at once
+    #[arg(long)]
+    background: bool,
+}
+
+/// Whether the command waits for the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attendance {
+    /// It follows the job to its end.
+    Foreground,
+    /// It starts the job and returns.
+    Background,
+}
+
+impl WaitArgs {
+    pub(crate) fn attendance(&self) -> Attendance {
+        // `--wait` says what holds anyway; it is accepted because callers like to say it.
+        if self.background && !self.wait {
+            Attendance::Background
+        } else {
+            Attendance::Foreground
+        }
+    }
+}
+
+fn flag(key: &'static str, flag: &'static str, value: Option<String>) -> Option<Flag> {
+    value.map(|value| Flag { key, flag, value })
+}

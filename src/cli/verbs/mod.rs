@@ -1,0 +1,32 @@
+//! What carries a typed request out: one file for a verb, or for verbs that are one subject.
+//!
+//! The files beside this folder say what was typed and what it means; these here call the library, and hand what it
+//! returns to [`super::ui`].
+
+pub(crate) mod attend;
+pub(crate) mod broker;
+pub(crate) mod context;
+pub(crate) mod demo;
+pub(crate) mod engine;
+pub(crate) mod estimate;
+pub(crate) mod gate;
+pub(crate) mod hook;
+pub(crate) mod review;
+pub(crate) mod setup;
+pub(crate) mod status;
+pub(crate) mod strategies;
+pub(crate) mod stream;
+pub(crate) mod task;
+pub(crate) mod transfer;
+pub(crate) mod worker;
+pub(crate) mod workspace;
+
+use super::failure::Failure;
+
+/// A runtime for a verb that talks to an engine or a broker.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::Runtime { source })
+}

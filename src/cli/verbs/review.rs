@@ -1,0 +1,196 @@
+//! Carries out `review` and `adversarial-review`.
+
+use std::time::Instant;
+
+use codex_review::context::{self, Context, ContextInput};
+use codex_review::jobs::Job;
+use codex_review::report::{self, Format, Report, text_document};
+use codex_review::review::{ExitStatus, FailOn, NotJudged, NotJudgedReason, Outcome, exit_status};
+use codex_review::run::ReviewPlan;
+use codex_review::target::{ChangeSet, Repository, ResolvedTarget, TargetSpec};
+use serde_json::Value;
+
+use crate::cli::failure::Failure;
+use crate::cli::options::{Output, Shape};
+use crate::cli::review::{Context as Whose, ReviewRequest};
+use crate::cli::surroundings::Surroundings;
+use crate::cli::ui::Ui;
+use crate::cli::usage::UsageError;
+
+use super::attend::{Attended, Telling, attend, print_queued};
+use super::strategies::{CatalogOf, catalog};
+use super::stream;
+use super::workspace::{Workspace, in_ci};
+
+/// A report on a terminal is laid out for this many columns.
+pub(crate) const WIDTH: usize = 100;
+
+/// A resolved target with its change.
+pub(crate) struct Resolved {
+    pub(crate) target: ResolvedTarget,
+    pub(crate) changes: ChangeSet,
+}
+
+/// Resolves a target and reads its change, as the settings say.
+pub(crate) fn resolve(
+    workspace: &Workspace,
+    repository: &Repository,
+    spec: &TargetSpec,
+) -> Result<Resolved, Failure> {
+    let target = repository.resolve(spec)?;
+    let context = &workspace.settings().context;
+    let options = codex_review::target::ChangeOptions {
+        untracked_file_cap: context.untracked_file_bytes,
+        untracked_total_cap: context.untracked_total_bytes,
+        secret_name: |path| codex_review::secrets::is_secret_name(path),
+        ..Default::default()
+    };
+    let changes = repository.changes(&target, &options)?;
+    Ok(Resolved { target, changes })
+}
+
+/// Builds the context of a resolved change, with the strategy of the settings.
+pub(crate) fn build_context(
+    workspace: &Workspace,
+    repository: &Repository,
+    resolved: &Resolved,
+) -> Result<Context, Failure> {
+    let settings = workspace.settings();
+    let CatalogOf { registry, catalog } = catalog(workspace);
+    let view = context::RepositoryChanges {
+        repository,
+        target: &resolved.target,
+        changes: &resolved.changes,
+    };
+    let strategy = settings.strategy.parse().unwrap_or_else(|never| match never {});
+    let claims = if settings.context.include_authors {
+        context::Claims::Shown
+    } else {
+        context::Claims::Omitted
+    };
+    let input = ContextInput {
+        changes: &view,
+        strategy: &strategy,
+        catalog: &catalog,
+        budget: None,
+        claims,
+    };
+    Ok(context::build(&input, &registry)?)
+}
+
+pub(crate) fn run(
+    request: ReviewRequest,
+    surroundings: &Surroundings,
+    ui: &Ui,
+) -> Result<ExitStatus, Failure> {
+    let focus = request.focus.read(&surroundings.cwd)?;
+    let (workspace, repository) = Workspace::open_repository(surroundings, request.flags, ui)?;
+    let began = Instant::now();
+    let resolved = resolve(&workspace, &repository, &request.target)?;
+    let context = match request.context {
+        Whose::Ours if !resolved.changes.is_empty() => {
+            Some(build_context(&workspace, &repository, &resolved)?)
+        }
+        Whose::Ours | Whose::Native => None,
+    };
+    let options = workspace.engine_options(request.isolation);
+    let plan = ReviewPlan {
+        kind: request.kind,
+        root: &workspace.root,
+        target: &resolved.target,
+        changes: &resolved.changes,
+        context: context.as_ref(),
+        focus: focus.as_deref(),
+        last_message: None,
+        options: &options,
+        fail_on: fail_on(&workspace),
+        on_empty: request.report.on_empty,
+        notes: &resolved.changes.notes,
+        took: began.elapsed(),
+    };
+    let output = Printing { ui, format: Format::find(&workspace.settings().format).map_err(UsageError::from)?, output: request.report.output };
+    if resolved.changes.is_empty() {
+        return output.report(&plan.draft());
+    }
+    let run_request = plan.request()?;
+    let summary = match &context {
+        Some(context) => format!("{}: {}", resolved.target.label, context.summary),
+        None => resolved.target.label.clone(),
+    };
+    let telling = match request.report.output {
+        Output::Stream => Telling::Stream,
+        Output::Report => Telling::Progress,
+    };
+    let attended = attend(&workspace, ui, &run_request, summary, request.attendance, telling)?;
+    match attended {
+        Attended::Queued(job) => {
+            let shape = if output.format.name == "json" { Shape::Json } else { Shape::People };
+            print_queued(&workspace, ui, &job, shape)?;
+            Ok(ExitStatus::Passed)
+        }
+        Attended::Left(_) => Ok(ExitStatus::Interrupted),
+        Attended::Ended(job) => output.report(&report_of(&job, &plan)),
+    }
+}
+
+/// Without a word on it, findings fail a run where nobody reads along: in CI.
+fn fail_on(workspace: &Workspace) -> FailOn {
+    let said = codex_review::config::find_key("fail_on")
+        .ok()
+        .and_then(|key| workspace.resolved.get(key))
+        .is_some_and(|(_, provenance)| *provenance != codex_review::config::Provenance::Default);
+    match (said, in_ci()) {
+        (true, _) | (false, true) => workspace.settings().fail_on,
+        (false, false) => FailOn::Never,
+    }
+}
+
+/// The report that a job ended with; one that ended without is a change that could not be judged.
+pub(crate) fn report_of(job: &Job, plan: &ReviewPlan<'_>) -> Report {
+    let stored = job
+        .outcome
+        .as_ref()
+        .and_then(|outcome| report::json::parse(outcome.result.to_string().as_bytes()).ok());
+    stored.unwrap_or_else(|| {
+        let mut report = plan.draft();
+        report.job_id = Some(job.id.as_str().to_owned());
+        let cancelled = job.status == codex_review::jobs::JobStatus::Cancelled;
+        report.outcome = Outcome::NotJudged(NotJudged {
+            reason: if cancelled {
+                NotJudgedReason::Cancelled
+            } else {
+                NotJudgedReason::EngineLost
+            },
+            detail: job
+                .error_message
+                .clone()
+                .unwrap_or_else(|| "the job ended without a result".to_owned()),
+        });
+        report.exit = exit_status(&report.outcome, report.fail_on, plan.on_empty);
+        report
+    })
+}
+
+struct Printing<'a> {
+    ui: &'a Ui,
+    format: &'static Format,
+    output: Output,
+}
+
+impl Printing<'_> {
+    fn report(&self, report: &Report) -> Result<ExitStatus, Failure> {
+        match self.output {
+            Output::Stream => {
+                let document: Value = serde_json::from_slice(&report::json::render(report))
+                    .expect("a rendered report is JSON");
+                self.ui.result(&stream::report_line(document))?;
+            }
+            Output::Report if self.format.name == "text" => {
+                self.ui.document(&text_document(report, WIDTH))?;
+            }
+            Output::Report => self.ui.result(&self.format.render(report))?,
+        }
+        Ok(report.exit)
+    }
+}
+

@@ -1,0 +1,194 @@
+//! Carries out `status`, `result`, `logs` and `cancel`.
+
+use codex_review::broker::newest_record;
+use codex_review::jobs::{
+    CancelLimits, CancelToken, FollowLimits, StatusScope, Wanted, cancel, cancel_document, find,
+    find_result, find_to_cancel, follow, job_status_document, log_entry, render_cancelled,
+    render_job, render_result, render_status, result_document, status, status_document, view, wait,
+};
+use codex_review::report;
+use codex_review::review::ExitStatus;
+use serde_json::{Value, json};
+
+use crate::cli::cancel::CancelRequest;
+use crate::cli::failure::Failure;
+use crate::cli::logs::{LogReading, LogsRequest};
+use crate::cli::options::Shape;
+use crate::cli::result::ResultRequest;
+use crate::cli::status::{Patience, Reach, StatusRequest};
+use crate::cli::surroundings::Surroundings;
+use crate::cli::ui::Ui;
+
+use super::attend::{Telling, follow_to_end};
+use super::workspace::Workspace;
+
+/// Which engine this workspace's runs share, from its broker's record alone: nothing is asked and nothing is started.
+pub(crate) fn session_runtime(workspace: &Workspace) -> Value {
+    match newest_record(workspace.store.folder()) {
+        Ok(Some(record)) => json!({
+            "mode": "shared",
+            "label": "shared engine",
+            "detail": "one engine serves every run of this repository",
+            "endpoint": record.endpoint.to_string(),
+        }),
+        Ok(None) => json!({
+            "mode": "direct",
+            "label": "no shared engine yet",
+            "detail": "the first run starts one",
+            "endpoint": null,
+        }),
+        Err(error) => json!({
+            "mode": "direct",
+            "label": "no usable shared engine",
+            "detail": error.to_string(),
+            "endpoint": null,
+        }),
+    }
+}
+
+pub(crate) fn run(
+    request: StatusRequest,
+    surroundings: &Surroundings,
+    ui: &Ui,
+) -> Result<ExitStatus, Failure> {
+    let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
+    match (&request.job, request.patience) {
+        (None, Patience::None) => overview(&workspace, &request, ui),
+        (job, patience) => one(&workspace, job.as_deref(), patience, request.shape, ui),
+    }
+}
+
+fn overview(
+    workspace: &Workspace,
+    request: &StatusRequest,
+    ui: &Ui,
+) -> Result<ExitStatus, Failure> {
+    let scope = StatusScope {
+        session: workspace.session.as_deref(),
+        all: request.reach == Reach::All,
+    };
+    let snapshot = status(&workspace.store, scope)?;
+    match request.shape {
+        Shape::Json => ui.json(&status_document(&snapshot, session_runtime(workspace)))?,
+        Shape::People => ui.result(render_status(&snapshot, workspace.surface()).as_bytes())?,
+    }
+    Ok(ExitStatus::Passed)
+}
+
+fn one(
+    workspace: &Workspace,
+    typed: Option<&str>,
+    patience: Patience,
+    shape: Shape,
+    ui: &Ui,
+) -> Result<ExitStatus, Failure> {
+    let store = &workspace.store;
+    let session = workspace.session.as_deref();
+    let job = find(store, typed, Wanted::Any, session)?;
+    let id = job.id.clone();
+    let mut waited = None;
+    match patience {
+        Patience::None => {}
+        Patience::UntilEnd { timeout, poll } => {
+            let limits = FollowLimits { poll, timeout: Some(timeout) };
+            waited = Some((wait(store, &id, &limits, &CancelToken::new())?, Some(timeout)));
+        }
+        Patience::Follow => {
+            follow_to_end(store, ui, &id, Telling::Progress)?;
+        }
+    }
+    let job = match &waited {
+        Some((waited, _)) => waited.job.clone(),
+        None => store.load(&id)?,
+    };
+    let shown = view(store, job, session);
+    match shape {
+        Shape::Json => {
+            let waited = waited.as_ref().map(|(waited, timeout)| (waited, *timeout));
+            ui.json(&job_status_document(store, &shown, waited))?;
+        }
+        Shape::People => {
+            let now = codex_review::jobs::Clock::system().now();
+            ui.result(render_job(&shown, now, workspace.surface()).as_bytes())?;
+            if waited.is_some_and(|(waited, _)| waited.timed_out) {
+                ui.note("the job still runs; wait again with `--wait`, or see `codex-review logs -f`");
+            }
+        }
+    }
+    workspace.tell_warnings(ui);
+    Ok(ExitStatus::Passed)
+}
+
+pub(crate) fn result(
+    request: ResultRequest,
+    surroundings: &Surroundings,
+    ui: &Ui,
+) -> Result<ExitStatus, Failure> {
+    let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
+    let session = workspace.session.as_deref();
+    let job = find_result(&workspace.store, request.job.as_deref(), session)?;
+    match (request.shape, request.format) {
+        (Shape::Json, _) => {
+            let shown = view(&workspace.store, job, session);
+            ui.json(&result_document(&workspace.store, &shown))?;
+        }
+        (Shape::People, None) => {
+            ui.result(render_result(&job, workspace.surface()).as_bytes())?;
+        }
+        (Shape::People, Some(format)) => {
+            let stored = job.outcome.as_ref().map(|outcome| outcome.result.to_string());
+            let report = stored
+                .and_then(|stored| report::json::parse(stored.as_bytes()).ok())
+                .ok_or_else(|| Failure::NoReport { id: job.id.clone() })?;
+            ui.result(&format.render(&report))?;
+        }
+    }
+    workspace.tell_warnings(ui);
+    Ok(ExitStatus::Passed)
+}
+
+pub(crate) fn logs(
+    request: LogsRequest,
+    surroundings: &Surroundings,
+    ui: &Ui,
+) -> Result<ExitStatus, Failure> {
+    let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
+    let store = &workspace.store;
+    let job = find(store, request.job.as_deref(), Wanted::Any, workspace.session.as_deref())?;
+    let limits = match request.reading {
+        LogReading::UntilTheJobEnds => FollowLimits::default(),
+        LogReading::ToItsEnd => FollowLimits {
+            timeout: Some(std::time::Duration::ZERO),
+            ..FollowLimits::default()
+        },
+    };
+    let mut failed = None;
+    follow(store, &job.id, 0, &limits, &CancelToken::new(), |stamped| {
+        if failed.is_none()
+            && let Some(entry) = log_entry(stamped)
+        {
+            failed = ui.result(entry.as_bytes()).err();
+        }
+    })?;
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(ExitStatus::Passed),
+    }
+}
+
+pub(crate) fn cancel_job(
+    request: CancelRequest,
+    surroundings: &Surroundings,
+    ui: &Ui,
+) -> Result<ExitStatus, Failure> {
+    let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
+    let session = workspace.session.as_deref();
+    let job = find_to_cancel(&workspace.store, request.job.as_deref(), session)?;
+    let cancelled = cancel(&workspace.store, &job.id, session, &CancelLimits::default())?;
+    match request.shape {
+        Shape::Json => ui.json(&cancel_document(&cancelled))?,
+        Shape::People => ui.result(render_cancelled(&cancelled).as_bytes())?,
+    }
+    workspace.tell_warnings(ui);
+    Ok(ExitStatus::Passed)
+}

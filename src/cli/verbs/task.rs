@@ -1,0 +1,140 @@
+//! Carries out `task` and `task-resume-candidate`.
+
+use codex_review::jobs::{
+    JobsError, resume_candidate, resume_candidate_document,
+};
+use codex_review::report::visible;
+use codex_review::review::ExitStatus;
+use codex_review::run::{TASK, ThreadChoice, first_line, task_request};
+use serde_json::json;
+
+use crate::cli::failure::Failure;
+use crate::cli::options::Shape;
+use crate::cli::surroundings::Surroundings;
+use crate::cli::task::{Continuation, TaskRequest, WorkingTreeAccess};
+use crate::cli::ui::Ui;
+use crate::cli::usage::UsageError;
+
+use super::attend::{Attended, Telling, attend, print_queued};
+use super::workspace::Workspace;
+
+pub(crate) fn run(
+    request: TaskRequest,
+    surroundings: &Surroundings,
+    ui: &Ui,
+) -> Result<ExitStatus, Failure> {
+    let text = request.prompt.read(&surroundings.cwd)?;
+    let workspace = Workspace::open(surroundings, request.flags, ui)?;
+    let thread = thread(&workspace, &request.continuation)?;
+    if text.is_none() && thread == ThreadChoice::New {
+        return Err(UsageError::NoText.into());
+    }
+    let write = request.access == WorkingTreeAccess::Write;
+    let options = workspace.engine_options(request.isolation);
+    let run_request =
+        task_request(&TASK, &workspace.root, text.as_deref(), thread, write, &options)?;
+    let summary = match &text {
+        Some(text) => first_line(text),
+        None => "go on with the earlier task".to_owned(),
+    };
+    let attended = attend(
+        &workspace,
+        ui,
+        &run_request,
+        summary,
+        request.attendance,
+        Telling::Progress,
+    )?;
+    match attended {
+        Attended::Queued(job) => {
+            print_queued(&workspace, ui, &job, request.shape)?;
+            Ok(ExitStatus::Passed)
+        }
+        Attended::Left(_) => Ok(ExitStatus::Interrupted),
+        Attended::Ended(job) => {
+            let outcome = job.outcome.clone().unwrap_or_default();
+            match request.shape {
+                Shape::Json if outcome.result.is_null() => ui.json(&json!({
+                    "status": ExitStatus::Incomplete.code(),
+                    "jobId": job.id.as_str(),
+                    "threadId": job.thread_id,
+                    "rawOutput": "",
+                    "touchedFiles": [],
+                    "reasoningSummary": [],
+                    "failure": {"reason": job.status.as_str(), "detail": job.error_message},
+                }))?,
+                Shape::Json => ui.json(&outcome.result)?,
+                Shape::People if outcome.rendered.is_empty() => {
+                    let reason = job.error_message.as_deref().unwrap_or("it gave no reason");
+                    ui.result(format!("The task did not finish: {}.\n", visible::line(reason)).as_bytes())?;
+                }
+                Shape::People => ui.result(outcome.rendered.as_bytes())?,
+            }
+            let code = job.exit_code.and_then(|code| u8::try_from(code).ok());
+            Ok(code.and_then(ExitStatus::from_code).unwrap_or(ExitStatus::Incomplete))
+        }
+    }
+}
+
+/// The thread to go on with.
+fn thread(workspace: &Workspace, continuation: &Continuation) -> Result<ThreadChoice, Failure> {
+    let session = workspace.session.as_deref();
+    match continuation {
+        Continuation::Fresh => Ok(ThreadChoice::New),
+        Continuation::Newest => {
+            let candidate = resume_candidate(&workspace.store, session)?.ok_or(Failure::NoTaskThread)?;
+            Ok(ThreadChoice::Resume(candidate.thread_id.expect("a candidate has a thread")))
+        }
+        Continuation::Named(name) => {
+            let found = codex_review::jobs::find(
+                &workspace.store,
+                Some(name),
+                codex_review::jobs::Wanted::Any,
+                session,
+            );
+            match found {
+                Ok(job) => match job.thread_id {
+                    Some(thread_id) if job.is_ended() => Ok(ThreadChoice::Resume(thread_id)),
+                    Some(_) => Err(Failure::StillRunning { id: job.id }),
+                    None => Err(Failure::NoThreadOfJob { id: job.id }),
+                },
+                // Not a job of ours: Codex's own threads can be named as they are.
+                Err(JobsError::ResolveId(_)) if looks_like_a_thread(name) => {
+                    Ok(ThreadChoice::Resume(name.clone()))
+                }
+                Err(error) => Err(error.into()),
+            }
+        }
+    }
+}
+
+/// Codex names its threads by UUID.
+fn looks_like_a_thread(name: &str) -> bool {
+    name.len() == 36
+        && name.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+pub(crate) fn candidate(
+    shape: Shape,
+    surroundings: &Surroundings,
+    ui: &Ui,
+) -> Result<ExitStatus, Failure> {
+    let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
+    let session = workspace.session.as_deref();
+    let candidate = resume_candidate(&workspace.store, session)?;
+    match shape {
+        Shape::Json => ui.json(&resume_candidate_document(candidate.as_ref(), session))?,
+        Shape::People => {
+            let text = match &candidate {
+                Some(job) => format!("{} ({}): {}\n", job.id, job.status.as_str(), visible::line(&job.summary)),
+                None => "No previous Codex task thread was found for this repository.\n".to_owned(),
+            };
+            ui.result(text.as_bytes())?;
+        }
+    }
+    workspace.tell_warnings(ui);
+    Ok(ExitStatus::Passed)
+}

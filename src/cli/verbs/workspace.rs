@@ -1,0 +1,268 @@
+//! What most verbs need: the repository, its settings and its jobs, opened once.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::path::{Path, PathBuf};
+
+use codex_review::config::{EngineChoice as EngineSetting, Flag, Resolved, Settings};
+use codex_review::hooks::SESSION_ID_VARIABLE;
+use codex_review::jobs::{
+    Clock, JobStore, JobsError, StateEnvironment, StateRoot, StoreOptions, Surface, WorkerProgram,
+};
+use codex_review::run::{self, Access, Budgets, EngineChoice, EngineOptions};
+use codex_review::target::{OpenError, Repository};
+
+use crate::cli::failure::Failure;
+use crate::cli::options::Isolation;
+use crate::cli::surroundings::Surroundings;
+use crate::cli::ui::Ui;
+
+/// Claude Code's own name for its session, where our hook has not set ours.
+const CLAUDE_SESSION_VARIABLE: &str = "CLAUDE_CODE_SESSION_ID";
+/// Use this broker and no other.
+const ENDPOINT_VARIABLE: &str = "CODEX_COMPANION_APP_SERVER_ENDPOINT";
+/// The codex executable to start.
+const CODEX_BIN_VARIABLE: &str = "CODEX_REVIEW_CODEX_BIN";
+/// Codex's own folder.
+const CODEX_HOME_VARIABLE: &str = "CODEX_HOME";
+/// Set in CI systems.
+const CI_VARIABLE: &str = "CI";
+
+/// A folder that is worked in: a repository, or any folder for verbs that need none.
+pub(crate) struct Workspace {
+    /// The root of the working tree, or the folder itself outside a repository.
+    pub(crate) root: PathBuf,
+    /// The repository; `None` outside of one.
+    pub(crate) repository: Option<Repository>,
+    /// The settings that hold here.
+    pub(crate) resolved: Resolved,
+    /// The jobs.
+    pub(crate) store: JobStore,
+    /// Where the state of every repository is.
+    pub(crate) state_root: StateRoot,
+    /// The Claude session that asks.
+    pub(crate) session: Option<String>,
+}
+
+impl Workspace {
+    /// Opens the workspace. Outside a repository this is the folder itself.
+    pub(crate) fn open(
+        surroundings: &Surroundings,
+        flags: Vec<Flag>,
+        ui: &Ui,
+    ) -> Result<Workspace, Failure> {
+        let repository = match surroundings.repository() {
+            Ok(repository) => Some(repository),
+            Err(OpenError::NotARepository { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Workspace::around(surroundings, repository, flags, state_root()?, ui)
+    }
+
+    /// As [`Workspace::open`], for verbs that review: there must be a repository.
+    pub(crate) fn open_repository(
+        surroundings: &Surroundings,
+        flags: Vec<Flag>,
+        ui: &Ui,
+    ) -> Result<(Workspace, Repository), Failure> {
+        Workspace::open_repository_at(surroundings, flags, state_root()?, ui)
+    }
+
+    /// As [`Workspace::open_repository`], with the state in another place than the user's.
+    pub(crate) fn open_repository_at(
+        surroundings: &Surroundings,
+        flags: Vec<Flag>,
+        state_root: StateRoot,
+        ui: &Ui,
+    ) -> Result<(Workspace, Repository), Failure> {
+        let repository = surroundings.repository()?;
+        let mut workspace =
+            Workspace::around(surroundings, Some(repository), flags, state_root, ui)?;
+        let repository = workspace.repository.take().expect("it was just handed over");
+        Ok((workspace, repository))
+    }
+
+    fn around(
+        surroundings: &Surroundings,
+        repository: Option<Repository>,
+        flags: Vec<Flag>,
+        state_root: StateRoot,
+        ui: &Ui,
+    ) -> Result<Workspace, Failure> {
+        let work_tree = repository
+            .as_ref()
+            .filter(|repository| !repository.is_bare())
+            .map(|repository| repository.root().to_owned());
+        let resolved = surroundings.settings_at(work_tree.as_deref(), flags)?;
+        for ignored in &resolved.ignored {
+            ui.warning(&format!(
+                "`{}` in `{}` does not count: a repository may not set it",
+                ignored.key,
+                ignored.path.display()
+            ));
+        }
+        let main_worktree = match &repository {
+            Some(repository) => repository.main_worktree(),
+            None => surroundings.cwd.canonicalize().unwrap_or_else(|_| surroundings.cwd.clone()),
+        };
+        let root = match &repository {
+            Some(repository) => repository.root().to_owned(),
+            None => main_worktree.clone(),
+        };
+        let mut options = StoreOptions::new(Clock::system());
+        options.keep_finished = resolved.settings.jobs.retention;
+        Ok(Workspace {
+            root,
+            repository,
+            store: JobStore::open(&state_root, &main_worktree, options)?,
+            state_root,
+            resolved,
+            session: session(),
+        })
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.resolved.settings
+    }
+
+    /// What a run needs to know of this process.
+    pub(crate) fn surroundings(&self) -> Result<run::Surroundings, Failure> {
+        run_surroundings(self.store.folder())
+    }
+
+    /// Who answers, how and how long, from the settings and the environment.
+    pub(crate) fn engine_options(&self, isolation: Isolation) -> EngineOptions {
+        let settings = self.settings();
+        let engine = match settings.engine {
+            EngineSetting::Builtin => EngineChoice::Builtin,
+            EngineSetting::Codex => EngineChoice::Codex(codex_bin(settings)),
+        };
+        EngineOptions {
+            access: access(&engine, isolation, settings),
+            engine,
+            model: settings.model.clone(),
+            effort: settings.effort.clone(),
+            budgets: Budgets {
+                turn: settings.limits.turn,
+                silence: settings.limits.silence,
+                rpc: settings.limits.rpc,
+            },
+        }
+    }
+
+    /// Whose commands the reader can type.
+    pub(crate) fn surface(&self) -> Surface {
+        match self.session {
+            Some(_) => Surface::ClaudeCode,
+            None => Surface::Shell,
+        }
+    }
+
+    /// The program that starts a job's detached worker: we ourselves.
+    pub(crate) fn launcher(&self) -> Result<WorkerProgram, Failure> {
+        Ok(WorkerProgram {
+            program: self_exe()?,
+            args: worker_arguments("launch", &self.state_root, self.store.workspace_root()),
+            env: Vec::new(),
+        })
+    }
+
+    /// Says what was odd about the store.
+    pub(crate) fn tell_warnings(&self, ui: &Ui) {
+        for warning in self.store.take_warnings() {
+            ui.warning(&warning.to_string());
+        }
+    }
+}
+
+/// The hidden verb that is a job's launcher (`launch`) or its worker (`run`).
+pub(crate) fn worker_arguments(
+    part: &str,
+    state_root: &StateRoot,
+    workspace_root: &Path,
+) -> Vec<std::ffi::OsString> {
+    vec![
+        "worker".into(),
+        part.into(),
+        "--state-root".into(),
+        state_root.path().into(),
+        "--workspace".into(),
+        workspace_root.into(),
+    ]
+}
+
+/// What a run needs to know of this process.
+pub(crate) fn run_surroundings(state_folder: &Path) -> Result<run::Surroundings, Failure> {
+    let path = |name: &str| Surroundings::variable(name).filter(|value| !value.is_empty());
+    let home = path("HOME").or_else(|| path("USERPROFILE")).map(PathBuf::from);
+    Ok(run::Surroundings {
+        self_exe: self_exe()?,
+        search_path: path("PATH").unwrap_or_default(),
+        codex_home: path(CODEX_HOME_VARIABLE)
+            .map(PathBuf::from)
+            .or_else(|| home.map(|home| home.join(".codex")))
+            .unwrap_or_else(|| PathBuf::from(".codex")),
+        state_folder: state_folder.to_owned(),
+        runtime_dir: path("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from),
+    })
+}
+
+/// The state root of this user.
+pub(crate) fn state_root() -> Result<StateRoot, Failure> {
+    let environment = StateEnvironment {
+        state_dir: Surroundings::variable("CODEX_REVIEW_STATE_DIR"),
+        xdg_state_home: Surroundings::variable("XDG_STATE_HOME"),
+        home: Surroundings::variable("HOME"),
+        local_app_data: Surroundings::variable("LOCALAPPDATA"),
+    };
+    Ok(StateRoot::resolve(&environment).map_err(JobsError::from)?)
+}
+
+/// Our own executable.
+pub(crate) fn self_exe() -> Result<PathBuf, Failure> {
+    std::env::current_exe().map_err(|source| Failure::OwnExecutable { source })
+}
+
+/// A number that nobody can guess, for ids.
+pub(crate) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+fn session() -> Option<String> {
+    [SESSION_ID_VARIABLE, CLAUDE_SESSION_VARIABLE]
+        .into_iter()
+        .filter_map(Surroundings::variable)
+        .filter_map(|value| value.into_string().ok())
+        .find(|value| !value.trim().is_empty())
+}
+
+/// The environment names an executable for one call, the settings one for good.
+fn codex_bin(settings: &Settings) -> Option<PathBuf> {
+    Surroundings::variable(CODEX_BIN_VARIABLE)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| settings.codex_bin.clone())
+}
+
+fn access(engine: &EngineChoice, isolation: Isolation, settings: &Settings) -> Access {
+    let endpoint = Surroundings::variable(ENDPOINT_VARIABLE)
+        .and_then(|value| value.into_string().ok())
+        .filter(|value| !value.trim().is_empty());
+    match (engine, isolation) {
+        // Our own engine costs nothing to start: sharing it would only leave a process behind.
+        (EngineChoice::Builtin, _) | (_, Isolation::Isolated) => Access::Isolated,
+        (EngineChoice::Codex(_), Isolation::Default) => match endpoint {
+            Some(endpoint) => Access::Endpoint(endpoint),
+            None if in_ci() => Access::Isolated,
+            None => Access::Shared {
+                max_streams: settings.broker.max_streams,
+                idle_timeout_ms: u64::try_from(settings.broker.idle.as_millis()).unwrap_or(u64::MAX),
+            },
+        },
+    }
+}
+
+/// Whether a CI system runs us.
+pub(crate) fn in_ci() -> bool {
+    Surroundings::variable(CI_VARIABLE)
+        .is_some_and(|value| !matches!(value.to_str(), Some("" | "0" | "false" | "no")))
+}

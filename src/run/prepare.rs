@@ -1,0 +1,435 @@
+//! From a change and its context to a request: the last step before a job owns the rest.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::context::{Context, Shown, describe_left_out, human_size};
+use crate::prompt::{self, GateInput, Prompt, PromptInput};
+use crate::report::{ContextInfo, EngineInfo, Report, TargetInfo, Timings};
+use crate::review::{
+    ChangedFile, ChangedLines, ExitStatus, FailOn, LineRange, OnEmpty, Outcome, exit_status,
+};
+use crate::target::{
+    BaseChoice, ChangeSet, Content, Endpoint, FileChange, Mode, ResolvedTarget, Twin,
+};
+
+use super::kind::{Ask, Kind};
+use super::{
+    Access, Budgets, EngineChoice, NativeTarget, Question, ReviewedChange, RunRequest, ThreadChoice,
+};
+
+/// Who answers, how, and how long it may take: what is the same for every kind of run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EngineOptions {
+    /// Which engine.
+    pub engine: EngineChoice,
+    /// How it is reached.
+    pub access: Access,
+    /// The model; `None` is the engine's default.
+    pub model: Option<String>,
+    /// The reasoning effort; `None` is the engine's default.
+    pub effort: Option<String>,
+    /// The bounds.
+    pub budgets: Budgets,
+}
+
+/// A review that is ready to be asked for.
+#[derive(Clone, Copy)]
+pub struct ReviewPlan<'a> {
+    /// The kind of review.
+    pub kind: &'static Kind,
+    /// The repository's root: the folder that the engine works in.
+    pub root: &'a Path,
+    /// What is under review.
+    pub target: &'a ResolvedTarget,
+    /// The change.
+    pub changes: &'a ChangeSet,
+    /// What the reviewer is shown; `None` when the engine resolves the target by itself (`--native`).
+    pub context: Option<&'a Context>,
+    /// What the user wants looked at, byte for byte.
+    pub focus: Option<&'a str>,
+    /// What the assistant said last; for the gate alone.
+    pub last_message: Option<&'a str>,
+    /// Who answers.
+    pub options: &'a EngineOptions,
+    /// The threshold.
+    pub fail_on: FailOn,
+    /// What an empty target means for the exit code.
+    pub on_empty: OnEmpty,
+    /// What was degraded on the way here.
+    pub notes: &'a [String],
+    /// How long target and context took.
+    pub took: Duration,
+}
+
+/// Why a request cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PrepareError {
+    /// The protocol is JSON: a folder must have a name that JSON can hold.
+    #[error("the folder `{}` has a name that is not UTF-8, which no engine can be told", .0.display())]
+    RootNotUtf8(PathBuf),
+    /// The engine's own reviewer knows no such target.
+    #[error("the engine's own reviewer cannot review {0}")]
+    NotNative(&'static str),
+}
+
+impl PrepareError {
+    /// What the user can do.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            PrepareError::RootNotUtf8(_) => "clone the repository to a folder with a UTF-8 name",
+            PrepareError::NotNative(_) => "leave `--native` out, or name a branch or a commit",
+        }
+    }
+}
+
+impl ReviewPlan<'_> {
+    /// The report as it stands before the engine is asked.
+    #[must_use]
+    pub fn draft(&self) -> Report {
+        let outcome = Outcome::Empty;
+        let exit = if self.changes.is_empty() {
+            exit_status(&outcome, self.fail_on, self.on_empty)
+        } else {
+            ExitStatus::Passed
+        };
+        Report {
+            kind: self.kind.report_name.to_owned(),
+            job_id: None,
+            repository_root: self.root.to_string_lossy().into_owned(),
+            branch: self.target.branch.clone(),
+            target: target_info(self.target),
+            engine: EngineInfo {
+                name: self.options.engine.name().to_owned(),
+                version: None,
+                model: self.options.model.clone(),
+                effort: self.options.effort.clone(),
+            },
+            context: self.context.map(context_info),
+            outcome,
+            fail_on: self.fail_on,
+            exit,
+            raw_output: String::new(),
+            parse_error: None,
+            engine_stderr: String::new(),
+            reasoning: Vec::new(),
+            thread_id: None,
+            source_thread_id: None,
+            notes: self.notes.to_vec(),
+            timings: Timings {
+                total: self.took,
+                context: Some(self.took),
+                turn: None,
+            },
+            usage: None,
+        }
+    }
+
+    /// The request.
+    ///
+    /// # Errors
+    ///
+    /// The root has no UTF-8 name, or `--native` does not fit the target.
+    pub fn request(&self) -> Result<RunRequest, PrepareError> {
+        let root = self
+            .root
+            .to_str()
+            .ok_or_else(|| PrepareError::RootNotUtf8(self.root.to_owned()))?;
+        let question = match self.context {
+            None => Question::NativeReview(native_target(self.target)?),
+            Some(context) => self.question(context),
+        };
+        let mut roots = vec![root.to_owned()];
+        if let Ok(real) = self.root.canonicalize()
+            && real != self.root
+        {
+            roots.push(real.to_string_lossy().into_owned());
+        }
+        Ok(RunRequest {
+            kind: self.kind,
+            engine: self.options.engine.clone(),
+            access: self.options.access.clone(),
+            cwd: self.root.to_owned(),
+            question,
+            thread: ThreadChoice::New,
+            thread_name: Some(format!("{}: {}", self.kind.title, self.target.label)),
+            write: false,
+            model: self.options.model.clone(),
+            effort: self.options.effort.clone(),
+            budgets: self.options.budgets,
+            change: Some(ReviewedChange {
+                draft: self.draft(),
+                files: changed_files(&self.changes.files),
+                roots,
+                pinned: pinned(self.target),
+                on_empty: self.on_empty,
+            }),
+        })
+    }
+
+    fn question(&self, context: &Context) -> Question {
+        let input = PromptInput {
+            context: &context.text,
+            focus: self.focus,
+        };
+        let turn = |prompt: Prompt| Question::Turn {
+            text: prompt.text,
+            output_schema: prompt.output_schema,
+        };
+        match self.kind.ask {
+            Ask::Reviewer => Question::Review {
+                instructions: prompt::review_instructions(&input),
+            },
+            Ask::Structured => turn(prompt::adversarial(&input)),
+            Ask::Text => turn(prompt::gate(&GateInput {
+                last_message: self.last_message,
+                context: &context.text,
+            })),
+        }
+    }
+}
+
+/// The request of a task: the user's text, and perhaps a thread to continue.
+///
+/// # Errors
+///
+/// The root has no UTF-8 name.
+pub fn task_request(
+    kind: &'static Kind,
+    root: &Path,
+    text: Option<&str>,
+    thread: ThreadChoice,
+    write: bool,
+    options: &EngineOptions,
+) -> Result<RunRequest, PrepareError> {
+    if root.to_str().is_none() {
+        return Err(PrepareError::RootNotUtf8(root.to_owned()));
+    }
+    let prompt = prompt::task(text);
+    Ok(RunRequest {
+        kind,
+        engine: options.engine.clone(),
+        access: options.access.clone(),
+        cwd: root.to_owned(),
+        question: Question::Turn {
+            text: prompt.text,
+            output_schema: prompt.output_schema,
+        },
+        thread,
+        thread_name: text.map(|text| format!("{}: {}", kind.title, first_line(text))),
+        write,
+        model: options.model.clone(),
+        effort: options.effort.clone(),
+        budgets: options.budgets,
+        change: None,
+    })
+}
+
+/// The beginning of a text on one line, for titles.
+#[must_use]
+pub fn first_line(text: &str) -> String {
+    const CHARS: usize = 72;
+    let line = text
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
+    let mut short: String = line.chars().take(CHARS).collect();
+    if short.len() < line.len() {
+        short.push('…');
+    }
+    short
+}
+
+fn target_info(target: &ResolvedTarget) -> TargetInfo {
+    TargetInfo {
+        mode: target.mode.as_str().to_owned(),
+        label: target.label.clone(),
+        explicit: target.explicit,
+        base_ref: target.base.as_ref().map(|base| base.name.clone()),
+        base_note: target.base.as_ref().map(base_note),
+    }
+}
+
+fn base_note(base: &BaseChoice) -> String {
+    let mut note = format!("compared with the merge base {}", base.merge_base.short());
+    if base.merge_base != base.commit {
+        note.push_str(&format!(", {} being at {}", base.name, base.commit.short()));
+    }
+    match &base.twin {
+        Some(Twin { name, behind: 0 }) => {
+            note.push_str(&format!("; `{name}` has the same commits"))
+        }
+        Some(Twin { name, behind: 1 }) => note.push_str(&format!("; `{name}` is 1 commit behind")),
+        Some(Twin { name, behind }) => {
+            note.push_str(&format!("; `{name}` is {behind} commits behind"));
+        }
+        None => {}
+    }
+    note
+}
+
+fn context_info(context: &Context) -> ContextInfo {
+    let outside = context.ledger.outside.iter().map(|left_out| {
+        let size = left_out.size.map(|size| format!(" ({})", human_size(size)));
+        format!(
+            "{}{}: {}",
+            left_out.path,
+            size.unwrap_or_default(),
+            describe_left_out(&left_out.reason)
+        )
+    });
+    let inside = context
+        .ledger
+        .files
+        .iter()
+        .filter_map(|file| match &file.shown {
+            Shown::LeftOut(reason) => Some(format!("{}: {}", file.path, reason.describe())),
+            Shown::Full | Shown::Summarised => None,
+        });
+    ContextInfo {
+        strategy: context.strategy.clone(),
+        reason: context.reason.clone(),
+        summary: context.summary.clone(),
+        bytes: context.bytes,
+        tokens: context.token_estimate,
+        hash: context.hash.clone(),
+        redactions: u32::try_from(context.redactions.len()).unwrap_or(u32::MAX),
+        left_out: outside.chain(inside).collect(),
+    }
+}
+
+fn native_target(target: &ResolvedTarget) -> Result<NativeTarget, PrepareError> {
+    if !target.spec.paths.is_empty() {
+        return Err(PrepareError::NotNative("a choice of paths"));
+    }
+    match (target.mode, &target.base, &target.new) {
+        (Mode::WorkingTree, _, _) => Ok(NativeTarget::UncommittedChanges),
+        (Mode::Branch, Some(base), _) => Ok(NativeTarget::BaseBranch {
+            branch: base.name.clone(),
+        }),
+        (Mode::Commit, _, Endpoint::Commit(id)) => Ok(NativeTarget::Commit {
+            sha: id.as_hex().to_owned(),
+        }),
+        (Mode::Staged, _, _) => Err(PrepareError::NotNative("the index alone")),
+        _ => Err(PrepareError::NotNative("a range")),
+    }
+}
+
+/// The change in the shape that the builtin engine resolves again.
+fn pinned(target: &ResolvedTarget) -> Value {
+    let commit = |endpoint: &Endpoint| match endpoint {
+        Endpoint::Commit(id) => Value::from(id.as_hex()),
+        Endpoint::EmptyTree | Endpoint::Index | Endpoint::WorkTree => Value::Null,
+    };
+    let mode = match target.mode {
+        Mode::WorkingTree => "working-tree",
+        Mode::Staged => "staged",
+        Mode::Branch | Mode::Commit | Mode::Range => "commits",
+    };
+    json!({
+        "mode": mode,
+        "old": commit(&target.old),
+        "new": commit(&target.new),
+        "paths": target.spec.paths,
+    })
+}
+
+/// The changed files for the location check. A file that is both staged and edited since counts once: its lines are
+/// those of the working tree, and a place that either part touched counts as changed.
+fn changed_files(files: &[FileChange]) -> Vec<ChangedFile> {
+    let mut changed: Vec<ChangedFile> = Vec::with_capacity(files.len());
+    let mut by_path = std::collections::HashMap::new();
+    for file in files {
+        let path = file.path.to_string();
+        let (line_count, ranges) = match &file.content {
+            Content::Text { new_line_count, .. } if file.new.is_some() => {
+                (Some(*new_line_count), changed_ranges(&file.content))
+            }
+            _ => (None, Vec::new()),
+        };
+        match by_path.get(&path) {
+            Some(&at) => {
+                let earlier: &mut ChangedFile = &mut changed[at];
+                earlier.line_count = line_count;
+                earlier.changed = merged(std::mem::take(&mut earlier.changed.0), ranges);
+            }
+            None => {
+                by_path.insert(path.clone(), changed.len());
+                changed.push(ChangedFile {
+                    path,
+                    old_path: file.old_path.as_ref().map(ToString::to_string),
+                    line_count,
+                    changed: ChangedLines(ranges),
+                });
+            }
+        }
+    }
+    changed
+}
+
+/// Added lines, and for a hunk that only removes the line after which it did.
+fn changed_ranges(content: &Content) -> Vec<LineRange> {
+    let Content::Text {
+        hunks, added_lines, ..
+    } = content
+    else {
+        return Vec::new();
+    };
+    let added = added_lines
+        .iter()
+        .map(|&(start, end)| LineRange::new(start, end));
+    let removed = hunks.iter().filter_map(|hunk| {
+        let hunk_end = hunk.new_start + hunk.new_lines.saturating_sub(1);
+        let adds = added_lines
+            .iter()
+            .any(|&(start, end)| start <= hunk_end && end >= hunk.new_start);
+        (!adds).then(|| {
+            let middle = hunk.new_start + hunk.new_lines / 2;
+            LineRange::new(middle, middle)
+        })
+    });
+    merged(added.collect(), removed.collect()).0
+}
+
+fn merged(mut ranges: Vec<LineRange>, more: Vec<LineRange>) -> ChangedLines {
+    ranges.extend(more);
+    ranges.sort();
+    let mut disjoint: Vec<LineRange> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match disjoint.last_mut() {
+            Some(last) if range.start() <= last.end().saturating_add(1) => {
+                *last = LineRange::new(last.start(), last.end().max(range.end()));
+            }
+            _ => disjoint.push(range),
+        }
+    }
+    ChangedLines(disjoint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_merged_sorted_and_disjoint() {
+        let range = LineRange::new;
+        assert_eq!(
+            merged(
+                vec![range(5, 6), range(1, 2)],
+                vec![range(3, 3), range(6, 9), range(20, 20)]
+            ),
+            ChangedLines(vec![range(1, 3), range(5, 9), range(20, 20)]),
+        );
+    }
+
+    #[test]
+    fn a_title_is_one_short_line() {
+        assert_eq!(first_line("\n  fix the   build\nnow"), "fix the   build");
+        assert_eq!(first_line(&"x".repeat(100)).chars().count(), 73);
+        assert_eq!(first_line(""), "");
+    }
+}

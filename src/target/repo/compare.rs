@@ -1,0 +1,254 @@
+//! From two contents to the facts about a change: text or binary, which lines, how many.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::content::{Place, Reader};
+use super::edits;
+use super::raw::{RawChange, is_submodule};
+use crate::target::patch::{Edit, count_lines, hunk_ranges};
+use crate::target::{ChangesError, Content};
+
+/// How a change is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    Same,
+    Binary,
+    Text,
+    /// A change of type: each side by itself.
+    Sides {
+        old_is_binary: bool,
+        new_is_binary: bool,
+    },
+}
+
+/// The facts about one change.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub(super) content: Content,
+    pub(super) shown: Shown,
+    pub(super) edits: Vec<Edit>,
+    pub(super) old_size: Option<u64>,
+    pub(super) new_size: Option<u64>,
+}
+
+/// git's default for lines of context.
+const CONTEXT_LINES: u32 = 3;
+
+/// Compares one change.
+pub(super) fn compare(reader: &mut Reader<'_>, change: &RawChange) -> Result<Facts, ChangesError> {
+    let old_path = change.old_path.as_ref().unwrap_or(&change.path).clone();
+    let sizes = |reader: &Reader<'_>| {
+        let size = |side: &Option<super::raw::RawSide>, path: &bstr::BString| {
+            let side = side.as_ref().filter(|side| !is_submodule(side.mode))?;
+            reader.size(side, path.as_ref())
+        };
+        (
+            size(&change.old, &old_path),
+            size(&change.new, &change.path),
+        )
+    };
+    if let (Some(old), Some(new)) = (&change.old, &change.new)
+        && old.id == new.id
+        && old.source_is_same(new)
+        && !change.changes_type()
+    {
+        let (old_size, new_size) = sizes(reader);
+        let content = if is_submodule(new.mode) {
+            Content::Submodule
+        } else {
+            // Whether it is text needs no look at what did not change.
+            Content::Text {
+                added: 0,
+                removed: 0,
+                hunks: Vec::new(),
+                added_lines: Vec::new(),
+                new_line_count: 0,
+            }
+        };
+        return Ok(Facts {
+            content,
+            shown: Shown::Same,
+            edits: Vec::new(),
+            old_size,
+            new_size,
+        });
+    }
+
+    let old_attribute = reader.converter()?.diff_attribute(old_path.as_ref());
+    let new_attribute = reader.converter()?.diff_attribute(change.path.as_ref());
+    let read = |reader: &mut Reader<'_>, side| match side {
+        Some(side) => reader.read(side, change.path.as_ref()),
+        None => Ok(Some(std::borrow::Cow::Borrowed(&b""[..]))),
+    };
+    let old = read(reader, change.old.as_ref())?;
+    let new = read(reader, change.new.as_ref())?;
+    let (old_size, new_size) = match (&old, &new) {
+        (Some(old), Some(new)) => {
+            let size = |side: &Option<super::raw::RawSide>, content: &[u8]| {
+                side.as_ref()
+                    .filter(|side| !is_submodule(side.mode))
+                    .map(|_| content.len() as u64)
+            };
+            (size(&change.old, old), size(&change.new, new))
+        }
+        _ => sizes(reader),
+    };
+    let binary = |edits| Facts {
+        content: Content::Binary,
+        shown: Shown::Binary,
+        edits,
+        old_size,
+        new_size,
+    };
+    let (Some(old), Some(new)) = (old, new) else {
+        let mut facts = binary(Vec::new());
+        if change.changes_type() {
+            facts.shown = Shown::Sides {
+                old_is_binary: true,
+                new_is_binary: true,
+            };
+        }
+        return Ok(facts);
+    };
+    let old_is_binary = change.old.is_some() && old_attribute.is_binary(&old);
+    let new_is_binary = change.new.is_some() && new_attribute.is_binary(&new);
+    if change.changes_type() {
+        let edits = vec![Edit {
+            old_start: 0,
+            old_end: count_lines(&old),
+            new_start: 0,
+            new_end: count_lines(&new),
+        }];
+        let content = if old_is_binary || new_is_binary {
+            Content::Binary
+        } else {
+            text_facts(&edits, count_lines(&old), count_lines(&new), true)
+        };
+        let shown = Shown::Sides {
+            old_is_binary,
+            new_is_binary,
+        };
+        return Ok(Facts {
+            content,
+            shown,
+            edits,
+            old_size,
+            new_size,
+        });
+    }
+    if old_is_binary || new_is_binary {
+        return Ok(binary(Vec::new()));
+    }
+
+    let edits = edits::between(&old, &new);
+    let both_submodules = [&change.old, &change.new]
+        .into_iter()
+        .flatten()
+        .all(|side| is_submodule(side.mode));
+    let content = if both_submodules {
+        Content::Submodule
+    } else {
+        text_facts(
+            &edits,
+            count_lines(&old),
+            count_lines(&new),
+            change.changes_type(),
+        )
+    };
+    Ok(Facts {
+        content,
+        shown: Shown::Text,
+        edits,
+        old_size,
+        new_size,
+    })
+}
+
+fn text_facts(edits: &[Edit], old_count: u32, new_count: u32, changes_type: bool) -> Content {
+    let hunks = if changes_type {
+        let removed = Edit {
+            old_start: 0,
+            old_end: old_count,
+            new_start: 0,
+            new_end: 0,
+        };
+        let added = Edit {
+            old_start: 0,
+            old_end: 0,
+            new_start: 0,
+            new_end: new_count,
+        };
+        [removed, added]
+            .iter()
+            .filter(|edit| edit.old_end + edit.new_end > 0)
+            .flat_map(|edit| {
+                hunk_ranges(
+                    std::slice::from_ref(edit),
+                    CONTEXT_LINES,
+                    edit.old_end,
+                    edit.new_end,
+                )
+            })
+            .collect()
+    } else {
+        hunk_ranges(edits, CONTEXT_LINES, old_count, new_count)
+    };
+    Content::Text {
+        added: edits.iter().map(|edit| edit.new_end - edit.new_start).sum(),
+        removed: edits.iter().map(|edit| edit.old_end - edit.old_start).sum(),
+        hunks,
+        added_lines: edits
+            .iter()
+            .filter(|edit| edit.new_end > edit.new_start)
+            .map(|edit| (edit.new_start + 1, edit.new_end))
+            .collect(),
+        new_line_count: new_count,
+    }
+}
+
+/// Below this many changes one thread does all.
+const CHANGES_FOR_THREADS: usize = 24;
+
+/// Compares all changes over several threads; results are in the order of the changes.
+pub(super) fn compare_all(
+    repository: &gix::Repository,
+    place: &Place,
+    changes: &[RawChange],
+    threads: usize,
+) -> Vec<Result<Facts, ChangesError>> {
+    if changes.len() < CHANGES_FOR_THREADS || threads < 2 {
+        let mut reader = Reader::new(repository, place);
+        return changes
+            .iter()
+            .map(|change| compare(&mut reader, change))
+            .collect();
+    }
+    let next = AtomicUsize::new(0);
+    let sync = repository.clone().into_sync();
+    let work = |repository: &gix::Repository| {
+        let mut reader = Reader::new(repository, place);
+        let mut done = Vec::new();
+        while let Some((index, change)) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            changes.get(index).map(|change| (index, change))
+        } {
+            done.push((index, compare(&mut reader, change)));
+        }
+        done
+    };
+    let mut done = std::thread::scope(|scope| {
+        let handles: Vec<_> = (1..threads)
+            .map(|_| scope.spawn(|| work(&sync.to_thread_local())))
+            .collect();
+        let mut done = work(repository);
+        for handle in handles {
+            match handle.join() {
+                Ok(more) => done.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, facts)| facts).collect()
+}

@@ -1,0 +1,181 @@
+//! What a change set keeps to render patches later: ids, line numbers, and the contents of small working tree files.
+
+use std::cell::RefCell;
+
+use bstr::BStr;
+
+use super::compare::Shown;
+use super::content::{Place, Reader};
+use super::objects::Abbreviator;
+use super::own_id;
+use super::raw::RawSide;
+use crate::target::patch::{Body, Edit, PatchSide, count_lines, render};
+use crate::target::quote::push_quoted;
+use crate::target::{Abbreviation, ChangesError, FileChange, Status};
+
+/// One file's sides and edits.
+#[derive(Debug)]
+pub(super) struct Detail {
+    pub(super) old: Option<RawSide>,
+    pub(super) new: Option<RawSide>,
+    pub(super) shown: Shown,
+    pub(super) edits: Vec<Edit>,
+}
+
+/// What a [`ChangeSet`](crate::target::ChangeSet) keeps.
+pub(in crate::target) struct Snapshot {
+    pub(super) repository: gix::Repository,
+    pub(super) place: Place,
+    pub(super) abbreviation: Abbreviation,
+    pub(super) abbreviator: RefCell<Option<Abbreviator>>,
+    pub(super) details: Vec<Detail>,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("details", &self.details.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    /// The patch of one file.
+    pub(in crate::target) fn render(
+        &self,
+        file: &FileChange,
+        index: usize,
+        context_lines: u32,
+    ) -> Result<Vec<u8>, ChangesError> {
+        let detail = &self.details[index];
+        let mut out = Vec::new();
+        if file.status == Status::Unmerged && detail.old.is_none() && detail.new.is_none() {
+            out.extend_from_slice(b"* Unmerged path ");
+            push_quoted(&mut out, "", file.path.as_ref());
+            out.push(b'\n');
+            return Ok(out);
+        }
+        let old_path = file.old_path.as_ref().unwrap_or(&file.path).as_ref();
+        let new_path = file.path.as_ref();
+        let mut reader = self.reader();
+        let mut text = |side: Option<&RawSide>, path, wanted: bool| match side.filter(|_| wanted) {
+            Some(side) => Ok(reader.read(side, path)?.unwrap_or_default().into_owned()),
+            None => Ok::<_, ChangesError>(Vec::new()),
+        };
+        let old = detail
+            .old
+            .as_ref()
+            .map(|side| self.patch_side(side, old_path));
+        let new = detail
+            .new
+            .as_ref()
+            .map(|side| self.patch_side(side, new_path));
+        let (old, new) = (old.as_ref(), new.as_ref());
+        let null_id = self.id(&self.repository.object_hash().null());
+        let similarity = match file.status {
+            Status::Renamed { similarity } => Some(similarity),
+            _ => None,
+        };
+        match detail.shown {
+            Shown::Same => render(&mut out, old, new, similarity, &null_id, &Body::Same),
+            Shown::Binary => render(&mut out, old, new, similarity, &null_id, &Body::Binary),
+            Shown::Text => {
+                let old_text = text(detail.old.as_ref(), old_path, !detail.edits.is_empty())?;
+                let new_text = text(detail.new.as_ref(), new_path, !detail.edits.is_empty())?;
+                let body = Body::Text {
+                    old: &old_text,
+                    new: &new_text,
+                    edits: &detail.edits,
+                    context: context_lines,
+                };
+                render(&mut out, old, new, similarity, &null_id, &body);
+            }
+            Shown::Sides {
+                old_is_binary,
+                new_is_binary,
+            } => {
+                let removed = text(detail.old.as_ref(), old_path, !old_is_binary)?;
+                let edits = whole(count_lines(&removed), 0);
+                let body = one_side(old_is_binary, &removed, b"", &edits);
+                render(&mut out, old, None, None, &null_id, &body);
+                let added = text(detail.new.as_ref(), new_path, !new_is_binary)?;
+                let edits = whole(0, count_lines(&added));
+                let body = one_side(new_is_binary, b"", &added, &edits);
+                render(&mut out, None, new, None, &null_id, &body);
+            }
+        }
+        Ok(out)
+    }
+
+    /// The new content of one file.
+    pub(in crate::target) fn new_content(
+        &self,
+        file: &FileChange,
+        index: usize,
+        cap: u64,
+    ) -> Result<Option<Vec<u8>>, ChangesError> {
+        let Some(side) = self.details[index].new.as_ref() else {
+            return Ok(None);
+        };
+        let Some(size) = file.new.as_ref().and_then(|side| side.size) else {
+            return Ok(None);
+        };
+        if size > cap {
+            return Ok(None);
+        }
+        let mut reader = self.reader();
+        Ok(reader
+            .read(side, file.path.as_ref())?
+            .map(std::borrow::Cow::into_owned))
+    }
+
+    fn patch_side<'a>(&self, side: &RawSide, path: &'a BStr) -> PatchSide<'a> {
+        PatchSide {
+            path,
+            mode: side.mode,
+            id: self.id(&side.id),
+        }
+    }
+
+    fn id(&self, id: &gix::oid) -> String {
+        match self.abbreviation {
+            Abbreviation::Full => own_id(id).to_string(),
+            Abbreviation::Short => self
+                .abbreviator
+                .borrow_mut()
+                .get_or_insert_with(|| Abbreviator::new(&self.repository))
+                .abbreviate(id),
+        }
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader::new(&self.repository, &self.place)
+    }
+}
+
+/// The edit that removes or adds all lines; none for an empty content.
+fn whole(old_end: u32, new_end: u32) -> Vec<Edit> {
+    let edit = Edit {
+        old_start: 0,
+        old_end,
+        new_start: 0,
+        new_end,
+    };
+    (old_end + new_end > 0)
+        .then_some(edit)
+        .into_iter()
+        .collect()
+}
+
+fn one_side<'a>(is_binary: bool, old: &'a [u8], new: &'a [u8], edits: &'a [Edit]) -> Body<'a> {
+    if is_binary {
+        Body::Binary
+    } else {
+        Body::Text {
+            old,
+            new,
+            edits,
+            context: 0,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The builtin engine over its protocol, in process.
