@@ -127,16 +127,24 @@ fn show(stamped: &StampedEvent, progress: &mut Progress) {
     match &stamped.event {
         JobEvent::Phase { phase } => progress.phase(phase.as_str()),
         JobEvent::Queued { place } => progress.message(&match place {
-            Some(place) => format!("waiting for a free place in the engine (number {place} in line)"),
+            Some(place) => {
+                format!("waiting for a free place in the engine (number {place} in line)")
+            }
             None => "waiting for a free place in the engine".to_owned(),
         }),
         JobEvent::CommandStarted { command } => progress.command(command),
-        JobEvent::CommandFinished { command, exit_code: Some(code) } if *code != 0 => {
+        JobEvent::CommandFinished {
+            command,
+            exit_code: Some(code),
+        } if *code != 0 => {
             progress.message(&format!("`{command}` ended with {code}"));
         }
         JobEvent::FileChange { path, .. } => progress.message(&format!("changes {path}")),
         JobEvent::Reasoning { agent, text } => progress.message(&said(agent.as_deref(), text)),
-        JobEvent::Message { agent: Some(agent), text } => {
+        JobEvent::Message {
+            agent: Some(agent),
+            text,
+        } => {
             progress.message(&said(Some(agent), text));
         }
         JobEvent::Warning { text } => progress.message(&format!("warning: {text}")),
@@ -155,7 +163,12 @@ fn said(agent: Option<&str>, text: &str) -> String {
 }
 
 /// What a command that started a job in the background prints.
-pub(crate) fn print_queued(workspace: &Workspace, ui: &Ui, job: &Job, shape: Shape) -> Result<(), Failure> {
+pub(crate) fn print_queued(
+    workspace: &Workspace,
+    ui: &Ui,
+    job: &Job,
+    shape: Shape,
+) -> Result<(), Failure> {
     let log_file = workspace.store.files(&job.id).log;
     match shape {
         Shape::Json => ui.json(&json!({
@@ -196,33 +209,44 @@ impl Interrupts {
     fn watch(store: &JobStore, id: &JobId, ui: &Ui) -> Interrupts {
         let (over, is_over) = tokio::sync::oneshot::channel();
         let leave = CancelToken::new();
-        let mut interrupts = Interrupts { leave: leave.clone(), over: Some(over), thread: None };
+        let mut interrupts = Interrupts {
+            leave: leave.clone(),
+            over: Some(over),
+            thread: None,
+        };
         // Without a watcher Ctrl-C ends the follower as it would any program; the job goes on.
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+        else {
             return interrupts;
         };
         let listening = {
             let _context = runtime.enter();
             imp::ctrl_c()
         };
-        let Ok(mut presses) = listening else { return interrupts };
+        let Ok(mut presses) = listening else {
+            return interrupts;
+        };
         let (store, id, ui) = (store.clone(), id.clone(), *ui);
-        let watching = std::thread::Builder::new().name("interrupts".to_owned()).spawn(move || {
-            runtime.block_on(async {
-                let ask_then_leave = async {
-                    presses.recv().await;
-                    if let Err(error) = request_cancel(&store, &id, Some("Ctrl-C")) {
-                        ui.warning(&format!("job {id} cannot be asked to end: {error}"));
+        let watching = std::thread::Builder::new()
+            .name("interrupts".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    let ask_then_leave = async {
+                        presses.recv().await;
+                        if let Err(error) = request_cancel(&store, &id, Some("Ctrl-C")) {
+                            ui.warning(&format!("job {id} cannot be asked to end: {error}"));
+                        }
+                        presses.recv().await;
+                        leave.cancel();
+                    };
+                    tokio::select! {
+                        _ = is_over => {}
+                        () = ask_then_leave => {}
                     }
-                    presses.recv().await;
-                    leave.cancel();
-                };
-                tokio::select! {
-                    _ = is_over => {}
-                    () = ask_then_leave => {}
-                }
+                });
             });
-        });
         interrupts.thread = watching.ok();
         interrupts
     }

@@ -14,10 +14,22 @@ use crate::support::fake_engine::FakeServer;
 /// Points that the engine reaches one after the other in a run of `verb`; at each it waits for `go NAME`. The last but
 /// one is within the turn, the last is after the answer and before the turn's end.
 const POINTS: [(&str, &str); 6] = [
-    ("initialize", "on initialize\n  tell initialize\n  wait initialize\n  default\n"),
-    ("thread", "on thread/start\n  tell thread\n  wait thread\n  default\n"),
-    ("name", "on thread/name/set\n  tell name\n  wait name\n  default\n"),
-    ("turn", "on review/start\n  tell turn\n  wait turn\n  default\n  tell over\n  wait over\n"),
+    (
+        "initialize",
+        "on initialize\n  tell initialize\n  wait initialize\n  default\n",
+    ),
+    (
+        "thread",
+        "on thread/start\n  tell thread\n  wait thread\n  default\n",
+    ),
+    (
+        "name",
+        "on thread/name/set\n  tell name\n  wait name\n  default\n",
+    ),
+    (
+        "turn",
+        "on review/start\n  tell turn\n  wait turn\n  default\n  tell over\n  wait over\n",
+    ),
     ("held", "hold held\n"),
     ("over", ""),
 ];
@@ -67,9 +79,9 @@ impl Standing {
     }
 
     fn worker(&self) -> u32 {
-        let job = self.world.follow_until(&self.id, |event| {
-            matches!(event, JobEvent::Started { .. })
-        });
+        let job = self
+            .world
+            .follow_until(&self.id, |event| matches!(event, JobEvent::Started { .. }));
         job.worker.expect("it has started").pid
     }
 
@@ -171,10 +183,7 @@ fn a_killed_engine_fails_the_job_with_its_exit() {
         standing.server.wait_end();
         let job = standing.world.ended(&standing.id);
         assert_eq!(job["status"], "failed", "at {point}: {job:#}");
-        assert!(
-            error_of(&job).contains("signal 9"),
-            "at {point}: {job:#}"
-        );
+        assert!(error_of(&job).contains("signal 9"), "at {point}: {job:#}");
         standing.is_sound(JobStatus::Failed);
     }
 }
@@ -235,7 +244,10 @@ fn a_worker_or_an_engine_killed_before_the_first_connection_ends_the_job() {
         let reason = error_of(&job);
         assert!(!reason.is_empty(), "{victim}: {job:#}");
         if victim == "worker" {
-            assert!(reason.contains("its worker ended without a result"), "{reason}");
+            assert!(
+                reason.contains("its worker ended without a result"),
+                "{reason}"
+            );
         }
     }
 }
@@ -254,19 +266,20 @@ fn a_worker_killed_after_any_of_its_events_never_loses_a_result_it_had() {
             poll: std::time::Duration::from_millis(1),
             timeout: Some(std::time::Duration::from_secs(30)),
         };
-        let followed = codex_review::jobs::follow(&world.store(), &id, 0, &limits, &stop, |stamped| {
-            if let JobEvent::Started { worker: started } = &stamped.event {
-                worker = Some(started.pid);
-            }
-            seen.set(seen.get() + 1);
-            if seen.get() == after {
-                stop.cancel();
-                if let Some(worker) = worker {
-                    kill(worker);
+        let followed =
+            codex_review::jobs::follow(&world.store(), &id, 0, &limits, &stop, |stamped| {
+                if let JobEvent::Started { worker: started } = &stamped.event {
+                    worker = Some(started.pid);
                 }
-            }
-        })
-        .unwrap();
+                seen.set(seen.get() + 1);
+                if seen.get() == after {
+                    stop.cancel();
+                    if let Some(worker) = worker {
+                        kill(worker);
+                    }
+                }
+            })
+            .unwrap();
         let ended_before = followed.job().is_ended();
         let job = world.ended(&id);
         let result = world.json(["result", id.as_str()]);
@@ -320,7 +333,10 @@ fn a_worker_killed_while_it_waits_in_line_gives_its_place_up() {
     let waiting = world.follow_until(&second, |event| matches!(event, JobEvent::Queued { .. }));
     kill(waiting.worker.unwrap().pid);
     let job = world.ended(&second);
-    assert_eq!(error_of(&job), "its worker ended without a result (last phase: queued)");
+    assert_eq!(
+        error_of(&job),
+        "its worker ended without a result (last phase: queued)"
+    );
     let third = one_stream(&["task", "--background", "--json", "lives"]);
     world.follow_until(&third, |event| matches!(event, JobEvent::Queued { .. }));
     server.go("answer");
