@@ -3,13 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 
-use codex_review::config::ConfigError;
-use codex_review::review::{ExitStatus, NotJudged};
 use codex_review::broker::BrokerError;
+use codex_review::config::ConfigError;
 use codex_review::context::ContextError;
 use codex_review::engine::EngineError;
 use codex_review::hooks::InputError;
 use codex_review::jobs::{JobId, JobsError};
+use codex_review::review::{ExitStatus, NotJudged};
 use codex_review::run::PrepareError;
 use codex_review::target::{ChangesError, CreateError, OpenError, ResolveError};
 
@@ -195,12 +195,17 @@ impl Failure {
             Failure::Context(error) => (ExitStatus::Usage, error.hint()),
             Failure::Prepare(error) => (ExitStatus::Usage, Some(error.hint().to_owned())),
             Failure::Jobs(error) => (ExitStatus::Usage, error.hint()),
-            Failure::Broker(error) => {
-                (ExitStatus::EngineUnavailable, error.hint().map(str::to_owned))
-            }
-            Failure::UnknownStrategy { nearest: Some(nearest), .. } => {
-                (ExitStatus::Usage, Some(format!("did you mean `{nearest}`?")))
-            }
+            Failure::Broker(error) => (
+                ExitStatus::EngineUnavailable,
+                error.hint().map(str::to_owned),
+            ),
+            Failure::UnknownStrategy {
+                nearest: Some(nearest),
+                ..
+            } => (
+                ExitStatus::Usage,
+                Some(format!("did you mean `{nearest}`?")),
+            ),
             Failure::UnknownStrategy { nearest: None, .. } => (
                 ExitStatus::Usage,
                 Some("`codex-review strategies` lists all of them".to_owned()),
@@ -212,7 +217,9 @@ impl Failure {
             ),
             Failure::StillRunning { id } => (
                 ExitStatus::Usage,
-                Some(format!("wait for it with `codex-review status {id} --wait`, or cancel it")),
+                Some(format!(
+                    "wait for it with `codex-review status {id} --wait`, or cancel it"
+                )),
             ),
             Failure::NoReport { .. } => (
                 ExitStatus::Usage,
@@ -229,7 +236,10 @@ impl Failure {
             ),
             Failure::NotATranscript { projects, .. } => (
                 ExitStatus::Usage,
-                Some(format!("transcripts are the `.jsonl` files below `{}`", projects.display())),
+                Some(format!(
+                    "transcripts are the `.jsonl` files below `{}`",
+                    projects.display()
+                )),
             ),
             Failure::TransferTooOld => (
                 ExitStatus::EngineUnavailable,

@@ -35,11 +35,19 @@ pub fn tree_state(target: &ResolvedTarget, changes: &ChangeSet) -> TreeState {
         digest.update([0]);
     }
     digest.update(changes.left_out_more.to_le_bytes());
-    let fingerprint = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let fingerprint = digest
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     if paths.len() > KEPT_PATHS {
         paths.clear();
     }
-    TreeState { fingerprint, head, paths }
+    TreeState {
+        fingerprint,
+        head,
+        paths,
+    }
 }
 
 impl TreeState {
@@ -59,8 +67,14 @@ mod tests {
     use super::*;
 
     fn state(paths: &[(&str, &str)]) -> TreeState {
-        let paths = paths.iter().map(|(path, id)| ((*path).to_owned(), (*id).to_owned()));
-        TreeState { fingerprint: String::new(), head: None, paths: paths.collect() }
+        let paths = paths
+            .iter()
+            .map(|(path, id)| ((*path).to_owned(), (*id).to_owned()));
+        TreeState {
+            fingerprint: String::new(),
+            head: None,
+            paths: paths.collect(),
+        }
     }
 
     #[test]

@@ -125,16 +125,24 @@ fn show(stamped: &StampedEvent, progress: &mut Progress) {
     match &stamped.event {
         JobEvent::Phase { phase } => progress.phase(phase.as_str()),
         JobEvent::Queued { place } => progress.message(&match place {
-            Some(place) => format!("waiting for a free place in the engine (number {place} in line)"),
+            Some(place) => {
+                format!("waiting for a free place in the engine (number {place} in line)")
+            }
             None => "waiting for a free place in the engine".to_owned(),
         }),
         JobEvent::CommandStarted { command } => progress.command(command),
-        JobEvent::CommandFinished { command, exit_code: Some(code) } if *code != 0 => {
+        JobEvent::CommandFinished {
+            command,
+            exit_code: Some(code),
+        } if *code != 0 => {
             progress.message(&format!("`{command}` ended with {code}"));
         }
         JobEvent::FileChange { path, .. } => progress.message(&format!("changes {path}")),
         JobEvent::Reasoning { agent, text } => progress.message(&said(agent.as_deref(), text)),
-        JobEvent::Message { agent: Some(agent), text } => {
+        JobEvent::Message {
+            agent: Some(agent),
+            text,
+        } => {
             progress.message(&said(Some(agent), text));
         }
         JobEvent::Warning { text } => progress.message(&format!("warning: {text}")),
@@ -153,7 +161,12 @@ fn said(agent: Option<&str>, text: &str) -> String {
 }
 
 /// What a command that started a job in the background prints.
-pub(crate) fn print_queued(workspace: &Workspace, ui: &Ui, job: &Job, shape: Shape) -> Result<(), Failure> {
+pub(crate) fn print_queued(
+    workspace: &Workspace,
+    ui: &Ui,
+    job: &Job,
+    shape: Shape,
+) -> Result<(), Failure> {
     let log_file = workspace.store.files(&job.id).log;
     match shape {
         Shape::Json => ui.json(&json!({
@@ -193,18 +206,26 @@ impl Interrupts {
         let (wake, woken) = tokio::sync::oneshot::channel();
         let over = Arc::new(AtomicBool::new(false));
         let (store, id, stop, ended) = (store.clone(), id.clone(), stop.clone(), Arc::clone(&over));
-        let thread = std::thread::Builder::new().name("interrupts".to_owned()).spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-            let Ok(runtime) = runtime else { return };
-            runtime.block_on(async {
-                tokio::select! {
-                    _ = woken => {}
-                    () = ask_then_leave(&store, &id, &stop, &ended) => {}
-                }
+        let thread = std::thread::Builder::new()
+            .name("interrupts".to_owned())
+            .spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_io()
+                    .build();
+                let Ok(runtime) = runtime else { return };
+                runtime.block_on(async {
+                    tokio::select! {
+                        _ = woken => {}
+                        () = ask_then_leave(&store, &id, &stop, &ended) => {}
+                    }
+                });
             });
-        });
         // Without a watcher Ctrl-C ends the follower as it would any program; the job goes on.
-        Interrupts { over, wake: Some(wake), thread: thread.ok() }
+        Interrupts {
+            over,
+            wake: Some(wake),
+            thread: thread.ok(),
+        }
     }
 
     fn end(mut self) {

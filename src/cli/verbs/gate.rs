@@ -35,11 +35,7 @@ const MEMORY_FILE: &str = "gate.json";
 const MEMORY_WAIT: Duration = Duration::from_secs(2);
 const HOUR_MS: u64 = 3_600_000;
 
-pub(crate) fn stop(
-    input: &HookInput,
-    surroundings: &Surroundings,
-    ui: &Ui,
-) -> Result<(), Failure> {
+pub(crate) fn stop(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> Result<(), Failure> {
     let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
     if !workspace.store.settings()?.stop_review_gate() {
         return Ok(());
@@ -52,8 +48,18 @@ pub(crate) fn stop(
     let memory = MemoryFile::of(&workspace);
     let remembered = memory.read();
     let tree = read_tree(&workspace, repository);
-    let start = remembered.sessions.get(&session).and_then(|own| own.turn_start.clone());
-    let facts = facts(&workspace, input, &remembered, &session, tree.as_ref().ok(), now_ms);
+    let start = remembered
+        .sessions
+        .get(&session)
+        .and_then(|own| own.turn_start.clone());
+    let facts = facts(
+        &workspace,
+        input,
+        &remembered,
+        &session,
+        tree.as_ref().ok(),
+        now_ms,
+    );
     let step = decide(&facts);
     if step == Step::Allow(codex_review::hooks::Settled::Off) {
         return Ok(());
@@ -61,13 +67,22 @@ pub(crate) fn stop(
     let (conclusion, record) = match (step, &tree) {
         (Step::Allow(settled), _) => {
             let note = settled.note().map(str::to_owned);
-            let record = Noted { verdict: "skip", reason: settled.as_str().to_owned(), ..Noted::default() };
-            (Conclusion::Allow { note, judged: false }, record)
+            let record = Noted {
+                verdict: "skip",
+                reason: settled.as_str().to_owned(),
+                ..Noted::default()
+            };
+            (
+                Conclusion::Allow {
+                    note,
+                    judged: false,
+                },
+                record,
+            )
         }
         (Step::Ask, Ok(tree)) => {
             let asked = ask(&workspace, repository, input, start.as_ref(), tree)?;
-            let conclusion =
-                conclude(asked.review.clone(), workspace.settings().gate.fail_closed);
+            let conclusion = conclude(asked.review.clone(), workspace.settings().gate.fail_closed);
             (conclusion, asked.noted())
         }
         (Step::Ask, Err(_)) => unreachable!("a tree that cannot be read is never asked about"),
@@ -96,7 +111,9 @@ pub(crate) fn stop(
         });
     })?;
     match conclusion {
-        Conclusion::Allow { note: Some(note), .. } => ui.note(&note),
+        Conclusion::Allow {
+            note: Some(note), ..
+        } => ui.note(&note),
         Conclusion::Allow { note: None, .. } => {}
         Conclusion::Block { reason } => {
             ui.result(format!("{}\n", json!({"decision": "block", "reason": reason})).as_bytes())?;
@@ -118,7 +135,10 @@ pub(crate) fn note_session_start(workspace: &Workspace, session: &str) -> Result
         return Ok(());
     };
     MemoryFile::of(workspace).update(|memory| {
-        memory.session(session, now_ms()).turn_start.get_or_insert(tree);
+        memory
+            .session(session, now_ms())
+            .turn_start
+            .get_or_insert(tree);
     })
 }
 
@@ -138,14 +158,22 @@ fn facts(
     let gate = &workspace.settings().gate;
     let own = memory.sessions.get(session).cloned().unwrap_or_default();
     // A session that nobody saw begin, in a tree without any change, has edited nothing.
-    let untouched = || tree.filter(|tree| tree.paths.is_empty()).map(|tree| tree.fingerprint.clone());
-    let asked_last_hour =
-        memory.asked_at_ms().filter(|&at| now_ms.saturating_sub(at) < HOUR_MS).count();
+    let untouched = || {
+        tree.filter(|tree| tree.paths.is_empty())
+            .map(|tree| tree.fingerprint.clone())
+    };
+    let asked_last_hour = memory
+        .asked_at_ms()
+        .filter(|&at| now_ms.saturating_sub(at) < HOUR_MS)
+        .count();
     let last_ask = memory.asked_at_ms().max();
     Facts {
         enabled: true,
         fingerprint: tree.map(|tree| tree.fingerprint.clone()),
-        at_turn_start: own.turn_start.map(|start| start.fingerprint).or_else(untouched),
+        at_turn_start: own
+            .turn_start
+            .map(|start| start.fingerprint)
+            .or_else(untouched),
         last_allowed: memory.last_allowed.clone(),
         blocks_in_row: own.blocks_in_row,
         max_blocks: gate.max_blocks,
@@ -183,7 +211,12 @@ impl Asked {
             }
             Review::NoEngine(what) | Review::Failed(what) => ("not-judged", what),
         };
-        Noted { verdict, reason, tokens: self.tokens, job_id: self.job_id }
+        Noted {
+            verdict,
+            reason,
+            tokens: self.tokens,
+            job_id: self.job_id,
+        }
     }
 }
 
@@ -226,7 +259,11 @@ fn ask(
     )?;
     let (Attended::Ended(job) | Attended::Queued(job) | Attended::Left(job)) = attended;
     let report = report_of(&job, &plan);
-    Ok(Asked { review: review(&report, &job), tokens: tokens(&report), job_id: report.job_id })
+    Ok(Asked {
+        review: review(&report, &job),
+        tokens: tokens(&report),
+        job_id: report.job_id,
+    })
 }
 
 fn review(report: &Report, job: &Job) -> Review {
@@ -252,11 +289,15 @@ fn this_turn(
     start: Option<&TreeState>,
     tree: &TreeState,
 ) -> Result<(Resolved, Context), Failure> {
-    let edited = start.map(|start| tree.paths_since(start)).unwrap_or_default();
+    let edited = start
+        .map(|start| tree.paths_since(start))
+        .unwrap_or_default();
     let committed = match (start.and_then(|start| start.head.clone()), &tree.head) {
-        (Some(from), Some(to)) if from != *to => {
-            Some(Select::Range { from, to: to.clone(), merge_base: false })
-        }
+        (Some(from), Some(to)) if from != *to => Some(Select::Range {
+            from,
+            to: to.clone(),
+            merge_base: false,
+        }),
         _ => None,
     };
     let working = || TargetSpec {
@@ -282,7 +323,9 @@ fn this_turn(
 }
 
 fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -293,11 +336,15 @@ struct MemoryFile {
 
 impl MemoryFile {
     fn of(workspace: &Workspace) -> MemoryFile {
-        MemoryFile { path: workspace.store.folder().join(MEMORY_FILE) }
+        MemoryFile {
+            path: workspace.store.folder().join(MEMORY_FILE),
+        }
     }
 
     fn read(&self) -> GateMemory {
-        std::fs::read(&self.path).map(|text| GateMemory::from_json(&text)).unwrap_or_default()
+        std::fs::read(&self.path)
+            .map(|text| GateMemory::from_json(&text))
+            .unwrap_or_default()
     }
 
     /// Reads, changes and replaces the file under its lock.
@@ -317,8 +364,10 @@ impl MemoryFile {
         change(&mut memory);
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed(folder))?;
-        file.write_all(&memory.to_json()).map_err(failed(&self.path))?;
-        file.persist(&self.path).map_err(|error| failed(&self.path)(error.error))?;
+        file.write_all(&memory.to_json())
+            .map_err(failed(&self.path))?;
+        file.persist(&self.path)
+            .map_err(|error| failed(&self.path)(error.error))?;
         Ok(())
     }
 }

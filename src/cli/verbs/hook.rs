@@ -39,7 +39,10 @@ pub(crate) fn run(
 ) -> Result<ExitStatus, Failure> {
     let done = read().and_then(|input| {
         let surroundings = Surroundings {
-            cwd: input.cwd.as_ref().map_or_else(|| surroundings.cwd.clone(), PathBuf::from),
+            cwd: input
+                .cwd
+                .as_ref()
+                .map_or_else(|| surroundings.cwd.clone(), PathBuf::from),
         };
         match request {
             HookRequest::SessionStart => session_start(&input, &surroundings),
@@ -59,7 +62,10 @@ fn read() -> Result<HookInput, Failure> {
     std::io::stdin()
         .take(MAX_INPUT_BYTES)
         .read_to_end(&mut text)
-        .map_err(|source| Failure::ReadText { place: "standard input".to_owned(), source })?;
+        .map_err(|source| Failure::ReadText {
+            place: "standard input".to_owned(),
+            source,
+        })?;
     Ok(read_input(&text)?)
 }
 
@@ -69,7 +75,10 @@ pub(crate) fn quiet() -> Ui {
 }
 
 fn session_start(input: &HookInput, surroundings: &Surroundings) -> Result<(), Failure> {
-    let session = input.session_id.as_deref().filter(|session| !session.is_empty());
+    let session = input
+        .session_id
+        .as_deref()
+        .filter(|session| !session.is_empty());
     if let Some(path) = Surroundings::variable(ENV_FILE_VARIABLE).filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
         let lines = export_lines(session, input.transcript_path.as_deref());
@@ -90,7 +99,11 @@ fn session_start(input: &HookInput, surroundings: &Surroundings) -> Result<(), F
 }
 
 fn session_end(input: &HookInput, surroundings: &Surroundings) -> Result<(), Failure> {
-    let Some(session) = input.session_id.as_deref().filter(|session| !session.is_empty()) else {
+    let Some(session) = input
+        .session_id
+        .as_deref()
+        .filter(|session| !session.is_empty())
+    else {
         return Ok(());
     };
     if input.reason.as_deref() == Some(CLEAR) {
@@ -98,7 +111,13 @@ fn session_end(input: &HookInput, surroundings: &Surroundings) -> Result<(), Fai
     }
     let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
     let store = &workspace.store;
-    let snapshot = status(store, StatusScope { session: Some(session), all: false })?;
+    let snapshot = status(
+        store,
+        StatusScope {
+            session: Some(session),
+            all: false,
+        },
+    )?;
     for view in &snapshot.running {
         // Background jobs were asked for to outlive the session.
         if view.is_own && !view.job.background {

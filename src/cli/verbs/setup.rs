@@ -64,7 +64,9 @@ fn switch_gate(workspace: &Workspace, switch: GateSwitch) -> Result<Vec<String>,
         GateSwitch::On => true,
         GateSwitch::Off => false,
     };
-    workspace.store.update_settings(|settings| settings.set_stop_review_gate(on))?;
+    workspace
+        .store
+        .update_settings(|settings| settings.set_stop_review_gate(on))?;
     let word = if on { "Enabled" } else { "Disabled" };
     Ok(vec![format!(
         "{word} the stop-time review gate for {}.",
@@ -103,10 +105,17 @@ fn check(workspace: &Workspace, actions: Vec<String>) -> Result<Checkup, Failure
 )]
 async fn npm(surroundings: &run::Surroundings) -> Available {
     let Some(program) = find_in_path("npm", &surroundings.search_path) else {
-        return Available { available: false, detail: "not found on PATH".to_owned() };
+        return Available {
+            available: false,
+            detail: "not found on PATH".to_owned(),
+        };
     };
     let mut command = tokio::process::Command::new(&program);
-    command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    command
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
     let version = match tokio::time::timeout(PATIENCE, command.output()).await {
         Ok(Ok(output)) if output.status.success() => {
             Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
@@ -114,7 +123,10 @@ async fn npm(surroundings: &run::Surroundings) -> Available {
         _ => None,
     };
     match version.filter(|version| !version.is_empty()) {
-        Some(version) => Available { available: true, detail: version },
+        Some(version) => Available {
+            available: true,
+            detail: version,
+        },
         None => Available {
             available: false,
             detail: format!("`{}` does not say its version", program.display()),
@@ -128,17 +140,22 @@ async fn ask_codex(
 ) -> (Available, Result<AuthState, String>) {
     let missing = |detail: String| {
         let why = format!("not asked: {detail}");
-        (Available { available: false, detail }, Err(why))
+        (
+            Available {
+                available: false,
+                detail,
+            },
+            Err(why),
+        )
     };
     let command = match surroundings.engine_command(codex) {
         Ok(command) => command,
         Err(missing_engine) => return missing(missing_engine.detail),
     };
-    let identity =
-        match EngineIdentity::probe(&command, &surroundings.codex_home, PATIENCE).await {
-            Ok(identity) => identity,
-            Err(error) => return missing(error.to_string()),
-        };
+    let identity = match EngineIdentity::probe(&command, &surroundings.codex_home, PATIENCE).await {
+        Ok(identity) => identity,
+        Err(error) => return missing(error.to_string()),
+    };
     let opened = open_engine(codex, &Access::Isolated, PATIENCE, surroundings).await;
     let opened = match opened {
         Ok(opened) => opened,
@@ -149,13 +166,22 @@ async fn ask_codex(
             ));
         }
     };
-    let limits = Limits { rpc: PATIENCE, ..Limits::default() };
+    let limits = Limits {
+        rpc: PATIENCE,
+        ..Limits::default()
+    };
     let auth = read_auth(&opened.connection.caller(), None, &limits)
         .await
         .map_err(|error| error.not_judged().detail);
     opened.close().await;
     let detail = format!("codex {}; its app server answers", identity.version);
-    (Available { available: true, detail }, auth)
+    (
+        Available {
+            available: true,
+            detail,
+        },
+        auth,
+    )
 }
 
 impl Checkup {
@@ -233,12 +259,24 @@ impl Checkup {
         };
         let runtime = self.runtime["label"].as_str().unwrap_or_default();
         let rows = [
-            (mark(self.codex.available), "Codex", self.codex.detail.clone()),
+            (
+                mark(self.codex.available),
+                "Codex",
+                self.codex.detail.clone(),
+            ),
             (mark(self.logged_in()), "Login", login),
             (mark(self.npm.available), "npm", self.npm.detail.clone()),
             (mark(true), "Engine", runtime.to_owned()),
-            (mark(true), "State", workspace.store.folder().display().to_string()),
-            (mark(true), "Review gate", if self.gate { "on" } else { "off" }.to_owned()),
+            (
+                mark(true),
+                "State",
+                workspace.store.folder().display().to_string(),
+            ),
+            (
+                mark(true),
+                "Review gate",
+                if self.gate { "on" } else { "off" }.to_owned(),
+            ),
         ];
         let mut page = if self.ready() {
             "# Codex is ready\n\n".to_owned()

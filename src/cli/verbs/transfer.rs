@@ -48,7 +48,10 @@ pub(crate) fn run(
     let folder = tempfile::Builder::new()
         .prefix("codex-review-transfer-")
         .tempdir()
-        .map_err(|error| Failure::Write { path: std::env::temp_dir(), source: error })?;
+        .map_err(|error| Failure::Write {
+            path: std::env::temp_dir(),
+            source: error,
+        })?;
     let snapshot = folder.path().join(format!("{session_id}.jsonl"));
     take_snapshot(&source, &snapshot)?;
 
@@ -60,10 +63,14 @@ pub(crate) fn run(
         ..Limits::default()
     };
     let thread_id = super::runtime()?.block_on(async {
-        let mut opened =
-            open_engine(&options.engine, &Access::Isolated, options.budgets.rpc, &run)
-                .await
-                .map_err(Failure::Engine)?;
+        let mut opened = open_engine(
+            &options.engine,
+            &Access::Isolated,
+            options.budgets.rpc,
+            &run,
+        )
+        .await
+        .map_err(Failure::Engine)?;
         let imported = import_session(
             &mut opened.connection,
             &snapshot,
@@ -105,17 +112,24 @@ fn allowed(given: &Path) -> Result<PathBuf, Failure> {
     let inside = projects
         .canonicalize()
         .is_ok_and(|projects| real.starts_with(&projects));
-    let is_transcript = real.extension().is_some_and(|extension| extension == "jsonl");
+    let is_transcript = real
+        .extension()
+        .is_some_and(|extension| extension == "jsonl");
     if inside && is_transcript {
         Ok(real)
     } else {
-        Err(Failure::NotATranscript { path: given.to_owned(), projects })
+        Err(Failure::NotATranscript {
+            path: given.to_owned(),
+            projects,
+        })
     }
 }
 
 fn claude_home() -> PathBuf {
     let path = |name: &str| {
-        Surroundings::variable(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+        Surroundings::variable(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
     };
     path(CLAUDE_HOME_VARIABLE)
         .or_else(|| path("HOME").map(|home| home.join(".claude")))
@@ -130,12 +144,19 @@ fn take_snapshot(source: &Path, snapshot: &Path) -> Result<(), Failure> {
     };
     let mut content = Vec::new();
     let file = std::fs::File::open(source).map_err(unreadable)?;
-    file.take(MAX_BYTES + 1).read_to_end(&mut content).map_err(unreadable)?;
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut content)
+        .map_err(unreadable)?;
     if content.len() as u64 > MAX_BYTES {
         return Err(unreadable(std::io::ErrorKind::FileTooLarge.into()));
     }
-    let whole = content.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    let whole = content
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |end| end + 1);
     content.truncate(whole);
-    std::fs::write(snapshot, content)
-        .map_err(|error| Failure::Write { path: snapshot.to_owned(), source: error })
+    std::fs::write(snapshot, content).map_err(|error| Failure::Write {
+        path: snapshot.to_owned(),
+        source: error,
+    })
 }
