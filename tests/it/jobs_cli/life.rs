@@ -72,10 +72,7 @@ fn a_background_review_is_seen_running_and_cancelled_and_has_a_result() {
     let page = world.command(["status", id.as_str()]).run_ok();
     page.assert_stdout_has("- Phase: reviewing");
 
-    let refused = world
-        .command(["result", id.as_str()])
-        .run()
-        .expect_code(2);
+    let refused = world.command(["result", id.as_str()]).run().expect_code(2);
     refused.assert_stderr_has(&format!("job `{id}` is still running"));
     refused.assert_stderr_has(&format!("codex-review status {id} --wait"));
     assert_eq!(refused.stdout(), "");
@@ -113,10 +110,7 @@ fn a_background_review_is_seen_running_and_cancelled_and_has_a_result() {
         .command(["result"])
         .run_ok()
         .assert_stdout_has("cancelled");
-    let again = world
-        .command(["cancel", id.as_str()])
-        .run()
-        .expect_code(2);
+    let again = world.command(["cancel", id.as_str()]).run().expect_code(2);
     again.assert_stderr_has(&format!("job `{id}` is already cancelled"));
 }
 
@@ -137,17 +131,28 @@ fn a_foreground_run_names_its_job_first_and_prints_the_result_alone() {
     );
     assert_eq!(report["review"], "Review");
     assert_eq!(report["jobId"], id.as_str());
-    assert_members(&report["codex"], &["status", "stderr", "stdout", "reasoning"]);
+    assert_members(
+        &report["codex"],
+        &["status", "stderr", "stdout", "reasoning"],
+    );
     assert_members(&report["target"], &["mode", "label", "explicit"]);
     // The stored result is the very report.
     let stored = world.json(["result", id.as_str()]);
     assert_eq!(stored["storedJob"]["result"], report);
 
-    let output = world.command(["adversarial-review", "--json", "look", "at", "it"]).run_ok();
+    let output = world
+        .command(["adversarial-review", "--json", "look", "at", "it"])
+        .run_ok();
     let report = output.json();
     assert_members(
         &report,
-        &["context", "result", "rawOutput", "parseError", "reasoningSummary"],
+        &[
+            "context",
+            "result",
+            "rawOutput",
+            "parseError",
+            "reasoningSummary",
+        ],
     );
     assert_eq!(report["review"], "Adversarial Review");
     assert_members(&report["context"], &["repoRoot", "branch", "summary"]);

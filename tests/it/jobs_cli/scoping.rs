@@ -72,10 +72,7 @@ fn a_session_never_cancels_a_job_of_another_without_naming_it() {
     server.wait_call("turn/interrupt");
     let nothing = world.command(["cancel"]).run().expect_code(2);
     nothing.assert_stderr_has("No active Codex jobs to cancel for this session.");
-    assert_eq!(
-        world.of_session("two", &["status"])["running"],
-        json!([])
-    );
+    assert_eq!(world.of_session("two", &["status"])["running"], json!([]));
 }
 
 #[test]
@@ -91,9 +88,6 @@ fn a_job_is_named_by_the_beginning_of_its_id_if_that_is_enough() {
     for id in &ids {
         ambiguous.assert_stderr_has(id.as_str());
     }
-    let unknown = world
-        .command(["result", "task-zzzz"])
-        .run()
-        .expect_code(2);
+    let unknown = world.command(["result", "task-zzzz"]).run().expect_code(2);
     unknown.assert_stderr_has("task-zzzz");
 }

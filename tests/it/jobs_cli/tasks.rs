@@ -7,7 +7,8 @@ use super::world::{World, assert_members, is_investigating, members, named_first
 use crate::support::fake_engine::FakeServer;
 
 /// What shells, parsers and templates like to eat.
-const AWKWARD: &str = "it's \\d+ --base `x` $(y) \"q\" {{thread}}\n\n\ttab  two blanks\r\nü \u{1F980} \n";
+const AWKWARD: &str =
+    "it's \\d+ --base `x` $(y) \"q\" {{thread}}\n\n\ttab  two blanks\r\nü \u{1F980} \n";
 
 fn prompt(server: &mut FakeServer) -> String {
     let call = server.wait_call("turn/start");
@@ -42,7 +43,9 @@ fn the_text_of_a_task_reaches_the_engine_byte_for_byte() {
 #[test]
 fn a_task_reads_unless_it_may_write_and_its_answer_is_stdout() {
     let world = World::new("answer Looked at it.");
-    let output = world.command(["task", "--effort", "low", "-m", "spark", "look"]).run_ok();
+    let output = world
+        .command(["task", "--effort", "low", "-m", "spark", "look"])
+        .run_ok();
     assert_eq!(output.stdout(), "Looked at it.\n");
     let mut server = world.control.server();
     let thread = server.wait_call("thread/start");
@@ -50,12 +53,21 @@ fn a_task_reads_unless_it_may_write_and_its_answer_is_stdout() {
     assert_eq!(thread["params"]["model"], "gpt-5.3-codex-spark");
     let turn = server.wait_call("turn/start");
     assert_eq!(turn["params"]["effort"], "low");
-    let document = world.command(["task", "--write", "--json", "fix"]).run_ok().json();
+    let document = world
+        .command(["task", "--write", "--json", "fix"])
+        .run_ok()
+        .json();
     let thread = server.wait_call("thread/start");
     assert_eq!(thread["params"]["sandbox"], "workspace-write");
     assert_members(
         &document,
-        &["status", "threadId", "rawOutput", "touchedFiles", "reasoningSummary"],
+        &[
+            "status",
+            "threadId",
+            "rawOutput",
+            "touchedFiles",
+            "reasoningSummary",
+        ],
     );
     assert_eq!(document["status"], 0);
     assert_eq!(document["rawOutput"], "Looked at it.");
@@ -69,8 +81,15 @@ fn files_that_a_task_changed_are_listed() {
         "on turn/start\n  notify item/completed {}\n  default",
         json!({"item": change, "threadId": "{{thread}}", "turnId": "turn-2"})
     ));
-    let document = world.command(["task", "--write", "--json", "fix"]).run_ok().json();
-    assert_eq!(document["touchedFiles"], json!(["src/new.rs"]), "{document:#}");
+    let document = world
+        .command(["task", "--write", "--json", "fix"])
+        .run_ok()
+        .json();
+    assert_eq!(
+        document["touchedFiles"],
+        json!(["src/new.rs"]),
+        "{document:#}"
+    );
 }
 
 #[test]
@@ -98,7 +117,15 @@ fn a_task_goes_on_where_it_is_told_to() {
     let candidate = world.json(["task-resume-candidate"]);
     assert_eq!(
         members(&candidate["candidate"]),
-        ["completedAt", "id", "status", "summary", "threadId", "title", "updatedAt"]
+        [
+            "completedAt",
+            "id",
+            "status",
+            "summary",
+            "threadId",
+            "title",
+            "updatedAt"
+        ]
     );
     assert_eq!(candidate["candidate"]["threadId"], second_thread);
 
@@ -156,7 +183,10 @@ fn a_thread_that_is_still_in_use_is_not_resumed() {
 fn a_resume_that_the_engine_refuses_says_what_to_do() {
     let world = World::new("on thread/resume : fail -32600 no rollout found for thread");
     world.command(["task", "one"]).run_ok();
-    let refused = world.command(["task", "--resume-last", "go"]).run().expect_code(4);
+    let refused = world
+        .command(["task", "--resume-last", "go"])
+        .run()
+        .expect_code(4);
     let id = named_first(refused.stderr().lines().next().unwrap());
     for words in ["no rollout found", "`--fresh`", "`--resume <job>`"] {
         refused.assert_stdout_has(words);
