@@ -32,22 +32,16 @@ pub(super) fn dispatch(
         Verb::TaskResumeCandidate(args) => {
             verbs::task::candidate(args.into_request(), surroundings, ui)
         }
-        Verb::Transfer(args) => not_wired("transfer", args.into_request()),
+        Verb::Transfer(args) => verbs::transfer::run(args.into_request(), surroundings, ui),
         Verb::Status(args) => verbs::status::run(args.into_request(), surroundings, ui),
         Verb::Result(args) => verbs::status::result(args.into_request()?, surroundings, ui),
         Verb::Logs(args) => verbs::status::logs(args.into_request(), surroundings, ui),
         Verb::Cancel(args) => verbs::status::cancel_job(args.into_request(), surroundings, ui),
-        Verb::Setup(args) => not_wired("setup", args.into_request()),
+        Verb::Setup(args) => verbs::setup::run(args.into_request(), surroundings, ui),
         Verb::Demo(args) => verbs::demo::run(args.into_request()?, ui),
         Verb::Broker(args) => verbs::broker::run(args.into_request(), surroundings, ui),
-        Verb::Hook(args) => not_wired("hook", args.into_request()),
+        Verb::Hook(args) => verbs::hook::run(&args.into_request(), surroundings, ui),
         Verb::Engine(args) => verbs::engine::run(args.into_request()),
         Verb::Worker(args) => verbs::worker::run(args),
     }
-}
-
-/// The seam: a request that is understood and that nothing carries out yet. It says so, and never passes for success.
-fn not_wired<T>(verb: &'static str, request: T) -> Result<ExitStatus, Failure> {
-    drop(request);
-    Err(Failure::NotWired { verb })
 }

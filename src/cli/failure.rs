@@ -3,11 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 
-use codex_review::config::ConfigError;
-use codex_review::review::ExitStatus;
 use codex_review::broker::BrokerError;
+use codex_review::config::ConfigError;
 use codex_review::context::ContextError;
+use codex_review::engine::EngineError;
+use codex_review::hooks::InputError;
 use codex_review::jobs::{JobId, JobsError};
+use codex_review::review::{ExitStatus, NotJudged};
 use codex_review::run::PrepareError;
 use codex_review::target::{ChangesError, CreateError, OpenError, ResolveError};
 
@@ -138,6 +140,33 @@ pub(crate) enum Failure {
         #[source]
         source: io::Error,
     },
+    /// A hook was told something else than what Claude Code says.
+    #[error(transparent)]
+    HookInput(#[from] InputError),
+    /// The engine cannot be reached.
+    #[error("{}", .0.detail)]
+    Engine(NotJudged),
+    /// Neither an option nor the session names a transcript.
+    #[error("no Claude session to transfer: its transcript is not known here")]
+    NoTranscript,
+    /// Only Claude's own transcripts are read.
+    #[error("`{}` is not a transcript of Claude Code", path.display())]
+    NotATranscript {
+        /// As given.
+        path: PathBuf,
+        /// Where transcripts are.
+        projects: PathBuf,
+    },
+    /// The engine knows no import.
+    #[error("this version of Codex cannot import a Claude session")]
+    TransferTooOld,
+    /// The import failed.
+    #[error("the session could not be imported")]
+    Transfer {
+        /// Why.
+        #[source]
+        source: EngineError,
+    },
     /// No runtime for waiting.
     #[error("cannot start a runtime")]
     Runtime {
@@ -148,12 +177,6 @@ pub(crate) enum Failure {
     /// Standard output does not take the result.
     #[error("cannot write the result to standard output")]
     Output(#[from] io::Error),
-    /// The verb is declared and nothing carries it out yet.
-    #[error("`{verb}` cannot be carried out by this build")]
-    NotWired {
-        /// The verb.
-        verb: &'static str,
-    },
 }
 
 impl Failure {
@@ -172,12 +195,17 @@ impl Failure {
             Failure::Context(error) => (ExitStatus::Usage, error.hint()),
             Failure::Prepare(error) => (ExitStatus::Usage, Some(error.hint().to_owned())),
             Failure::Jobs(error) => (ExitStatus::Usage, error.hint()),
-            Failure::Broker(error) => {
-                (ExitStatus::EngineUnavailable, error.hint().map(str::to_owned))
-            }
-            Failure::UnknownStrategy { nearest: Some(nearest), .. } => {
-                (ExitStatus::Usage, Some(format!("did you mean `{nearest}`?")))
-            }
+            Failure::Broker(error) => (
+                ExitStatus::EngineUnavailable,
+                error.hint().map(str::to_owned),
+            ),
+            Failure::UnknownStrategy {
+                nearest: Some(nearest),
+                ..
+            } => (
+                ExitStatus::Usage,
+                Some(format!("did you mean `{nearest}`?")),
+            ),
             Failure::UnknownStrategy { nearest: None, .. } => (
                 ExitStatus::Usage,
                 Some("`codex-review strategies` lists all of them".to_owned()),
@@ -189,13 +217,35 @@ impl Failure {
             ),
             Failure::StillRunning { id } => (
                 ExitStatus::Usage,
-                Some(format!("wait for it with `codex-review status {id} --wait`, or cancel it")),
+                Some(format!(
+                    "wait for it with `codex-review status {id} --wait`, or cancel it"
+                )),
             ),
             Failure::NoReport { .. } => (
                 ExitStatus::Usage,
                 Some("only a review that came to an end has one".to_owned()),
             ),
-            Failure::NoJobId => (ExitStatus::Usage, None),
+            Failure::NoJobId | Failure::HookInput(_) => (ExitStatus::Usage, None),
+            Failure::Engine(_) => (
+                ExitStatus::EngineUnavailable,
+                Some("`codex-review setup` says what is missing".to_owned()),
+            ),
+            Failure::NoTranscript => (
+                ExitStatus::Usage,
+                Some("run it inside Claude Code, or name one with `--source`".to_owned()),
+            ),
+            Failure::NotATranscript { projects, .. } => (
+                ExitStatus::Usage,
+                Some(format!(
+                    "transcripts are the `.jsonl` files below `{}`",
+                    projects.display()
+                )),
+            ),
+            Failure::TransferTooOld => (
+                ExitStatus::EngineUnavailable,
+                Some("upgrade it: npm install -g @openai/codex@latest".to_owned()),
+            ),
+            Failure::Transfer { .. } => (ExitStatus::Incomplete, None),
             Failure::Create(_) | Failure::Write { .. } => (
                 ExitStatus::Incomplete,
                 Some("check that the folder for temporary files can be written".to_owned()),
@@ -205,7 +255,7 @@ impl Failure {
             | Failure::EngineStreams { .. }
             | Failure::Runtime { .. } => (ExitStatus::Incomplete, None),
             Failure::ReadText { .. } => (ExitStatus::Usage, None),
-            Failure::Output(_) | Failure::NotWired { .. } => (ExitStatus::Incomplete, None),
+            Failure::Output(_) => (ExitStatus::Incomplete, None),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! `hook`: what Claude Code and git call.
+//! `hook`: what Claude Code calls.
 
 use clap::{Args, Subcommand};
 
-/// Answer a hook of Claude Code or git, from what it writes to standard input
+/// Answer a hook of Claude Code, from what it writes to standard input
 #[derive(Debug, Args)]
 pub(crate) struct HookArgs {
     #[command(subcommand)]
@@ -17,15 +17,6 @@ enum HookVerb {
     SessionEnd,
     /// Claude wants to stop: the review gate
     Stop,
-    /// git is about to push
-    PrePush {
-        /// The remote's name, as git gives it
-        #[arg(value_name = "REMOTE")]
-        remote: Option<String>,
-        /// The remote's address, as git gives it
-        #[arg(value_name = "URL")]
-        url: Option<String>,
-    },
 }
 
 /// Which hook.
@@ -34,10 +25,6 @@ pub(crate) enum HookRequest {
     SessionStart,
     SessionEnd,
     Stop,
-    PrePush {
-        remote: Option<String>,
-        url: Option<String>,
-    },
 }
 
 impl HookArgs {
@@ -46,7 +33,6 @@ impl HookArgs {
             HookVerb::SessionStart => HookRequest::SessionStart,
             HookVerb::SessionEnd => HookRequest::SessionEnd,
             HookVerb::Stop => HookRequest::Stop,
-            HookVerb::PrePush { remote, url } => HookRequest::PrePush { remote, url },
         }
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Measures<'a> {
     changes: &'a dyn ChangeView,
     secret_names: &'a [bool],
     files: u64,
+    /// By index: the least bytes of that patch and all after it.
+    least_rest: Vec<u64>,
     /// Patches measured so far, and their sum.
     measured: usize,
     diff_bytes: u64,
@@ -46,7 +48,20 @@ impl<'a> Measures<'a> {
             .iter()
             .map(|file| file.path.as_slice())
             .collect();
+        let mut least_rest: Vec<u64> = changes
+            .files()
+            .iter()
+            .zip(secret_names)
+            .rev()
+            .scan(0_u64, |rest, (file, secret)| {
+                let least = if *secret { 0 } else { least_patch_bytes(file) };
+                *rest = rest.saturating_add(least);
+                Some(*rest)
+            })
+            .collect();
+        least_rest.reverse();
         Measures {
+            least_rest,
             changes,
             secret_names,
             files: paths.len() as u64,
@@ -61,11 +76,7 @@ impl<'a> Measures<'a> {
         let files = self.changes.files();
         while self.measured < files.len() && self.diff_bytes <= limit {
             // Most changes that are too large show that without rendering anything.
-            let rest = self.measured..files.len();
-            let least: u64 = rest
-                .filter(|index| !self.secret_names[*index])
-                .map(|index| least_patch_bytes(&files[index]))
-                .fold(0, u64::saturating_add);
+            let least = self.least_rest[self.measured];
             if self.diff_bytes.saturating_add(least) > limit {
                 return None;
             }

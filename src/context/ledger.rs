@@ -273,7 +273,9 @@ impl<'a> LedgerBuilder<'a> {
 
 impl Draft {
     fn finish(self, change: &FileChange) -> FileEntry {
-        let less = if self.named {
+        // To name a file that nobody may see is not to summarise it.
+        let named = self.named && self.reason != Omission::SecretName;
+        let less = if named {
             Shown::Summarised
         } else {
             Shown::LeftOut(self.reason)
@@ -305,8 +307,8 @@ impl Draft {
             status: change.status,
             lines: LineTally {
                 full: full_lines,
-                summarised: if self.named { rest } else { 0 },
-                left_out: if self.named { 0 } else { rest },
+                summarised: if named { rest } else { 0 },
+                left_out: if named { 0 } else { rest },
             },
             shown: if self.full { Shown::Full } else { less },
             hunks,
@@ -400,6 +402,7 @@ impl Tally {
 /// The lines on what is left out, one each, as many as `fits` says yes to; then how many more there are.
 pub(super) fn details_text(ledger: &Ledger, mut fits: impl FnMut(&str) -> bool) -> String {
     let (full, _, _) = ledger.counts();
+    let nothing_full = full == 0 && ledger.lines().full == 0;
     let lines = ledger.files.iter().filter_map(|file| {
         let path = crate::prompt::show_path(&file.path);
         let part = match file.part {
@@ -409,7 +412,7 @@ pub(super) fn details_text(ledger: &Ledger, mut fits: impl FnMut(&str) -> bool) 
         match &file.shown {
             Shown::Full => None,
             // Where everything is a summary, the counts have said so.
-            Shown::Summarised if full == 0 => None,
+            Shown::Summarised if nothing_full => None,
             Shown::Summarised => {
                 let shown = file
                     .hunks

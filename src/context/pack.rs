@@ -2,7 +2,7 @@
 //!
 //! Three passes over all items, in order. First each takes its lowest rung, so that as much as possible is at least
 //! named. Then each climbs as high as its section's share allows. Then each climbs again, into whatever room nobody
-//! used. Costs are added up piece by piece, and since an estimate is sub-additive, the whole never costs more than that.
+//! used. Costs are added up piece by piece; pieces are whole lines, so the whole never costs more than their sum.
 
 use super::budget::{Cost, Room};
 use super::collector::{CollectError, Collector, Item, Piece, Rung, Scene};
@@ -153,7 +153,7 @@ pub(super) fn pack<'a>(
                     continue;
                 }
                 match collector.render(scene, &item.item, rungs, allowed) {
-                    Ok(Some(piece)) if allowed.fits(piece.cost) => {
+                    Ok(Some(piece)) if is_whole_lines(&piece) && allowed.fits(piece.cost) => {
                         left = left.plus(current).less(piece.cost);
                         used[index] = Cost {
                             bytes: used[index].bytes - current.bytes + piece.cost.bytes,
@@ -161,7 +161,7 @@ pub(super) fn pack<'a>(
                         };
                         item.piece = Some(piece);
                     }
-                    // A piece that does not fit is a collector's fault; it costs that piece alone.
+                    // A piece that does not fit, or ends amid a line, is a collector's fault; it costs that piece alone.
                     Ok(_) => {}
                     Err(CollectError(failure)) => item.failure = Some(failure),
                 }
@@ -172,6 +172,11 @@ pub(super) fn pack<'a>(
         section.cost += used;
     }
     packed
+}
+
+/// As a [`Piece`] promises: its cost can only be added to others at line ends.
+fn is_whole_lines(piece: &Piece) -> bool {
+    piece.text.is_empty() || piece.text.ends_with('\n')
 }
 
 fn failed(failure: &str) -> String {

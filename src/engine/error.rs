@@ -164,6 +164,15 @@ impl From<CallError> for EngineError {
     }
 }
 
+/// The outcome of a review whose engine could not be found, identified or started.
+#[must_use]
+pub fn unavailable(error: &dyn std::error::Error) -> NotJudged {
+    NotJudged {
+        reason: NotJudgedReason::EngineUnavailable,
+        detail: chain(error),
+    }
+}
+
 /// An error and its causes, joined by colons.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

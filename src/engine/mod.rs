@@ -40,7 +40,7 @@ pub use command::{EngineCommand, find_in_path};
 pub use connection::{Caller, Connection, ConnectionBounds, Incoming};
 pub use control::{interrupt_turn, steer_turn};
 pub use drive::run_turn;
-pub use error::{BrokerBusy, Budget, EngineError};
+pub use error::{BrokerBusy, Budget, EngineError, unavailable};
 pub use handshake::{ClientInfo, ServerInfo, handshake, initialize_params};
 pub use identity::{EngineIdentity, IdentityError};
 pub use limits::Limits;

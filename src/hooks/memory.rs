@@ -15,6 +15,9 @@ const KEPT_SESSIONS: usize = 20;
 pub struct TreeState {
     /// Over HEAD and every changed path with its content.
     pub fingerprint: String,
+    /// The commit that HEAD pointed at.
+    #[serde(default)]
+    pub head: Option<String>,
     /// Changed paths (shown form) with the ids of their content. Empty when there were too many to keep.
     #[serde(default)]
     pub paths: BTreeMap<String, String>,

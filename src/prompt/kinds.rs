@@ -62,7 +62,7 @@ fn review(template: &str, input: &PromptInput<'_>) -> String {
     let focus = focus.map_or_else(String::new, |words| {
         // Byte for byte: these are the user's own words, and a backslash in them may be the point.
         let words = Envelope::around([words]).wrap("Focus", words);
-        fill(FOCUS, &[("words", &words)]).expect(TESTED)
+        fill(FOCUS.trim_end(), &[("words", &words)]).expect(TESTED)
     });
     fill(template, &[("focus", &focus), ("context", input.context)]).expect(TESTED)
 }
@@ -85,7 +85,7 @@ pub fn gate(input: &GateInput<'_>) -> Prompt {
     let message = message.map_or_else(String::new, |text| {
         let shown = visible(text.as_bytes()).text;
         let wrapped = Envelope::around([&*shown]).wrap("Last message", &shown);
-        fill(GATE_MESSAGE, &[("message", &wrapped)]).expect(TESTED)
+        fill(GATE_MESSAGE.trim_end(), &[("message", &wrapped)]).expect(TESTED)
     });
     let context = match input.context {
         "" => String::new(),

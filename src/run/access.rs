@@ -9,7 +9,7 @@ use crate::engine::{
 };
 use crate::review::{NotJudged, NotJudgedReason};
 
-use super::{Access, EngineChoice, RunRequest, Surroundings};
+use super::{Access, EngineChoice, Surroundings};
 
 /// How long an engine of our own has to end by itself once it is no longer needed.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -20,17 +20,20 @@ const STDERR_LINES: usize = 20;
 
 /// An engine that has answered the handshake.
 #[derive(Debug)]
-pub(super) struct Opened {
-    pub(super) connection: Connection,
-    pub(super) info: ServerInfo,
+pub struct OpenedEngine {
+    /// The connection to it.
+    pub connection: Connection,
+    /// What it says of itself.
+    pub info: ServerInfo,
     /// The broker's endpoint; `None` for a child of our own.
-    pub(super) endpoint: Option<String>,
+    pub endpoint: Option<String>,
     child: Option<AppServer>,
 }
 
-impl Opened {
+impl OpenedEngine {
     /// The last lines that a child of our own wrote to its stderr.
-    pub(super) fn stderr_tail(&self) -> String {
+    #[must_use]
+    pub fn stderr_tail(&self) -> String {
         let lines = self
             .child
             .as_ref()
@@ -41,7 +44,7 @@ impl Opened {
     }
 
     /// Ends the connection, and the child if it is ours. Nothing is left running.
-    pub(super) async fn close(self) {
+    pub async fn close(self) {
         self.connection.close(GOODBYE).await;
         if let Some(child) = self.child {
             child.shutdown(GOODBYE).await;
@@ -49,22 +52,39 @@ impl Opened {
     }
 }
 
-pub(super) async fn open(
-    request: &RunRequest,
+/// Reaches an engine and performs the handshake. `rpc` bounds each call.
+///
+/// # Errors
+///
+/// The engine or the broker is not there, cannot be started, or does not answer.
+pub async fn open_engine(
+    engine: &EngineChoice,
+    access: &Access,
+    rpc: Duration,
     surroundings: &Surroundings,
-) -> Result<Opened, NotJudged> {
-    match &request.access {
-        Access::Isolated => isolated(request, surroundings).await,
+) -> Result<OpenedEngine, NotJudged> {
+    match access {
+        Access::Isolated => isolated(engine, rpc, surroundings).await,
         Access::Endpoint(endpoint) => {
             let endpoint = Endpoint::parse(endpoint).map_err(|error| unavailable(&error))?;
-            shared(request, surroundings, Some(endpoint), BrokerTuning::default()).await
+            shared(
+                engine,
+                rpc,
+                surroundings,
+                Some(endpoint),
+                BrokerTuning::default(),
+            )
+            .await
         }
-        Access::Shared { max_streams, idle_timeout_ms } => {
+        Access::Shared {
+            max_streams,
+            idle_timeout_ms,
+        } => {
             let tuning = BrokerTuning {
                 max_streams: *max_streams,
                 idle_timeout: Duration::from_millis(*idle_timeout_ms),
             };
-            shared(request, surroundings, None, tuning).await
+            shared(engine, rpc, surroundings, None, tuning).await
         }
     }
 }
@@ -92,40 +112,47 @@ pub async fn broker_options(
 }
 
 async fn shared(
-    request: &RunRequest,
+    engine: &EngineChoice,
+    rpc: Duration,
     surroundings: &Surroundings,
     endpoint: Option<Endpoint>,
     tuning: BrokerTuning,
-) -> Result<Opened, NotJudged> {
-    let mut options = broker_options(surroundings, &request.engine).await?;
+) -> Result<OpenedEngine, NotJudged> {
+    let mut options = broker_options(surroundings, engine).await?;
     options.endpoint = endpoint;
     options.tuning = tuning;
-    let broker = connect_or_start(&options).await.map_err(|error| unavailable(&error))?;
+    let broker = connect_or_start(&options)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let endpoint = broker.endpoint.to_string();
     let connection = Connection::over(broker.reader, broker.writer, ConnectionBounds::default());
-    greet(connection, Some(endpoint), None, request).await
+    greet(connection, Some(endpoint), None, rpc).await
 }
 
-async fn isolated(request: &RunRequest, surroundings: &Surroundings) -> Result<Opened, NotJudged> {
-    let command = surroundings.engine_command(&request.engine)?;
+async fn isolated(
+    engine: &EngineChoice,
+    rpc: Duration,
+    surroundings: &Surroundings,
+) -> Result<OpenedEngine, NotJudged> {
+    let command = surroundings.engine_command(engine)?;
     let (child, pipes) = AppServer::spawn(&command).map_err(|error| unavailable(&error))?;
     let connection = Connection::over(pipes.stdout, pipes.stdin, ConnectionBounds::default())
         .with_exit(child.exit());
-    greet(connection, None, Some(child), request).await
+    greet(connection, None, Some(child), rpc).await
 }
 
 async fn greet(
     connection: Connection,
     endpoint: Option<String>,
     child: Option<AppServer>,
-    request: &RunRequest,
-) -> Result<Opened, NotJudged> {
+    rpc: Duration,
+) -> Result<OpenedEngine, NotJudged> {
     let limits = Limits {
-        rpc: request.budgets.rpc,
+        rpc,
         ..Limits::default()
     };
     match handshake(&connection.caller(), &ClientInfo::default(), &limits).await {
-        Ok(info) => Ok(Opened {
+        Ok(info) => Ok(OpenedEngine {
             connection,
             info,
             endpoint,

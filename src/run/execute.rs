@@ -17,7 +17,7 @@ use crate::review::{
     ExitStatus, NotJudged, NotJudgedReason, Outcome, ReviewedTree, check_locations, exit_status,
 };
 
-use super::access::{self, Opened};
+use super::access::{self, OpenedEngine};
 use super::kind::{Ask, Thread};
 use super::{
     EngineChoice, NativeTarget, Question, ReviewedChange, RunRequest, Surroundings, TaskAnswer,
@@ -168,7 +168,12 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn perform(&mut self, cancelled: &CancelToken) -> Result<TurnResult, NotJudged> {
-        let opening = access::open(self.request, self.surroundings);
+        let opening = access::open_engine(
+            &self.request.engine,
+            &self.request.access,
+            self.request.budgets.rpc,
+            self.surroundings,
+        );
         let mut opened = tokio::select! {
             biased;
             opened = opening => opened?,
@@ -226,7 +231,7 @@ impl Run<'_> {
         result
     }
 
-    fn note_oddities(&mut self, opened: &Opened, result: &Result<TurnResult, NotJudged>) {
+    fn note_oddities(&mut self, opened: &OpenedEngine, result: &Result<TurnResult, NotJudged>) {
         let skipped = opened.connection.caller().skipped_lines();
         if skipped > 0 {
             self.notes.push(format!(

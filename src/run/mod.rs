@@ -17,7 +17,7 @@ mod submit;
 mod surroundings;
 mod task_answer;
 
-pub use access::broker_options;
+pub use access::{OpenedEngine, broker_options, open_engine};
 pub use execute::{RunEnd, execute, unreadable_request};
 pub use kind::{
     ADVERSARIAL_REVIEW, Ask, GATE, KINDS, Kind, MayWrite, REVIEW, TASK, Thread, find_kind,

@@ -60,7 +60,7 @@ static WEAK_STAND_IN: LazyLock<Regex> = LazyLock::new(|| {
 /// Code and templates: an expression stands where a value could.
 static EXPRESSION: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"^[$%@<\[({&#]|\$\{|\{\{|#\{|%\(|\{[A-Za-z_.]{0,40}\}|^process\.env|^os\.|^env[.(\[]|^[A-Za-z_.]{1,80}\(|\)$|^https?://|^[a-z]{1,12}:[a-z/]|^[./~]|^arn:|\\u[0-9a-f]{4}",
+        r"^[$%@<\[({&#]|\$\{|\{\{|#\{|%\(|\{[A-Za-z_.]{0,40}\}|^process\.env|^os\.|^env[.(\[]|^[A-Za-z_.]{1,80}\(|\)$|^https?://|^[a-z]{1,12}:[a-z/]|^[./~]|^arn:|^[a-z]{1,20}\||\\u[0-9a-f]{4}",
     )
 });
 

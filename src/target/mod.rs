@@ -29,7 +29,7 @@ pub use change_set::{Abbreviation, ChangeOptions, ChangeSet, ChangesError, Ignor
 pub use changes::{Content, FileChange, HunkRange, LeftOut, LeftOutReason, Part, Side, Status};
 pub use environment::GitEnvironment;
 pub use id::ObjectId;
-pub use path_filter::{PathFilter, REVIEW_IGNORE_FILE, ReviewIgnore};
+pub use path_filter::{PathFilter, REVIEW_IGNORE_FILE, ReviewIgnore, literal_glob};
 pub use quote::quote_path;
 pub use repo::{
     CommitLog, CommitSummary, CreateError, NewFile, OpenError, Repository, WorktreeFile,

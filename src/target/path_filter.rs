@@ -150,6 +150,13 @@ fn as_path(path: &BStr) -> std::borrow::Cow<'_, Path> {
     )
 }
 
+/// The path glob that fits this one path and no other.
+#[must_use]
+pub fn literal_glob(path: &str) -> String {
+    // Anchored, so that it fits in no other folder; and what begins with a slash cannot begin with `!`.
+    format!("/{}", globset::escape(path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -696,7 +696,7 @@ impl Server {
             let message = json!({"type": "agentMessage", "id": "m1", "text": raw, "phase": null});
             self.notify(
                 "item/started",
-                &json!({"item": message, "threadId": thread, "turnId": turn}),
+                &json!({"item": message, "threadId": thread, "turnId": turn, "startedAtMs": 1}),
             );
             let text = rendered(&raw);
             self.item(
@@ -727,9 +727,14 @@ impl Server {
     }
 
     fn item(&self, thread: &str, turn: &str, item: &Value) {
-        let params = json!({"item": item, "threadId": thread, "turnId": turn});
-        self.notify("item/started", &params);
-        self.notify("item/completed", &params);
+        self.notify(
+            "item/started",
+            &json!({"item": item, "threadId": thread, "turnId": turn, "startedAtMs": 1}),
+        );
+        self.notify(
+            "item/completed",
+            &json!({"item": item, "threadId": thread, "turnId": turn, "completedAtMs": 2}),
+        );
     }
 
     fn end(&self, thread: &str, turn: &str, interrupted: bool) {

@@ -1,1 +1,9 @@
 //! Claims about context.
+
+mod catalog;
+mod choice;
+mod commands;
+mod hostile;
+mod made;
+mod properties;
+mod shown;

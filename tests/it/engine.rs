@@ -34,6 +34,7 @@ fn request(sandbox: &Sandbox, action: TurnAction) -> TurnRequest {
         action,
         model: None,
         effort: None,
+        extension: None,
         limits: limits(),
     }
 }

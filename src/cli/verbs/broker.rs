@@ -37,7 +37,11 @@ pub(crate) fn run(
             let folders = folders(brokers, surroundings, ui)?;
             show(&folders, shape, ui)
         }
-        BrokerRequest::Stop { brokers, busy, shape } => {
+        BrokerRequest::Stop {
+            brokers,
+            busy,
+            shape,
+        } => {
             let folders = folders(brokers, surroundings, ui)?;
             stop(&folders, busy == Busy::Force, shape, ui)
         }
@@ -74,7 +78,13 @@ fn show(folders: &[PathBuf], shape: Shape, ui: &Ui) -> Result<ExitStatus, Failur
             let rows: Vec<[String; 5]> = views.iter().map(row).collect();
             ui.table(
                 &["PID", "ENGINE", "TURNS", "CLIENTS", "ENDPOINT"],
-                &[Role::Heading, Role::Plain, Role::Plain, Role::Plain, Role::Place],
+                &[
+                    Role::Heading,
+                    Role::Plain,
+                    Role::Plain,
+                    Role::Plain,
+                    Role::Place,
+                ],
                 &rows,
             )?;
         }
@@ -91,7 +101,13 @@ fn row(view: &BrokerView) -> [String; 5] {
         ),
         Err(error) => (error.to_string(), "?".to_owned(), "?".to_owned()),
     };
-    [view.record.pid.to_string(), engine, turns, clients, view.record.endpoint.to_string()]
+    [
+        view.record.pid.to_string(),
+        engine,
+        turns,
+        clients,
+        view.record.endpoint.to_string(),
+    ]
 }
 
 fn document(view: &BrokerView) -> Value {
@@ -104,12 +120,7 @@ fn document(view: &BrokerView) -> Value {
     })
 }
 
-fn stop(
-    folders: &[PathBuf],
-    force: bool,
-    shape: Shape,
-    ui: &Ui,
-) -> Result<ExitStatus, Failure> {
+fn stop(folders: &[PathBuf], force: bool, shape: Shape, ui: &Ui) -> Result<ExitStatus, Failure> {
     let runtime = super::runtime()?;
     let mut outcomes = Vec::new();
     for folder in folders {
@@ -120,21 +131,41 @@ fn stop(
     let mut lines = Vec::new();
     for (record, outcome) in &outcomes {
         let (word, line) = match outcome {
-            StopOutcome::Stopped => ("stopped", format!("Ended the shared engine {}.", record.pid)),
-            StopOutcome::Killed => ("killed", format!("Killed the shared engine {}, which did not answer.", record.pid)),
+            StopOutcome::Stopped => (
+                "stopped",
+                format!("Ended the shared engine {}.", record.pid),
+            ),
+            StopOutcome::Killed => (
+                "killed",
+                format!(
+                    "Killed the shared engine {}, which did not answer.",
+                    record.pid
+                ),
+            ),
             StopOutcome::Busy { running } => {
                 exit = ExitStatus::Incomplete;
                 (
                     "busy",
-                    format!("The shared engine {} runs {running} turns; `--force` ends it all the same.", record.pid),
+                    format!(
+                        "The shared engine {} runs {running} turns; `--force` ends it all the same.",
+                        record.pid
+                    ),
                 )
             }
             StopOutcome::Failed(error) => {
                 exit = ExitStatus::Incomplete;
-                ("failed", format!("The shared engine {} could not be ended: {error}.", record.pid))
+                (
+                    "failed",
+                    format!(
+                        "The shared engine {} could not be ended: {error}.",
+                        record.pid
+                    ),
+                )
             }
         };
-        documents.push(json!({"pid": record.pid, "endpoint": record.endpoint.to_string(), "outcome": word}));
+        documents.push(
+            json!({"pid": record.pid, "endpoint": record.endpoint.to_string(), "outcome": word}),
+        );
         lines.push(line);
     }
     match shape {

@@ -20,7 +20,10 @@ pub(crate) fn run(
     let (workspace, repository) = Workspace::open_repository(surroundings, request.flags, ui)?;
     let resolved = resolve(&workspace, &repository, &request.target)?;
     if resolved.changes.is_empty() && request.shape == Shape::People {
-        ui.note(&format!("nothing to review: the {} is empty", resolved.target.label));
+        ui.note(&format!(
+            "nothing to review: the {} is empty",
+            resolved.target.label
+        ));
         return Ok(ExitStatus::Passed);
     }
     let context = build_context(&workspace, &repository, &resolved)?;
@@ -31,7 +34,10 @@ pub(crate) fn run(
             let (full, summarised, left_out) = context.ledger.counts();
             let outside = context.ledger.outside.len();
             ui.note(&format!("{}: {}", resolved.target.label, context.summary));
-            ui.note(&format!("strategy {}: {}", context.strategy, context.reason));
+            ui.note(&format!(
+                "strategy {}: {}",
+                context.strategy, context.reason
+            ));
             ui.note(&format!(
                 "{}, about {} tokens (never more than {})",
                 context::human_size(context.bytes),

@@ -46,13 +46,19 @@ const CHANGE: [NewFile<'static>; 4] = [
 ];
 
 /// A file that bears a secret by its name: it is listed, and never sent.
-const SECRET: NewFile<'static> = NewFile { name: ".env", content: "GATEWAY_KEY=not-a-real-key\n" };
+const SECRET: NewFile<'static> = NewFile {
+    name: ".env",
+    content: "GATEWAY_KEY=not-a-real-key\n",
+};
 
 pub(crate) fn run(request: DemoRequest, ui: &Ui) -> Result<ExitStatus, Failure> {
     let folder = tempfile::Builder::new()
         .prefix("codex-review-demo-")
         .tempdir()
-        .map_err(|source| Failure::Write { path: std::env::temp_dir(), source })?
+        .map_err(|source| Failure::Write {
+            path: std::env::temp_dir(),
+            source,
+        })?
         .keep();
     let root = folder.join("shop");
     create_repository(&root, &BASE, "Charge cards through the gateway\n")?;
@@ -85,18 +91,34 @@ pub(crate) fn run(request: DemoRequest, ui: &Ui) -> Result<ExitStatus, Failure> 
         took: began.elapsed(),
     };
     let rows = [
-        ("Target", format!("{}: {}", resolved.target.label, context.summary)),
-        ("Strategy", format!("{}: {}", context.strategy, context.reason)),
+        (
+            "Target",
+            format!("{}: {}", resolved.target.label, context.summary),
+        ),
+        (
+            "Strategy",
+            format!("{}: {}", context.strategy, context.reason),
+        ),
         (
             "Context",
-            format!("{}, about {} tokens", human_size(context.bytes), context.token_estimate),
+            format!(
+                "{}, about {} tokens",
+                human_size(context.bytes),
+                context.token_estimate
+            ),
         ),
         ("Engine", options.engine.name().to_owned()),
     ];
     ui.result(table(&rows).as_bytes())?;
     let summary = format!("{}: {}", resolved.target.label, context.summary);
-    let attended =
-        attend(&workspace, ui, &plan.request()?, summary, Attendance::Foreground, Telling::Progress)?;
+    let attended = attend(
+        &workspace,
+        ui,
+        &plan.request()?,
+        summary,
+        Attendance::Foreground,
+        Telling::Progress,
+    )?;
     let (Attended::Ended(job) | Attended::Queued(job) | Attended::Left(job)) = attended;
     let report = report_of(&job, &plan);
     ui.result(b"\n")?;
@@ -115,8 +137,10 @@ pub(crate) fn run(request: DemoRequest, ui: &Ui) -> Result<ExitStatus, Failure> 
 }
 
 fn write(path: &Path, content: &str) -> Result<(), Failure> {
-    std::fs::write(path, content)
-        .map_err(|source| Failure::Write { path: path.to_owned(), source })
+    std::fs::write(path, content).map_err(|source| Failure::Write {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn shown(path: &Path) -> String {
@@ -124,6 +148,12 @@ fn shown(path: &Path) -> String {
 }
 
 fn table(rows: &[(&str, String)]) -> String {
-    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    rows.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect()
+    let width = rows
+        .iter()
+        .map(|(name, _)| name.len())
+        .max()
+        .unwrap_or_default();
+    rows.iter()
+        .map(|(name, value)| format!("{name:<width$}  {value}\n"))
+        .collect()
 }

@@ -23,13 +23,20 @@ pub(crate) fn run(request: EngineRequest) -> Result<ExitStatus, Failure> {
                 id_prefix: format!("{:016x}", random()),
                 now: seconds_since_1970,
             };
-            serve(std::io::stdin(), std::io::stdout(), Arc::new(opener), options)
-                .map_err(|source| Failure::EngineStreams { source })?;
+            serve(
+                std::io::stdin(),
+                std::io::stdout(),
+                Arc::new(opener),
+                options,
+            )
+            .map_err(|source| Failure::EngineStreams { source })?;
             Ok(ExitStatus::Passed)
         }
     }
 }
 
 fn seconds_since_1970() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }

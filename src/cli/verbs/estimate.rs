@@ -30,7 +30,10 @@ pub(crate) fn run(
     let lines = totals.added + totals.removed;
     let wait = totals.files <= WAIT_FILES && lines <= WAIT_LINES;
     let recommended = if wait { "wait" } else { "background" };
-    let command = format!("codex-review review --{recommended}{}", target_flags(&request.target.select));
+    let command = format!(
+        "codex-review review --{recommended}{}",
+        target_flags(&request.target.select)
+    );
     match request.shape {
         Shape::Json => ui.json(&json!({
             "target": {
@@ -51,7 +54,10 @@ pub(crate) fn run(
         }))?,
         Shape::People => {
             let text = if resolved.changes.is_empty() {
-                format!("Nothing to review: the {} is empty.\n", resolved.target.label)
+                format!(
+                    "Nothing to review: the {} is empty.\n",
+                    resolved.target.label
+                )
             } else {
                 format!(
                     "{}: {} files ({untracked} untracked, {left_out} left out), +{} -{}\nRecommended: {command}\n",
@@ -75,7 +81,11 @@ fn target_flags(select: &Select) -> String {
         Select::Branch => " --scope branch".to_owned(),
         Select::Base(base) => quoted("--base", base),
         Select::Commit(commit) => quoted("--commit", commit),
-        Select::Range { from, to, merge_base } => {
+        Select::Range {
+            from,
+            to,
+            merge_base,
+        } => {
             let dots = if *merge_base { "..." } else { ".." };
             quoted("--range", &format!("{from}{dots}{to}"))
         }

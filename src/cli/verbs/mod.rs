@@ -9,11 +9,15 @@ pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod engine;
 pub(crate) mod estimate;
+pub(crate) mod gate;
+pub(crate) mod hook;
 pub(crate) mod review;
+pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod strategies;
 pub(crate) mod stream;
 pub(crate) mod task;
+pub(crate) mod transfer;
 pub(crate) mod worker;
 pub(crate) mod workspace;
 

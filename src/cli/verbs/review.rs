@@ -62,7 +62,10 @@ pub(crate) fn build_context(
         target: &resolved.target,
         changes: &resolved.changes,
     };
-    let strategy = settings.strategy.parse().unwrap_or_else(|never| match never {});
+    let strategy = settings
+        .strategy
+        .parse()
+        .unwrap_or_else(|never| match never {});
     let claims = if settings.context.include_authors {
         context::Claims::Shown
     } else {
@@ -108,7 +111,11 @@ pub(crate) fn run(
         notes: &resolved.changes.notes,
         took: began.elapsed(),
     };
-    let output = Printing { ui, format: Format::find(&workspace.settings().format).map_err(UsageError::from)?, output: request.report.output };
+    let output = Printing {
+        ui,
+        format: Format::find(&workspace.settings().format).map_err(UsageError::from)?,
+        output: request.report.output,
+    };
     if resolved.changes.is_empty() {
         return output.report(&plan.draft());
     }
@@ -121,10 +128,21 @@ pub(crate) fn run(
         Output::Stream => Telling::Stream,
         Output::Report => Telling::Progress,
     };
-    let attended = attend(&workspace, ui, &run_request, summary, request.attendance, telling)?;
+    let attended = attend(
+        &workspace,
+        ui,
+        &run_request,
+        summary,
+        request.attendance,
+        telling,
+    )?;
     match attended {
         Attended::Queued(job) => {
-            let shape = if output.format.name == "json" { Shape::Json } else { Shape::People };
+            let shape = if output.format.name == "json" {
+                Shape::Json
+            } else {
+                Shape::People
+            };
             print_queued(&workspace, ui, &job, shape)?;
             Ok(ExitStatus::Passed)
         }
@@ -193,4 +211,3 @@ impl Printing<'_> {
         Ok(report.exit)
     }
 }
-

@@ -19,7 +19,7 @@ use crate::cli::status::{Patience, Reach, StatusRequest};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
-use super::attend::{Telling, follow_to_end};
+use super::attend::follow_to_end;
 use super::workspace::Workspace;
 
 /// Which engine this workspace's runs share, from its broker's record alone: nothing is asked and nothing is started.
@@ -90,11 +90,17 @@ fn one(
     match patience {
         Patience::None => {}
         Patience::UntilEnd { timeout, poll } => {
-            let limits = FollowLimits { poll, timeout: Some(timeout) };
-            waited = Some((wait(store, &id, &limits, &CancelToken::new())?, Some(timeout)));
+            let limits = FollowLimits {
+                poll,
+                timeout: Some(timeout),
+            };
+            waited = Some((
+                wait(store, &id, &limits, &CancelToken::new())?,
+                Some(timeout),
+            ));
         }
         Patience::Follow => {
-            follow_to_end(store, ui, &id, Telling::Progress)?;
+            follow_to_end(store, ui, &id)?;
         }
     }
     let job = match &waited {
@@ -111,7 +117,9 @@ fn one(
             let now = codex_review::jobs::Clock::system().now();
             ui.result(render_job(&shown, now, workspace.surface()).as_bytes())?;
             if waited.is_some_and(|(waited, _)| waited.timed_out) {
-                ui.note("the job still runs; wait again with `--wait`, or see `codex-review logs -f`");
+                ui.note(
+                    "the job still runs; wait again with `--wait`, or see `codex-review logs -f`",
+                );
             }
         }
     }
@@ -136,7 +144,10 @@ pub(crate) fn result(
             ui.result(render_result(&job, workspace.surface()).as_bytes())?;
         }
         (Shape::People, Some(format)) => {
-            let stored = job.outcome.as_ref().map(|outcome| outcome.result.to_string());
+            let stored = job
+                .outcome
+                .as_ref()
+                .map(|outcome| outcome.result.to_string());
             let report = stored
                 .and_then(|stored| report::json::parse(stored.as_bytes()).ok())
                 .ok_or_else(|| Failure::NoReport { id: job.id.clone() })?;
@@ -154,7 +165,12 @@ pub(crate) fn logs(
 ) -> Result<ExitStatus, Failure> {
     let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
     let store = &workspace.store;
-    let job = find(store, request.job.as_deref(), Wanted::Any, workspace.session.as_deref())?;
+    let job = find(
+        store,
+        request.job.as_deref(),
+        Wanted::Any,
+        workspace.session.as_deref(),
+    )?;
     let limits = match request.reading {
         LogReading::UntilTheJobEnds => FollowLimits::default(),
         LogReading::ToItsEnd => FollowLimits {

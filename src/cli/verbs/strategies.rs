@@ -33,7 +33,10 @@ pub(crate) fn catalog(workspace: &Workspace) -> CatalogOf {
         repository: Some(workspace.root.join(REPOSITORY_FOLDER)),
         repository_trusted: false,
     };
-    CatalogOf { catalog: Catalog::load(&layers, &registry), registry }
+    CatalogOf {
+        catalog: Catalog::load(&layers, &registry),
+        registry,
+    }
 }
 
 /// The user's own strategies lie beside the configuration file.
@@ -54,7 +57,9 @@ pub(crate) fn run(
         None => list(&catalog, request.shape, ui)?,
     }
     for name in catalog.untrusted() {
-        ui.note(&format!("strategy `{name}` of this repository is not used: the repository is not trusted"));
+        ui.note(&format!(
+            "strategy `{name}` of this repository is not used: the repository is not trusted"
+        ));
     }
     for broken in catalog.unreadable() {
         ui.warning(&broken.to_string());
@@ -148,15 +153,31 @@ fn applies(when: &When) -> String {
         let modes: Vec<&str> = when.modes.iter().map(|mode| mode.as_str()).collect();
         parts.push(format!("targets {}", modes.join(", ")));
     }
-    if parts.is_empty() { "any change".to_owned() } else { parts.join(" and ") }
+    if parts.is_empty() {
+        "any change".to_owned()
+    } else {
+        parts.join(" and ")
+    }
 }
 
 fn explanation(strategy: &Strategy) -> String {
-    let mut text = format!("{} ({})\n{}\n\n", strategy.name, strategy.layer.as_str(), strategy.description);
+    let mut text = format!(
+        "{} ({})\n{}\n\n",
+        strategy.name,
+        strategy.layer.as_str(),
+        strategy.description
+    );
     let when: Vec<String> = strategy.when.iter().map(applies).collect();
-    let when = if when.is_empty() { "any change".to_owned() } else { when.join(", or ") };
+    let when = if when.is_empty() {
+        "any change".to_owned()
+    } else {
+        when.join(", or ")
+    };
     text.push_str(&format!("Applies to  {when}\n"));
-    let tokens = strategy.budget.tokens.map(|tokens| format!(", about {tokens} tokens"));
+    let tokens = strategy
+        .budget
+        .tokens
+        .map(|tokens| format!(", about {tokens} tokens"));
     text.push_str(&format!(
         "Budget      {}{}\n",
         human_size(strategy.budget.bytes),

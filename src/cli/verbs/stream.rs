@@ -23,14 +23,20 @@ fn ended(event: Value) -> Vec<u8> {
 
 fn value(event: &JobEvent) -> Value {
     match event {
-        JobEvent::Created(facts) => json!({"event": "created", "kind": facts.kind, "title": facts.title}),
+        JobEvent::Created(facts) => {
+            json!({"event": "created", "kind": facts.kind, "title": facts.title})
+        }
         JobEvent::Queued { place } => json!({"event": "queued", "place": place}),
         JobEvent::Started { worker } => json!({"event": "started", "pid": worker.pid}),
         JobEvent::Phase { phase } => json!({"event": "phase", "phase": phase.as_str()}),
-        JobEvent::Thread { thread_id, turn_id, .. } => {
+        JobEvent::Thread {
+            thread_id, turn_id, ..
+        } => {
             json!({"event": "thread", "threadId": thread_id, "turnId": turn_id})
         }
-        JobEvent::Message { agent, text } => json!({"event": "message", "agent": agent, "text": text}),
+        JobEvent::Message { agent, text } => {
+            json!({"event": "message", "agent": agent, "text": text})
+        }
         JobEvent::Reasoning { agent, text } => {
             json!({"event": "reasoning", "agent": agent, "text": text})
         }

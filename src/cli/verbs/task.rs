@@ -1,8 +1,6 @@
 //! Carries out `task` and `task-resume-candidate`.
 
-use codex_review::jobs::{
-    JobsError, resume_candidate, resume_candidate_document,
-};
+use codex_review::jobs::{Job, JobStatus, JobsError, resume_candidate, resume_candidate_document};
 use codex_review::report::visible;
 use codex_review::review::ExitStatus;
 use codex_review::run::{TASK, ThreadChoice, first_line, task_request};
@@ -31,8 +29,14 @@ pub(crate) fn run(
     }
     let write = request.access == WorkingTreeAccess::Write;
     let options = workspace.engine_options(request.isolation);
-    let run_request =
-        task_request(&TASK, &workspace.root, text.as_deref(), thread, write, &options)?;
+    let run_request = task_request(
+        &TASK,
+        &workspace.root,
+        text.as_deref(),
+        thread,
+        write,
+        &options,
+    )?;
     let summary = match &text {
         Some(text) => first_line(text),
         None => "go on with the earlier task".to_owned(),
@@ -53,9 +57,10 @@ pub(crate) fn run(
         Attended::Left(_) => Ok(ExitStatus::Interrupted),
         Attended::Ended(job) => {
             let outcome = job.outcome.clone().unwrap_or_default();
+            let exit = exit_of(&job);
             match request.shape {
                 Shape::Json if outcome.result.is_null() => ui.json(&json!({
-                    "status": ExitStatus::Incomplete.code(),
+                    "status": exit.code(),
                     "jobId": job.id.as_str(),
                     "threadId": job.thread_id,
                     "rawOutput": "",
@@ -66,14 +71,26 @@ pub(crate) fn run(
                 Shape::Json => ui.json(&outcome.result)?,
                 Shape::People if outcome.rendered.is_empty() => {
                     let reason = job.error_message.as_deref().unwrap_or("it gave no reason");
-                    ui.result(format!("The task did not finish: {}.\n", visible::line(reason)).as_bytes())?;
+                    ui.result(
+                        format!("The task did not finish: {}.\n", visible::line(reason)).as_bytes(),
+                    )?;
                 }
                 Shape::People => ui.result(outcome.rendered.as_bytes())?,
             }
-            let code = job.exit_code.and_then(|code| u8::try_from(code).ok());
-            Ok(code.and_then(ExitStatus::from_code).unwrap_or(ExitStatus::Incomplete))
+            Ok(exit)
         }
     }
+}
+
+/// What the job says; one that ended without a word of its own, because its worker died or never began, is judged by
+/// how it ended.
+fn exit_of(job: &Job) -> ExitStatus {
+    let code = job.exit_code.and_then(|code| u8::try_from(code).ok());
+    code.and_then(ExitStatus::from_code)
+        .unwrap_or(match job.status {
+            JobStatus::Cancelled => ExitStatus::Interrupted,
+            _ => ExitStatus::Incomplete,
+        })
 }
 
 /// The thread to go on with.
@@ -82,8 +99,11 @@ fn thread(workspace: &Workspace, continuation: &Continuation) -> Result<ThreadCh
     match continuation {
         Continuation::Fresh => Ok(ThreadChoice::New),
         Continuation::Newest => {
-            let candidate = resume_candidate(&workspace.store, session)?.ok_or(Failure::NoTaskThread)?;
-            Ok(ThreadChoice::Resume(candidate.thread_id.expect("a candidate has a thread")))
+            let candidate =
+                resume_candidate(&workspace.store, session)?.ok_or(Failure::NoTaskThread)?;
+            Ok(ThreadChoice::Resume(
+                candidate.thread_id.expect("a candidate has a thread"),
+            ))
         }
         Continuation::Named(name) => {
             let found = codex_review::jobs::find(
@@ -129,7 +149,12 @@ pub(crate) fn candidate(
         Shape::Json => ui.json(&resume_candidate_document(candidate.as_ref(), session))?,
         Shape::People => {
             let text = match &candidate {
-                Some(job) => format!("{} ({}): {}\n", job.id, job.status.as_str(), visible::line(&job.summary)),
+                Some(job) => format!(
+                    "{} ({}): {}\n",
+                    job.id,
+                    job.status.as_str(),
+                    visible::line(&job.summary)
+                ),
                 None => "No previous Codex task thread was found for this repository.\n".to_owned(),
             };
             ui.result(text.as_bytes())?;

@@ -77,7 +77,10 @@ impl Workspace {
         let repository = surroundings.repository()?;
         let mut workspace =
             Workspace::around(surroundings, Some(repository), flags, state_root, ui)?;
-        let repository = workspace.repository.take().expect("it was just handed over");
+        let repository = workspace
+            .repository
+            .take()
+            .expect("it was just handed over");
         Ok((workspace, repository))
     }
 
@@ -102,7 +105,10 @@ impl Workspace {
         }
         let main_worktree = match &repository {
             Some(repository) => repository.main_worktree(),
-            None => surroundings.cwd.canonicalize().unwrap_or_else(|_| surroundings.cwd.clone()),
+            None => surroundings
+                .cwd
+                .canonicalize()
+                .unwrap_or_else(|_| surroundings.cwd.clone()),
         };
         let root = match &repository {
             Some(repository) => repository.root().to_owned(),
@@ -193,7 +199,9 @@ pub(crate) fn worker_arguments(
 /// What a run needs to know of this process.
 pub(crate) fn run_surroundings(state_folder: &Path) -> Result<run::Surroundings, Failure> {
     let path = |name: &str| Surroundings::variable(name).filter(|value| !value.is_empty());
-    let home = path("HOME").or_else(|| path("USERPROFILE")).map(PathBuf::from);
+    let home = path("HOME")
+        .or_else(|| path("USERPROFILE"))
+        .map(PathBuf::from);
     Ok(run::Surroundings {
         self_exe: self_exe()?,
         search_path: path("PATH").unwrap_or_default(),
@@ -255,7 +263,8 @@ fn access(engine: &EngineChoice, isolation: Isolation, settings: &Settings) -> A
             None if in_ci() => Access::Isolated,
             None => Access::Shared {
                 max_streams: settings.broker.max_streams,
-                idle_timeout_ms: u64::try_from(settings.broker.idle.as_millis()).unwrap_or(u64::MAX),
+                idle_timeout_ms: u64::try_from(settings.broker.idle.as_millis())
+                    .unwrap_or(u64::MAX),
             },
         },
     }

@@ -35,7 +35,7 @@ impl Collector for ChangedFiles {
         _rungs: &[Rung],
         room: Room,
     ) -> Result<Option<Piece>, CollectError> {
-        let line = file_line(&scene.changes.files()[item.key]);
+        let line = file_line(scene, item.key);
         let piece = Piece::naming(line, Rung::Full, &item.files);
         Ok(room.fits(piece.cost).then_some(piece))
     }

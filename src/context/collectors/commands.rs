@@ -55,29 +55,18 @@ const MOST_EXCLUDED: usize = 20;
 
 impl Collector for Commands {
     fn items(&self, scene: &Scene<'_>) -> Result<Vec<Item>, CollectError> {
-        let files = scene.changes.files();
-        if files.is_empty() {
+        if scene.changes.files().is_empty() {
             return Ok(Vec::new());
         }
-        let mut items = vec![Item {
+        let whole = Item {
             key: WHOLE,
             files: Vec::new(),
-        }];
-        let few = files.len() <= self.per_file;
-        items.extend(
-            files
-                .iter()
-                .enumerate()
-                .filter(|(index, file)| {
-                    !scene.secret_names[*index] && (few || is_hard_to_quote(file))
-                })
-                .take(self.per_file)
-                .map(|(index, _)| Item {
-                    key: index,
-                    files: vec![index],
-                }),
-        );
-        Ok(items)
+        };
+        let files = self.listed(scene).into_iter().map(|index| Item {
+            key: index,
+            files: vec![index],
+        });
+        Ok([whole].into_iter().chain(files).collect())
     }
 
     fn render(
@@ -88,7 +77,7 @@ impl Collector for Commands {
         room: Room,
     ) -> Result<Option<Piece>, CollectError> {
         let text = match item.key {
-            WHOLE => whole(scene),
+            WHOLE => whole(scene, !self.listed(scene).is_empty()),
             index => one_file(scene.changes.target(), &scene.changes.files()[index]),
         };
         let piece = Piece::naming(text, Rung::Full, &item.files);
@@ -96,7 +85,20 @@ impl Collector for Commands {
     }
 }
 
-fn whole(scene: &Scene<'_>) -> String {
+impl Commands {
+    /// The files that get a command each.
+    fn listed(&self, scene: &Scene<'_>) -> Vec<usize> {
+        let files = scene.changes.files();
+        let few = files.len() <= self.per_file;
+        (0..files.len())
+            .filter(|index| !scene.secret_names[*index])
+            .filter(|index| few || is_hard_to_quote(&files[*index]))
+            .take(self.per_file)
+            .collect()
+    }
+}
+
+fn whole(scene: &Scene<'_>, files_follow: bool) -> String {
     let target = scene.changes.target();
     let secret: Vec<&FileChange> = scene
         .changes
@@ -143,6 +145,11 @@ fn whole(scene: &Scene<'_>) -> String {
         lines.push(format!(
             "{GIT} ls-files --others --exclude-standard -- ':(top)'"
         ));
+    }
+    if files_follow {
+        lines.push(
+            "# single files, their names quoted for the shell; run `cat` from the root".to_owned(),
+        );
     }
     let mut text = lines.join("\n");
     text.push('\n');

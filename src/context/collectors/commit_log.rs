@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::context::budget::Room;
 use crate::context::collector::{Claims, CollectError, Collector, Item, Piece, Rung, Scene};
 use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
+use crate::context::size::counted;
 use crate::target::{CommitLog, CommitSummary};
 
 pub(super) const INFO: CollectorInfo = CollectorInfo {
@@ -57,6 +58,9 @@ struct Log {
     /// Read when items are listed, so that it is read once.
     log: OnceCell<CommitLog>,
 }
+
+/// The most bytes of a message; what comes after them is counted.
+const MOST_MESSAGE_BYTES: usize = 8 * 1024;
 
 /// The key of the item that says that there are more.
 const MORE: usize = usize::MAX;
@@ -128,16 +132,30 @@ fn outline(commit: &CommitSummary, authors: bool) -> String {
 /// The body is indented, so that no line of it can look like the next commit.
 fn full(commit: &CommitSummary, authors: bool) -> String {
     let mut text = outline(commit, authors);
-    for body_line in commit.body.trim_end().lines() {
+    let body = commit.body.trim_end();
+    let shown = clipped(body);
+    for body_line in shown.lines() {
         if !body_line.is_empty() {
             text.push_str("    ");
             text.push_str(body_line);
         }
         text.push('\n');
     }
+    if shown.len() < body.len() {
+        let more = counted((body.len() - shown.len()) as u64, "more byte");
+        text.push_str(&format!("    [{more} of this message not shown]\n"));
+    }
     text
 }
 
+fn clipped(text: &str) -> &str {
+    let mut end = text.len().min(MOST_MESSAGE_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 fn line(text: &str) -> String {
-    text.replace(['\n', '\r'], " ")
+    clipped(text).replace(['\n', '\r'], " ")
 }

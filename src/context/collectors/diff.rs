@@ -112,8 +112,8 @@ impl Collector for Diff {
         Ok(rungs.iter().find_map(|rung| {
             let text = match rung {
                 Rung::Full | Rung::Hunks => return None,
-                Rung::Outline => outline(file),
-                Rung::Name => file_line(file),
+                Rung::Outline => outline(scene, index),
+                Rung::Name => file_line(scene, index),
             };
             let piece = Piece::naming(text, *rung, &item.files);
             room.fits(piece.cost).then_some(piece)
@@ -169,6 +169,10 @@ fn fit_patch(
     let mut best: Option<Cut> = None;
     let mut all_fit = true;
     for (before, hunk) in parts.hunks.iter().enumerate() {
+        if hunk.text.len() as u64 > most_raw_bytes(room) {
+            all_fit = false;
+            break;
+        }
         let shown = scene.presenter.content(hunk.text);
         cost += Cost::of(&shown.text);
         if !room.fits(cost) {
@@ -213,6 +217,11 @@ fn fit_patch(
     };
     let piece = Piece::showing(sent, Rung::Hunks, vec![(index, coverage)]);
     room.fits(piece.cost).then_some(piece)
+}
+
+/// Text longer than this is not even tried: redacting shortens a text, but never that much.
+fn most_raw_bytes(room: Room) -> u64 {
+    room.bytes().saturating_mul(4).saturating_add(4096)
 }
 
 /// Where a patch is cut.
@@ -268,9 +277,9 @@ fn new_lines(mut hunks: impl Iterator<Item = HunkRange>) -> String {
     format!("new lines {}", places.join(", "))
 }
 
-fn outline(file: &FileChange) -> String {
-    let mut text = file_line(file);
-    if let Content::Text { hunks, .. } = &file.content
+fn outline(scene: &Scene<'_>, index: usize) -> String {
+    let mut text = file_line(scene, index);
+    if let Content::Text { hunks, .. } = &scene.changes.files()[index].content
         && !hunks.is_empty()
     {
         text.pop();

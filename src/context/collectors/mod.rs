@@ -11,6 +11,7 @@ mod status;
 
 use std::fmt::Write as _;
 
+use super::collector::Scene;
 use super::registry::CollectorInfo;
 use super::size::human_size;
 use crate::prompt::{show_path, visible};
@@ -39,7 +40,8 @@ pub(super) const ALL: [CollectorInfo; 10] = [
 struct NoOptions {}
 
 /// One line about a file: `M  +3 -1  src/a.rs`, with everything that a reader could need to find it.
-fn file_line(file: &FileChange) -> String {
+fn file_line(scene: &Scene<'_>, index: usize) -> String {
+    let file = &scene.changes.files()[index];
     let letter = file.status.letter();
     let mut line = format!("{letter}  {}  {}", numbers(file), show_path(&file.path));
     let mut remarks = Vec::new();
@@ -58,6 +60,9 @@ fn file_line(file: &FileChange) -> String {
         && let Some(sizes) = sizes(file)
     {
         remarks.push(sizes);
+    }
+    if scene.secret_names[index] {
+        remarks.push("bears a secret by its name: do not open it".to_owned());
     }
     remarks.extend(file.notes.iter().map(|note| one_line(note)));
     if !remarks.is_empty() {

@@ -4,6 +4,10 @@
 //! The text has no verdict. Findings are one; a text without findings is only an approval where it says in so many
 //! words that nothing is wrong, because the same text is what remains of a reviewer that gave up.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use crate::review::{Finding, FindingOrigin, Judgement, LineRange, Placement, Severity, Verdict};
 
 use super::value;
@@ -95,31 +99,27 @@ fn split_place(place: &str) -> Option<(String, Option<LineRange>)> {
     (!path.is_empty()).then(|| (path.to_owned(), Some(LineRange::new(start, end))))
 }
 
+/// Whole statements about defects: `found no way to run the tests` is none.
 fn says_that_nothing_is_wrong(text: &str) -> bool {
-    const SAID: [&str; 12] = [
-        "patch is correct",
-        "patch appears correct",
-        "no issues",
-        "no findings",
-        "no bugs",
-        "no problems",
-        "no actionable",
-        "did not find any",
-        "didn't find any",
-        "found no ",
-        "do not see any",
-        "looks good",
-    ];
-    const UNSAID: [&str; 5] = [
+    static SAID: LazyLock<Regex> = LazyLock::new(|| {
+        const DEFECTS: &str =
+            r"(?:[a-z-]+ ){0,3}(?:issues?|bugs?|problems?|findings?|defects?|regressions?)\b";
+        Regex::new(&format!(
+            r"\bpatch (?:is|appears|looks) correct\b|\b(?:found|see|has|introduces) no {DEFECTS}|\bno {DEFECTS} (?:were |was )?found|\b(?:did not|didn't|do not|don't) (?:find|see) any {DEFECTS}|\A(?:no (?:issues|findings|bugs|problems)|looks good)\b"
+        ))
+        .expect("the pattern is fixed")
+    });
+    const UNSAID: [&str; 7] = [
         "failed to",
         "unable to",
+        "not able to",
         "could not",
+        "couldn't",
         "interrupted",
         "cannot",
     ];
     let text = text.to_lowercase();
-    SAID.iter().any(|words| text.contains(words))
-        && !UNSAID.iter().any(|words| text.contains(words))
+    SAID.is_match(&text) && !UNSAID.iter().any(|words| text.contains(words))
 }
 
 #[cfg(test)]
@@ -157,6 +157,20 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_statement_that_nothing_is_wrong_is_an_approval() {
+        for text in [
+            "The patch is correct.",
+            "I did not find any actionable issues in this change.",
+            "Reviewed all files; no blocking bugs were found.",
+            "No issues.",
+            "It renames a module and introduces no functional regressions.",
+        ] {
+            let judgement = parse(text).unwrap_or_else(|problem| panic!("{text}: {problem}"));
+            assert_eq!(judgement.verdict, Verdict::Approve, "{text}");
+        }
+    }
+
+    #[test]
     fn a_reviewer_that_gave_up_has_not_approved() {
         for text in [
             "",
@@ -164,6 +178,10 @@ mod tests {
             "I could not read the diff, so I found no issues.",
             "Review was interrupted. Please re-run /review and wait for it to complete.",
             "The change renames a module.",
+            "I found no way to run the tests.",
+            "I found no diff to review.",
+            "I am not sure that this looks good.",
+            "The patch is incorrect.",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

@@ -3,6 +3,12 @@
 /// Replaces `{class:count}` by that many made-up letters of a class, and `{word:TEXT}` by the text. The same text
 /// always becomes the same; each place becomes something else.
 pub fn spell_out(text: &str) -> String {
+    spell_out_parts(text).0
+}
+
+/// As [`spell_out`], with the parts that were made up.
+pub fn spell_out_parts(text: &str) -> (String, Vec<String>) {
+    let mut parts = Vec::new();
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     let mut random = Random(0x2545_f491_4f6c_dd1d);
@@ -15,6 +21,7 @@ pub fn spell_out(text: &str) -> String {
         {
             Some((end, spelled)) => {
                 out.push_str(&spelled);
+                parts.push(spelled);
                 rest = &rest[end + 1..];
             }
             None => {
@@ -24,7 +31,7 @@ pub fn spell_out(text: &str) -> String {
         }
     }
     out.push_str(rest);
-    out
+    (out, parts)
 }
 
 fn spelled(inside: &str, random: &mut Random) -> Option<String> {

@@ -3,8 +3,9 @@
 //! Tests that need it begin with `let Some(codex) = RealCodex::find() else { return };`. Without npm that prints one
 //! line; with `CODEX_REVIEW_REQUIRE_E2E=1` it fails the test instead.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
 use codex_review::engine::{EngineCommand, find_in_path};
@@ -25,7 +26,7 @@ pub struct RealCodex {
 }
 
 impl RealCodex {
-    /// The pinned CLI, installed on first use. `None`, with one line on stderr, where it cannot be had.
+    /// The pinned CLI, installed on first use. `None`, with one line on stderr for all tests, where it cannot be had.
     #[track_caller]
     pub fn find() -> Option<&'static RealCodex> {
         static FOUND: OnceLock<Result<RealCodex, String>> = OnceLock::new();
@@ -35,7 +36,12 @@ impl RealCodex {
                 panic!("{REQUIRE}=1, but there is no Codex CLI: {why}")
             }
             Err(why) => {
-                eprintln!("skipped, there is no Codex CLI: {why}");
+                static SAID: Once = Once::new();
+                // Written past the capture of the test runner: a suite that did not run must not look as if it had.
+                SAID.call_once(|| {
+                    let line = format!("the tests against the real Codex CLI did not run: {why}\n");
+                    drop(std::io::stderr().write_all(line.as_bytes()));
+                });
                 None
             }
         }

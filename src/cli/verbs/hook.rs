@@ -1,0 +1,133 @@
+//! Carries out `hook`: what Claude Code calls when a session begins, ends, or wants to stop.
+//!
+//! A hook never fails its host: whatever goes wrong here is a note on standard error and exit code 0. A fault of our own
+//! is never a block.
+
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use codex_review::broker::stop_all;
+use codex_review::hooks::{HookInput, MAX_INPUT_BYTES, export_lines, read_input};
+use codex_review::jobs::{
+    StatusScope, begin_session, end_session, request_cancel, sessions, status, sweep_sessions,
+};
+use codex_review::review::ExitStatus;
+
+use crate::cli::failure::Failure;
+use crate::cli::hook::HookRequest;
+use crate::cli::options::Color;
+use crate::cli::surroundings::Surroundings;
+use crate::cli::ui::Ui;
+
+use super::gate;
+use super::workspace::Workspace;
+
+/// The file that a session's later commands read their variables from.
+const ENV_FILE_VARIABLE: &str = "CLAUDE_ENV_FILE";
+/// A session whose host is not known counts as over after this time.
+const SESSION_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long the end of a session waits for an idle engine to go.
+const BROKER_STOP: Duration = Duration::from_secs(1);
+/// A clear begins a new conversation in the same place: nothing of the session ends.
+const CLEAR: &str = "clear";
+
+pub(crate) fn run(
+    request: &HookRequest,
+    surroundings: &Surroundings,
+    ui: &Ui,
+) -> Result<ExitStatus, Failure> {
+    let done = read().and_then(|input| {
+        let surroundings = Surroundings {
+            cwd: input
+                .cwd
+                .as_ref()
+                .map_or_else(|| surroundings.cwd.clone(), PathBuf::from),
+        };
+        match request {
+            HookRequest::SessionStart => session_start(&input, &surroundings),
+            HookRequest::SessionEnd => session_end(&input, &surroundings),
+            HookRequest::Stop => gate::stop(&input, &surroundings, ui),
+        }
+    });
+    if let Err(failure) = done {
+        // The exit code would be an answer to the host, and a wrong one.
+        ui.failure(&failure);
+    }
+    Ok(ExitStatus::Passed)
+}
+
+fn read() -> Result<HookInput, Failure> {
+    let mut text = Vec::new();
+    std::io::stdin()
+        .take(MAX_INPUT_BYTES)
+        .read_to_end(&mut text)
+        .map_err(|source| Failure::ReadText {
+            place: "standard input".to_owned(),
+            source,
+        })?;
+    Ok(read_input(&text)?)
+}
+
+/// Hooks say little: warnings of the store wait for a command that people read.
+pub(crate) fn quiet() -> Ui {
+    Ui::new(Color::Never, true)
+}
+
+fn session_start(input: &HookInput, surroundings: &Surroundings) -> Result<(), Failure> {
+    let session = input
+        .session_id
+        .as_deref()
+        .filter(|session| !session.is_empty());
+    if let Some(path) = Surroundings::variable(ENV_FILE_VARIABLE).filter(|path| !path.is_empty()) {
+        let path = PathBuf::from(path);
+        let lines = export_lines(session, input.transcript_path.as_deref());
+        std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .and_then(|mut file| file.write_all(lines.as_bytes()))
+            .map_err(|source| Failure::Write { path, source })?;
+    }
+    let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
+    sweep_sessions(&workspace.store, SESSION_MAX_AGE)?;
+    if let Some(session) = session {
+        begin_session(&workspace.store, session, None)?;
+        gate::note_session_start(&workspace, session)?;
+    }
+    Ok(())
+}
+
+fn session_end(input: &HookInput, surroundings: &Surroundings) -> Result<(), Failure> {
+    let Some(session) = input
+        .session_id
+        .as_deref()
+        .filter(|session| !session.is_empty())
+    else {
+        return Ok(());
+    };
+    if input.reason.as_deref() == Some(CLEAR) {
+        return Ok(());
+    }
+    let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
+    let store = &workspace.store;
+    let snapshot = status(
+        store,
+        StatusScope {
+            session: Some(session),
+            all: false,
+        },
+    )?;
+    for view in &snapshot.running {
+        // Background jobs were asked for to outlive the session.
+        if view.is_own && !view.job.background {
+            request_cancel(store, &view.job.id, Some("the end of its Claude session"))?;
+        }
+    }
+    end_session(store, session)?;
+    if sessions(store)?.is_empty() {
+        // An engine that is busy stays, and ends by itself when it has been idle for a while.
+        super::runtime()?.block_on(stop_all(store.folder(), false, BROKER_STOP))?;
+    }
+    Ok(())
+}

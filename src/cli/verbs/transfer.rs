@@ -1,0 +1,162 @@
+//! Carries out `transfer`: a Claude session becomes a Codex thread, by the engine's own import.
+//!
+//! Only transcripts below the user's Claude projects folder are read. A transcript may still grow, so a snapshot of it is
+//! what the engine reads.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use codex_review::engine::{EngineError, Limits, import_session};
+use codex_review::hooks::TRANSCRIPT_PATH_VARIABLE;
+use codex_review::review::ExitStatus;
+use codex_review::run::{Access, open_engine};
+use serde_json::json;
+
+use crate::cli::failure::Failure;
+use crate::cli::options::{Isolation, Shape};
+use crate::cli::surroundings::Surroundings;
+use crate::cli::transfer::TransferRequest;
+use crate::cli::ui::Ui;
+
+use super::workspace::Workspace;
+
+/// A larger transcript is refused.
+const MAX_BYTES: u64 = 256 << 20;
+/// Where Claude Code keeps its own files, if not in the home folder.
+const CLAUDE_HOME_VARIABLE: &str = "CLAUDE_CONFIG_DIR";
+
+pub(crate) fn run(
+    request: TransferRequest,
+    surroundings: &Surroundings,
+    ui: &Ui,
+) -> Result<ExitStatus, Failure> {
+    let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
+    let given = request
+        .source
+        .map(|path| surroundings.cwd.join(path))
+        .or_else(|| {
+            Surroundings::variable(TRANSCRIPT_PATH_VARIABLE)
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from)
+        })
+        .ok_or(Failure::NoTranscript)?;
+    let source = allowed(&given)?;
+    let session_id = source
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let folder = tempfile::Builder::new()
+        .prefix("codex-review-transfer-")
+        .tempdir()
+        .map_err(|error| Failure::Write {
+            path: std::env::temp_dir(),
+            source: error,
+        })?;
+    let snapshot = folder.path().join(format!("{session_id}.jsonl"));
+    take_snapshot(&source, &snapshot)?;
+
+    let options = workspace.engine_options(Isolation::Isolated);
+    let run = workspace.surroundings()?;
+    let limits = Limits {
+        rpc: options.budgets.rpc,
+        silence: options.budgets.silence,
+        ..Limits::default()
+    };
+    let thread_id = super::runtime()?.block_on(async {
+        let mut opened = open_engine(
+            &options.engine,
+            &Access::Isolated,
+            options.budgets.rpc,
+            &run,
+        )
+        .await
+        .map_err(Failure::Engine)?;
+        let imported = import_session(
+            &mut opened.connection,
+            &snapshot,
+            &workspace.root,
+            None,
+            &limits,
+        )
+        .await;
+        opened.close().await;
+        imported.map_err(|error| match error {
+            EngineError::TooOld { .. } => Failure::TransferTooOld,
+            error => Failure::Transfer { source: error },
+        })
+    })?;
+    let resume = format!("codex resume {thread_id}");
+    match request.shape {
+        Shape::Json => ui.json(&json!({
+            "threadId": thread_id,
+            "resumeCommand": resume,
+            "sourcePath": source.to_string_lossy(),
+            "sessionId": session_id,
+        }))?,
+        Shape::People => ui.result(
+            format!("This session is now the Codex thread {thread_id}.\nGo on with it: {resume}\n")
+                .as_bytes(),
+        )?,
+    }
+    Ok(ExitStatus::Passed)
+}
+
+/// The real path of a transcript, if it lies below the user's Claude projects folder.
+fn allowed(given: &Path) -> Result<PathBuf, Failure> {
+    let unreadable = |source| Failure::ReadText {
+        place: format!("`{}`", given.display()),
+        source,
+    };
+    let real = given.canonicalize().map_err(unreadable)?;
+    let projects = claude_home().join("projects");
+    let inside = projects
+        .canonicalize()
+        .is_ok_and(|projects| real.starts_with(&projects));
+    let is_transcript = real
+        .extension()
+        .is_some_and(|extension| extension == "jsonl");
+    if inside && is_transcript {
+        Ok(real)
+    } else {
+        Err(Failure::NotATranscript {
+            path: given.to_owned(),
+            projects,
+        })
+    }
+}
+
+fn claude_home() -> PathBuf {
+    let path = |name: &str| {
+        Surroundings::variable(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    path(CLAUDE_HOME_VARIABLE)
+        .or_else(|| path("HOME").map(|home| home.join(".claude")))
+        .unwrap_or_else(|| PathBuf::from(".claude"))
+}
+
+/// Copies whole lines only: the last one may be half written.
+fn take_snapshot(source: &Path, snapshot: &Path) -> Result<(), Failure> {
+    let unreadable = |error| Failure::ReadText {
+        place: format!("`{}`", source.display()),
+        source: error,
+    };
+    let mut content = Vec::new();
+    let file = std::fs::File::open(source).map_err(unreadable)?;
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut content)
+        .map_err(unreadable)?;
+    if content.len() as u64 > MAX_BYTES {
+        return Err(unreadable(std::io::ErrorKind::FileTooLarge.into()));
+    }
+    let whole = content
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |end| end + 1);
+    content.truncate(whole);
+    std::fs::write(snapshot, content).map_err(|error| Failure::Write {
+        path: snapshot.to_owned(),
+        source: error,
+    })
+}
