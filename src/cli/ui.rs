@@ -135,7 +135,7 @@ impl Ui {
     /// Something that people should know.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            self.to_stderr(&format!("[codex] {}\n", visible::line(text)));
+            self.write_to_stderr(&format!("[codex] {}\n", visible::line(text)));
         }
     }
 
@@ -143,7 +143,7 @@ impl Ui {
     pub(crate) fn warning(&self, text: &str) {
         if !self.quiet {
             let label = paint::warning_label();
-            self.to_stderr(&format!(
+            self.write_to_stderr(&format!(
                 "{label}warning:{label:#} {}\n",
                 visible::line(text)
             ));
@@ -153,7 +153,7 @@ impl Ui {
     /// Why the command could not do its work. Returns how the process ends.
     pub(crate) fn failure(&self, failure: &Failure) -> ExitStatus {
         let (status, hint) = failure.judge();
-        self.to_stderr(&rendered(failure, hint.as_deref()));
+        self.write_to_stderr(&rendered(failure, hint.as_deref()));
         status
     }
 
@@ -161,7 +161,7 @@ impl Ui {
     pub(crate) fn clap(&self, error: &clap::Error) -> ExitStatus {
         let text = error.render().ansi().to_string();
         if error.use_stderr() {
-            self.to_stderr(&text);
+            self.write_to_stderr(&text);
             return ExitStatus::Usage;
         }
         match self.styled_result(&text) {
@@ -170,7 +170,7 @@ impl Ui {
         }
     }
 
-    fn to_stderr(&self, text: &str) {
+    fn write_to_stderr(&self, text: &str) {
         let mut stderr = AutoStream::new(io::stderr().lock(), self.color);
         drop(
             stderr
