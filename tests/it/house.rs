@@ -24,7 +24,7 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("engine", &["review", "rpc", "secrets", "target"]),
     ("broker", &["engine", "rpc"]),
     ("jobs", &["review"]),
-    ("hooks", &["jobs"]),
+    ("hooks", &["jobs", "target"]),
     (
         "run",
         &[
@@ -42,10 +42,20 @@ const PURE: [&str; 7] = [
 /// Past this length a file is named; past the next the test fails, unless it is listed with its reason.
 const LONG_FILE_LINES: usize = 500;
 const TOO_LONG_FILE_LINES: usize = 600;
-const ALLOWED_LONG_FILES: [(&str, &str); 1] = [(
-    "tests/fakes/app_server.rs",
-    "one program, whose scripting language is described and read in one place",
-)];
+const ALLOWED_LONG_FILES: [(&str, &str); 3] = [
+    (
+        "src/jobs/store.rs",
+        "the one place that keeps records, index and settings in step, under one lock",
+    ),
+    (
+        "src/target/repo/worktree.rs",
+        "one walk over a directory: what it lists, compares and hashes shares its state",
+    ),
+    (
+        "tests/fakes/app_server.rs",
+        "one program, whose scripting language is described and read in one place",
+    ),
+];
 
 /// A source file: its path from the package's root, and its text.
 struct Source {
