@@ -37,6 +37,7 @@ mod surroundings;
 mod task;
 mod text;
 mod transfer;
+mod typed;
 mod ui;
 mod usage;
 mod verbs;
@@ -49,7 +50,6 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use codex_review::review::ExitStatus;
 
 use command::Cli;
-use failure::Failure;
 use surroundings::Surroundings;
 use ui::Ui;
 
@@ -62,9 +62,9 @@ fn run(argv: Vec<OsString>) -> ExitStatus {
     let mut command = Cli::command();
     command.build();
     let plain = Ui::plain();
-    let argv = match arguments::expand(argv, &command) {
+    let argv = match typed::expand(argv, &command) {
         Ok(argv) => argv,
-        Err(error) => return plain.failure(&Failure::from(error)),
+        Err(failure) => return plain.failure(&failure),
     };
     let options_in_text = arguments::options_in_text(&argv, &command);
     let parsed = command

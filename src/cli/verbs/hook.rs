@@ -21,6 +21,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
 use super::gate;
+use super::typed_store;
 use super::workspace::Workspace;
 
 /// The file that a session's later commands read their variables from.
@@ -29,6 +30,8 @@ const ENV_FILE_VARIABLE: &str = "CLAUDE_ENV_FILE";
 const SESSION_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long the end of a session waits for an idle engine to go.
 const BROKER_STOP: Duration = Duration::from_secs(1);
+/// What our commands' names begin with in Claude Code.
+const PLUGIN_PREFIX: &str = "codex:";
 /// A clear begins a new conversation in the same place: nothing of the session ends.
 const CLEAR: &str = "clear";
 
@@ -47,6 +50,7 @@ pub(crate) fn run(
         match request {
             HookRequest::SessionStart => session_start(&input, &surroundings),
             HookRequest::SessionEnd => session_end(&input, &surroundings),
+            HookRequest::PromptExpansion => prompt_expansion(&input, &surroundings),
             HookRequest::Stop => gate::stop(&input, &surroundings, ui),
         }
     });
@@ -96,6 +100,22 @@ fn session_start(input: &HookInput, surroundings: &Surroundings) -> Result<(), F
         gate::note_session_start(&workspace, session)?;
     }
     Ok(())
+}
+
+/// Keeps what was typed behind one of our commands, for the `estimate` that the command begins with.
+fn prompt_expansion(input: &HookInput, surroundings: &Surroundings) -> Result<(), Failure> {
+    let (Some(session), Some(name), Some(typed)) =
+        (&input.session_id, &input.command_name, &input.command_args)
+    else {
+        return Ok(());
+    };
+    let kind = match name.strip_prefix(PLUGIN_PREFIX) {
+        Some("rescue") => "task",
+        Some(kind @ ("review" | "adversarial-review")) => kind,
+        _ => return Ok(()),
+    };
+    let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
+    typed_store::keep(&workspace, session, kind, typed)
 }
 
 fn session_end(input: &HookInput, surroundings: &Surroundings) -> Result<(), Failure> {
