@@ -153,9 +153,8 @@ impl Report {
     pub fn standing(&self) -> Standing {
         match &self.outcome {
             Outcome::Judged(judgement) => {
-                let held_without_a_finding =
-                    judgement.findings.is_empty() && judgement.verdict == Verdict::NeedsAttention;
-                if held_without_a_finding || judgement.gravest().is_some() {
+                let held = judgement.verdict == Verdict::NeedsAttention;
+                if held || judgement.gravest().is_some() {
                     Standing::Findings
                 } else {
                     Standing::Passed

@@ -28,7 +28,8 @@ pub(super) fn standing_detail(report: &Report) -> String {
                     "the reviewer holds the change and names no finding".to_owned()
                 }
                 (true, Verdict::NeedsAttention) => {
-                    "no finding that points at something in the repository".to_owned()
+                    "the reviewer holds the change, and none of its findings points at anything here"
+                        .to_owned()
                 }
                 (false, verdict) => format!(
                     "{} (the reviewer's verdict is {})",

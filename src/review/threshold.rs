@@ -144,8 +144,9 @@ pub enum OnEmpty {
 
 /// The exit status of an outcome.
 ///
-/// Findings that the location check rejected never count. A reviewer that says `needs-attention` and names no finding at
-/// all holds the change without saying where: that counts like one high finding, so that it is no silent pass.
+/// Findings that the location check rejected never count. A reviewer that says `needs-attention` and names no finding that
+/// points at anything holds the change without saying where: that counts like one high finding, so that it is no silent
+/// pass.
 #[must_use]
 pub fn exit_status(outcome: &Outcome, fail_on: FailOn, on_empty: OnEmpty) -> ExitStatus {
     match outcome {
@@ -169,8 +170,8 @@ pub fn exit_status(outcome: &Outcome, fail_on: FailOn, on_empty: OnEmpty) -> Exi
 }
 
 fn reaches(judgement: &Judgement, fail_on: FailOn) -> bool {
-    let unnamed = judgement.findings.is_empty() && judgement.verdict == Verdict::NeedsAttention;
-    let gravest = judgement.gravest().or(unnamed.then_some(Severity::High));
+    let held = judgement.verdict == Verdict::NeedsAttention;
+    let gravest = judgement.gravest().or(held.then_some(Severity::High));
     match (fail_on, gravest) {
         (FailOn::Never, _) | (_, None) => false,
         (FailOn::AtLeast(threshold), Some(gravest)) => gravest >= threshold,
@@ -239,9 +240,19 @@ mod tests {
     }
 
     #[test]
+    fn a_change_that_is_held_without_a_place_is_no_silent_pass() {
+        let rejected = [(Severity::Low, Placement::Rejected)];
+        for findings in [&[][..], &rejected] {
+            let outcome = judged(Verdict::NeedsAttention, findings);
+            check(&outcome, "high", 1);
+            check(&outcome, "critical", 0);
+        }
+    }
+
+    #[test]
     fn rejected_findings_never_count() {
         let outcome = judged(
-            Verdict::NeedsAttention,
+            Verdict::Approve,
             &[(Severity::Critical, Placement::Rejected)],
         );
         check(&outcome, "any", 0);

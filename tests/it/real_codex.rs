@@ -32,6 +32,7 @@ fn request(sandbox: &Sandbox, action: TurnAction) -> TurnRequest {
         action,
         model: None,
         effort: None,
+        extension: None,
         limits: Limits::default(),
     }
 }

@@ -309,6 +309,11 @@ impl State {
         for (thread, turn) in self.streams.take_due_interrupts() {
             self.interrupt(&thread, &turn);
         }
+        for thread in self.streams.take_freed_by_orphans() {
+            if self.threads.owner(&thread).is_none() {
+                self.release_thread(&thread);
+            }
+        }
         for (client, place) in self.streams.take_new_places(now, self.settings.offer) {
             let params = json!({
                 "place": place,

@@ -24,6 +24,8 @@ pub(super) struct Streams {
     limit: usize,
     slots: BTreeMap<String, Slot>,
     waiting: VecDeque<Waiting>,
+    /// Threads whose orphaned slot has ended since they were last taken.
+    freed_by_orphans: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -89,6 +91,7 @@ impl Streams {
             limit: limit.max(1),
             slots: BTreeMap::new(),
             waiting: VecDeque::new(),
+            freed_by_orphans: Vec::new(),
         }
     }
 
@@ -247,7 +250,14 @@ impl Streams {
     fn put_back(&mut self, thread: String, slot: Slot) {
         if slot.in_flight > 0 || !slot.open.is_empty() || slot.unnamed {
             self.slots.insert(thread, slot);
+        } else if slot.client.is_none() {
+            self.freed_by_orphans.push(thread);
         }
+    }
+
+    /// Threads on which nothing runs any more, and nobody was left when it ended. Each is returned once.
+    pub(super) fn take_freed_by_orphans(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.freed_by_orphans)
     }
 
     /// Lets the turns of a thread outlive their client for a while. False if the client runs none there.
@@ -351,6 +361,7 @@ impl Streams {
     pub(super) fn clear(&mut self) -> Vec<Running> {
         let running = self.list();
         self.slots.clear();
+        self.freed_by_orphans.clear();
         running
     }
 

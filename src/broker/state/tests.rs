@@ -329,6 +329,7 @@ fn a_client_that_leaves_has_its_turn_interrupted_and_its_slot_freed() {
     assert_eq!(bench.state.streams.running(), 1);
     bench.complete("t", "1");
     assert_eq!(bench.state.streams.running(), 0);
+    has(&bench.sent_to_engine(), "thread/unsubscribe");
 }
 
 #[test]

@@ -3,9 +3,6 @@
 //! The follower only reads: killing it never touches the job. Ctrl-C once asks the job to end and waits for that; twice
 //! leaves it running and says how to find it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use codex_review::jobs::{
     CancelToken, FollowLimits, Followed, Job, JobEvent, JobId, JobStore, OwnedJob, StampedEvent,
     follow, request_cancel,
@@ -65,9 +62,12 @@ pub(crate) fn attend(
             Ok(Attended::Queued(Box::new(job)))
         }
         Attendance::Foreground => {
+            // Before the job is named: whoever reads the line may press Ctrl-C at once.
+            let interrupts = Interrupts::watch(&workspace.store, &id, ui);
             ui.note(&format!("job {id} ({}) started", request.kind.label));
             start_or_work_here(workspace, ui, owned)?;
-            let attended = follow_to_end(&workspace.store, ui, &id, telling);
+            let attended = follow_until(&workspace.store, ui, &id, telling, &interrupts.leave);
+            drop(interrupts);
             workspace.tell_warnings(ui);
             attended
         }
@@ -88,25 +88,27 @@ fn start_or_work_here(workspace: &Workspace, ui: &Ui, owned: OwnedJob) -> Result
     Ok(())
 }
 
-/// Follows a job to its end, showing what it does.
-pub(crate) fn follow_to_end(
+/// Looks on at a job of whoever asked for it, to its end, showing what it does. Ctrl-C ends the looking on alone.
+pub(crate) fn follow_to_end(store: &JobStore, ui: &Ui, id: &JobId) -> Result<Attended, Failure> {
+    follow_until(store, ui, id, Telling::Progress, &CancelToken::new())
+}
+
+fn follow_until(
     store: &JobStore,
     ui: &Ui,
     id: &JobId,
     telling: Telling,
+    leave: &CancelToken,
 ) -> Result<Attended, Failure> {
-    let stop = CancelToken::new();
-    let interrupts = Interrupts::watch(store, id, &stop);
     let mut progress = ui.progress();
     let mut failed = None;
-    let followed = follow(store, id, 0, &FollowLimits::default(), &stop, |stamped| {
+    let followed = follow(store, id, 0, &FollowLimits::default(), leave, |stamped| {
         if telling == Telling::Stream && failed.is_none() {
             failed = ui.result(&stream::line(stamped)).err();
         }
         show(stamped, &mut progress);
     })?;
     drop(progress);
-    interrupts.end();
     if let Some(error) = failed {
         return Err(error.into());
     }
@@ -194,45 +196,67 @@ pub(crate) fn print_queued(
     Ok(())
 }
 
-/// Watches for Ctrl-C while a job is followed.
+/// Watches for Ctrl-C for as long as a job that this command asked for is followed.
 struct Interrupts {
-    over: Arc<AtomicBool>,
-    wake: Option<tokio::sync::oneshot::Sender<()>>,
+    /// Asked for by the second Ctrl-C.
+    leave: CancelToken,
+    over: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Interrupts {
-    fn watch(store: &JobStore, id: &JobId, stop: &CancelToken) -> Interrupts {
-        let (wake, woken) = tokio::sync::oneshot::channel();
-        let over = Arc::new(AtomicBool::new(false));
-        let (store, id, stop, ended) = (store.clone(), id.clone(), stop.clone(), Arc::clone(&over));
-        let thread = std::thread::Builder::new()
+    /// From its return on, Ctrl-C does not end this process.
+    fn watch(store: &JobStore, id: &JobId, ui: &Ui) -> Interrupts {
+        let (over, is_over) = tokio::sync::oneshot::channel();
+        let leave = CancelToken::new();
+        let mut interrupts = Interrupts {
+            leave: leave.clone(),
+            over: Some(over),
+            thread: None,
+        };
+        // Without a watcher Ctrl-C ends the follower as it would any program; the job goes on.
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+        else {
+            return interrupts;
+        };
+        let listening = {
+            let _context = runtime.enter();
+            imp::ctrl_c()
+        };
+        let Ok(mut presses) = listening else {
+            return interrupts;
+        };
+        let (store, id, ui) = (store.clone(), id.clone(), *ui);
+        let watching = std::thread::Builder::new()
             .name("interrupts".to_owned())
             .spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_io()
-                    .build();
-                let Ok(runtime) = runtime else { return };
                 runtime.block_on(async {
+                    let ask_then_leave = async {
+                        presses.recv().await;
+                        if let Err(error) = request_cancel(&store, &id, Some("Ctrl-C")) {
+                            ui.warning(&format!("job {id} cannot be asked to end: {error}"));
+                        }
+                        presses.recv().await;
+                        leave.cancel();
+                    };
                     tokio::select! {
-                        _ = woken => {}
-                        () = ask_then_leave(&store, &id, &stop, &ended) => {}
+                        _ = is_over => {}
+                        () = ask_then_leave => {}
                     }
                 });
             });
-        // Without a watcher Ctrl-C ends the follower as it would any program; the job goes on.
-        Interrupts {
-            over,
-            wake: Some(wake),
-            thread: thread.ok(),
-        }
+        interrupts.thread = watching.ok();
+        interrupts
     }
+}
 
-    fn end(mut self) {
-        self.over.store(true, Ordering::Relaxed);
-        if let Some(wake) = self.wake.take() {
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        if let Some(over) = self.over.take() {
             // The watcher may have ended by itself.
-            let _already_over = wake.send(());
+            let _already_over = over.send(());
         }
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
@@ -240,14 +264,19 @@ impl Interrupts {
     }
 }
 
-async fn ask_then_leave(store: &JobStore, id: &JobId, stop: &CancelToken, over: &AtomicBool) {
-    if tokio::signal::ctrl_c().await.is_err() || over.load(Ordering::Relaxed) {
-        return std::future::pending().await;
+/// Ctrl-C as a stream that misses none between one look and the next.
+#[cfg(unix)]
+mod imp {
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    pub(super) fn ctrl_c() -> std::io::Result<Signal> {
+        signal(SignalKind::interrupt())
     }
-    // What cannot be asked for is left running, which the second Ctrl-C or the end shows.
-    drop(request_cancel(store, id, Some("Ctrl-C")));
-    if tokio::signal::ctrl_c().await.is_ok() {
-        stop.cancel();
+}
+
+#[cfg(windows)]
+mod imp {
+    pub(super) fn ctrl_c() -> std::io::Result<tokio::signal::windows::CtrlC> {
+        tokio::signal::windows::ctrl_c()
     }
-    std::future::pending().await
 }

@@ -19,7 +19,7 @@ use crate::cli::status::{Patience, Reach, StatusRequest};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
-use super::attend::{Telling, follow_to_end};
+use super::attend::follow_to_end;
 use super::workspace::Workspace;
 
 /// Which engine this workspace's runs share, from its broker's record alone: nothing is asked and nothing is started.
@@ -100,7 +100,7 @@ fn one(
             ));
         }
         Patience::Follow => {
-            follow_to_end(store, ui, &id, Telling::Progress)?;
+            follow_to_end(store, ui, &id)?;
         }
     }
     let job = match &waited {

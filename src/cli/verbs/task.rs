@@ -1,6 +1,6 @@
 //! Carries out `task` and `task-resume-candidate`.
 
-use codex_review::jobs::{JobsError, resume_candidate, resume_candidate_document};
+use codex_review::jobs::{Job, JobStatus, JobsError, resume_candidate, resume_candidate_document};
 use codex_review::report::visible;
 use codex_review::review::ExitStatus;
 use codex_review::run::{TASK, ThreadChoice, first_line, task_request};
@@ -57,9 +57,10 @@ pub(crate) fn run(
         Attended::Left(_) => Ok(ExitStatus::Interrupted),
         Attended::Ended(job) => {
             let outcome = job.outcome.clone().unwrap_or_default();
+            let exit = exit_of(&job);
             match request.shape {
                 Shape::Json if outcome.result.is_null() => ui.json(&json!({
-                    "status": ExitStatus::Incomplete.code(),
+                    "status": exit.code(),
                     "jobId": job.id.as_str(),
                     "threadId": job.thread_id,
                     "rawOutput": "",
@@ -76,12 +77,20 @@ pub(crate) fn run(
                 }
                 Shape::People => ui.result(outcome.rendered.as_bytes())?,
             }
-            let code = job.exit_code.and_then(|code| u8::try_from(code).ok());
-            Ok(code
-                .and_then(ExitStatus::from_code)
-                .unwrap_or(ExitStatus::Incomplete))
+            Ok(exit)
         }
     }
+}
+
+/// What the job says; one that ended without a word of its own, because its worker died or never began, is judged by
+/// how it ended.
+fn exit_of(job: &Job) -> ExitStatus {
+    let code = job.exit_code.and_then(|code| u8::try_from(code).ok());
+    code.and_then(ExitStatus::from_code)
+        .unwrap_or(match job.status {
+            JobStatus::Cancelled => ExitStatus::Interrupted,
+            _ => ExitStatus::Incomplete,
+        })
 }
 
 /// The thread to go on with.

@@ -95,6 +95,7 @@ fn turn(cwd: &Path) -> TurnRequest {
         },
         model: None,
         effort: None,
+        extension: None,
         limits: Limits::default(),
     }
 }
