@@ -194,7 +194,7 @@ impl Failure {
             Failure::Changes(error) => (ExitStatus::Incomplete, error.hint()),
             Failure::Context(error) => (ExitStatus::Usage, error.hint()),
             Failure::Prepare(error) => (ExitStatus::Usage, Some(error.hint().to_owned())),
-            Failure::Jobs(error) => (ExitStatus::Usage, error.hint()),
+            Failure::Jobs(error) => (jobs_status(error), error.hint()),
             Failure::Broker(error) => (
                 ExitStatus::EngineUnavailable,
                 error.hint().map(str::to_owned),
@@ -257,6 +257,20 @@ impl Failure {
             Failure::ReadText { .. } => (ExitStatus::Usage, None),
             Failure::Output(_) => (ExitStatus::Incomplete, None),
         }
+    }
+}
+
+/// A full disk, a folder that cannot be written and a worker that cannot be started are no mistakes of the command line:
+/// nothing was judged.
+fn jobs_status(error: &JobsError) -> ExitStatus {
+    match error {
+        JobsError::Io { .. }
+        | JobsError::EndNotStored { .. }
+        | JobsError::LockTimeout { .. }
+        | JobsError::NoFreeId
+        | JobsError::Spawn { .. }
+        | JobsError::Launch { .. } => ExitStatus::Incomplete,
+        _ => ExitStatus::Usage,
     }
 }
 
