@@ -250,11 +250,19 @@ impl Drive<'_> {
             let turn_ends = self.turn_ends;
             tokio::select! {
                 biased;
-                incoming = self.connection.next() => match incoming {
-                    Some(incoming) => self.take_in(incoming).await?,
-                    None if self.progress() == Progress::LooksOver => return Ok(()),
-                    None => return Err(self.lost(None).await),
-                },
+                incoming = self.connection.next() => {
+                    let taken = match incoming {
+                        Some(incoming) => self.take_in(incoming).await,
+                        None => Err(self.lost(None).await),
+                    };
+                    match taken {
+                        // The whole answer is here; only the word that it is the last one went down with the engine.
+                        Err(EngineError::Lost { .. }) if self.progress() == Progress::LooksOver => {
+                            return Ok(());
+                        }
+                        taken => taken?,
+                    }
+                }
                 () = cancel.asked() => return self.cancelled(thread_id).await,
                 () = tokio::time::sleep_until(turn_ends) => {
                     if self.interrupt(thread_id).await && self.ended_by_itself() {
@@ -292,6 +300,7 @@ impl Drive<'_> {
         }
         let state = match answer {
             Ok(answer) => protocol::thread_state(&answer),
+            Err(EngineError::Lost { .. }) if progress == Progress::LooksOver => return Ok(true),
             Err(error @ EngineError::Lost { .. }) => return Err(error),
             Err(EngineError::CallTimedOut { .. }) if progress != Progress::LooksOver => {
                 self.interrupt(thread_id).await;

@@ -153,6 +153,10 @@ pub(crate) fn read(folder: &Path) -> Result<IndexState, JobsError> {
             None => IndexState::Damaged(bytes),
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(IndexState::Missing),
+        // Something else has its name, which goes out of the way as any damage does.
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            Ok(IndexState::Damaged(Vec::new()))
+        }
         Err(error) => Err(JobsError::io("read", path)(error)),
     }
 }

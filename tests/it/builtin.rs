@@ -2,5 +2,6 @@
 
 mod made_up;
 mod protocol;
+mod repository;
 mod rules;
 mod secrets;

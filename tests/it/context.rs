@@ -6,4 +6,5 @@ mod commands;
 mod hostile;
 mod made;
 mod properties;
+mod real;
 mod shown;

@@ -47,7 +47,7 @@ impl Chain {
         self.sandbox
             .command(args)
             .cwd(self.repo.path())
-            .env("CODEX_REVIEW_CODEX_BIN", self.codex.bin())
+            .env("CODEX_REVIEW_CODEX_BIN", self.codex.launcher())
             .env("CODEX_REVIEW_STATE_DIR", self.sandbox.state_dir())
             .time_limit(Duration::from_secs(60))
     }
@@ -222,11 +222,8 @@ fn a_background_review_can_be_watched_cancelled_and_asked_for() {
 fn a_task_goes_on_in_its_thread() {
     let Some(chain) = Chain::start() else { return };
     chain.api.respond(|request| {
-        Answer::text(if request.prompt().contains("second thing") {
-            "Did both."
-        } else {
-            "Did one."
-        })
+        let both = request.prompt().contains("second thing");
+        Answer::Text(if both { "Did both." } else { "Did one." }.to_owned())
     });
     let first = chain.json(&["task", "--json", "first thing"]);
     assert_eq!(

@@ -24,7 +24,7 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("engine", &["review", "rpc", "secrets", "target"]),
     ("broker", &["engine", "rpc"]),
     ("jobs", &["review"]),
-    ("hooks", &["jobs"]),
+    ("hooks", &["jobs", "target"]),
     (
         "run",
         &[
@@ -42,10 +42,20 @@ const PURE: [&str; 7] = [
 /// Past this length a file is named; past the next the test fails, unless it is listed with its reason.
 const LONG_FILE_LINES: usize = 500;
 const TOO_LONG_FILE_LINES: usize = 600;
-const ALLOWED_LONG_FILES: [(&str, &str); 1] = [(
-    "tests/fakes/app_server.rs",
-    "one program, whose scripting language is described and read in one place",
-)];
+const ALLOWED_LONG_FILES: [(&str, &str); 3] = [
+    (
+        "src/jobs/store.rs",
+        "the one place that keeps records, index and settings in step, under one lock",
+    ),
+    (
+        "src/target/repo/worktree.rs",
+        "one walk over a directory: what it lists, compares and hashes shares its state",
+    ),
+    (
+        "tests/fakes/app_server.rs",
+        "one program, whose scripting language is described and read in one place",
+    ),
+];
 
 /// A source file: its path from the package's root, and its text.
 struct Source {
@@ -142,24 +152,31 @@ fn assert_none(offences: &[String], rule: &str) {
     assert!(offences.is_empty(), "{rule}:\n  {}", offences.join("\n  "));
 }
 
+/// The files that cargo compiles by themselves: what the manifest names, and what it finds by its own rules.
+fn target_roots() -> BTreeSet<String> {
+    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+    let mut roots = BTreeSet::from(["src/lib.rs".to_owned()]);
+    for kind in ["bin", "test", "bench"] {
+        for target in manifest[kind].as_array().unwrap() {
+            let found = format!("{kind}es/{}.rs", target["name"].as_str().unwrap());
+            let path = target.get("path").and_then(|path| path.as_str());
+            roots.insert(path.unwrap_or(&found).to_owned());
+        }
+    }
+    roots
+}
+
 #[test]
 fn every_source_file_is_reached_by_a_mod_line() {
     let declaration = Regex::new(r"(?m)^\s*(?:pub(?:\([a-z]+\))? )?mod ([a-z0-9_]+);").unwrap();
     let redirected = Regex::new(r#"#\[path = "([^"]+)"\]"#).unwrap();
-    let roots = [
-        "src/lib.rs",
-        "src/main.rs",
-        "tests/it/main.rs",
-        "tests/fakes/app_server.rs",
-        "benches/context.rs",
-        "benches/broker.rs",
-    ];
+    let roots = target_roots();
     let all = sources(&["src", "tests", "benches"]);
-    let mut reached: BTreeSet<String> = roots.iter().map(|root| (*root).to_owned()).collect();
+    let mut reached = roots.clone();
     for source in &all {
         let path = Path::new(&source.path);
         let stem = path.file_stem().unwrap().to_str().unwrap();
-        let is_root = roots.contains(&source.path.as_str());
+        let is_root = roots.contains(&source.path);
         let folder = if stem == "mod" || is_root {
             path.parent().unwrap().to_owned()
         } else {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use codex_review::config::{EngineChoice as EngineSetting, Flag, Resolved, Settings};
 use codex_review::hooks::SESSION_ID_VARIABLE;
 use codex_review::jobs::{
-    Clock, JobStore, JobsError, StateEnvironment, StateRoot, StoreOptions, Surface, WorkerProgram,
+    Clock, JobStore, JobsError, STATE_DIR_VARIABLE, StateEnvironment, StateRoot, StoreOptions,
+    Surface, WorkerProgram,
 };
 use codex_review::run::{self, Access, Budgets, EngineChoice, EngineOptions};
 use codex_review::target::{OpenError, Repository};
@@ -217,7 +218,7 @@ pub(crate) fn run_surroundings(state_folder: &Path) -> Result<run::Surroundings,
 /// The state root of this user.
 pub(crate) fn state_root() -> Result<StateRoot, Failure> {
     let environment = StateEnvironment {
-        state_dir: Surroundings::variable("CODEX_REVIEW_STATE_DIR"),
+        state_dir: Surroundings::variable(STATE_DIR_VARIABLE),
         xdg_state_home: Surroundings::variable("XDG_STATE_HOME"),
         home: Surroundings::variable("HOME"),
         local_app_data: Surroundings::variable("LOCALAPPDATA"),

@@ -343,7 +343,7 @@ async fn a_brokers_word_that_its_engine_is_gone_ends_the_turn() {
         engine.start_thread().await;
         engine.start_turn().await;
         let params = json!({"reason": "killed by signal 9", "threadIds": ["main"]});
-        engine.notify("broker/engineExited", params).await;
+        engine.notify("broker/engineLost", params).await;
         engine.stay_silent().await;
     })
     .await;

@@ -170,7 +170,7 @@ impl News {
                     thread_id: None,
                     message: wire.message.or(wire.summary).unwrap_or_default(),
                 },
-                "broker/engineExited" => News::EngineGone {
+                "broker/engineLost" => News::EngineGone {
                     reason: wire.reason.or(wire.message).unwrap_or_default(),
                 },
                 _ => News::Other { thread_id: None },
@@ -242,7 +242,7 @@ impl News {
                 thread_id: Some(id),
                 message: wire.message.unwrap_or_default(),
             },
-            "broker/engineExited" => News::EngineGone {
+            "broker/engineLost" => News::EngineGone {
                 reason: wire.reason.or(wire.message).unwrap_or_default(),
             },
             _ => News::Other {

@@ -1,1 +1,105 @@
-//! To come.
+//! Damage to the index between one command and the next.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::world::{World, is_reviewing};
+
+#[test]
+fn a_damaged_index_hides_no_job_and_no_result() {
+    let world = World::new("hold answer");
+    let finished = world.background(["review", "--engine", "builtin"]);
+    world.ended(&finished);
+    let running = world.background(["review"]);
+    let mut server = world.control.server();
+    world.follow_until(&running, is_reviewing);
+    let index = world.store().folder().join("state.json");
+    let whole = std::fs::read(&index).unwrap();
+    for (name, damage) in [
+        ("truncated", whole[..whole.len() / 2].to_vec()),
+        ("emptied", Vec::new()),
+        ("garbage", b"\xff\x00 not json".to_vec()),
+    ] {
+        std::fs::write(&index, damage).unwrap();
+        let overview = world.json(["status"]);
+        assert_eq!(overview["running"][0]["id"], running.as_str(), "{name}");
+        assert_eq!(overview["recent"][0]["id"], finished.as_str(), "{name}");
+        let warning = overview["warnings"][0].as_str().unwrap();
+        assert!(warning.contains("state.json"), "{name}: {warning}");
+        std::fs::write(&index, b"").unwrap();
+        // A verb that is asked for one job says it on stderr, and its stdout stays one document.
+        let one = world
+            .command(["result", finished.as_str(), "--json"])
+            .run_ok();
+        assert_eq!(one.json()["job"]["status"], "completed", "{name}");
+        assert_eq!(world.json(["status"]).get("warnings"), None, "mended");
+    }
+    std::fs::write(&index, b"{").unwrap();
+    server.go("answer");
+    // The worker writes its end over the damage.
+    assert_eq!(world.ended(&running)["status"], "completed");
+    let next = world.background(["review", "--engine", "builtin"]);
+    assert_eq!(world.ended(&next)["status"], "completed");
+    assert_eq!(
+        world.json(["status"])["recent"].as_array().unwrap().len(),
+        3
+    );
+}
+
+/// Folders in the place of files stand for what cannot be read or written: they do for root as well.
+#[test]
+fn an_index_that_cannot_be_read_or_written_does_not_stop_a_review() {
+    for name in ["state.json", "state.lock"] {
+        let world = World::new("");
+        let before = world.background(["review", "--engine", "builtin"]);
+        world.ended(&before);
+        let path = world.store().folder().join(name);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("in the way"), "").unwrap();
+        let review = world.command(["review", "--json"]).run_ok();
+        assert_eq!(review.json()["outcome"], "findings");
+        review.assert_stderr_has("warning: ");
+        review.assert_stderr_has(name);
+        let id = review.json()["jobId"].as_str().unwrap().to_owned();
+        let result = world.command(["result", &id]).run_ok();
+        result.assert_stdout_has("Off by one");
+        let overview = world.json(["status"]);
+        assert_eq!(
+            overview["recent"].as_array().unwrap().len(),
+            2,
+            "{overview:#}"
+        );
+        assert_eq!(overview["running"], serde_json::json!([]));
+    }
+}
+
+#[test]
+fn a_read_only_index_is_replaced_or_left_and_nothing_is_lost() {
+    let world = World::new("");
+    let before = world.background(["review", "--engine", "builtin"]);
+    world.ended(&before);
+    let index = world.store().folder().join("state.json");
+    std::fs::set_permissions(&index, std::fs::Permissions::from_mode(0o400)).unwrap();
+    let after = world.background(["review", "--engine", "builtin"]);
+    assert_eq!(world.ended(&after)["status"], "completed");
+    let listed = world.json(["status"])["recent"].clone();
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+}
+
+/// The store's folder is what the state root names, and not writable at all.
+#[test]
+fn a_state_root_that_cannot_be_made_is_one_clear_error() {
+    let world = World::new("");
+    let blocked = world.sandbox.write("blocked", "a file");
+    for args in [["review", "--background"], ["task", "think"]] {
+        let refused = world
+            .command(args)
+            .env("CODEX_REVIEW_STATE_DIR", blocked.join("below"))
+            .run()
+            .expect_code(2);
+        refused.assert_stderr_has("error: ");
+        refused.assert_stderr_has("blocked/below");
+        refused.assert_stderr_has("CODEX_REVIEW_STATE_DIR");
+        assert_eq!(refused.stdout(), "");
+    }
+}

@@ -113,11 +113,6 @@ impl World {
             other => panic!("never came: {other:?} after {seen:#?}"),
         }
     }
-
-    /// The repository's state folder.
-    pub fn state_folder(&self) -> std::path::PathBuf {
-        self.store().folder().to_owned()
-    }
 }
 
 impl Drop for World {
