@@ -23,6 +23,7 @@
 //! - [`report`]: one findings model to text, markdown and json.
 //! - [`hooks`]: what Claude Code and git call: session start and end, the stop gate, pre-push.
 //! - [`config`]: layered settings, each with its provenance.
+//! - [`near_miss`]: the known word that a mistyped one is close to.
 //!
 //! # Invariants
 //!
@@ -39,6 +40,7 @@ pub mod context;
 pub mod engine;
 pub mod hooks;
 pub mod jobs;
+pub mod near_miss;
 pub mod prompt;
 pub mod report;
 pub mod review;

@@ -17,7 +17,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, Command};
 
-use codex_review::config::nearest;
+use codex_review::near_miss::nearest;
 
 use super::usage::UsageError;
 

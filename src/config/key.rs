@@ -1,7 +1,7 @@
 //! The declared settings.
 
 use super::ConfigError;
-use super::near_miss::nearest;
+use crate::near_miss::nearest;
 
 /// What values a setting takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

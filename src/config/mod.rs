@@ -15,7 +15,6 @@
 mod key;
 mod layer;
 mod locations;
-mod near_miss;
 mod provenance;
 mod settings;
 mod value;
@@ -23,7 +22,6 @@ mod value;
 pub use key::{KEYS, Key, Kind, RepositoryScope, Unit, find_key};
 pub use layer::{FileText, Flag, Ignored, Layers, Trust, load_file, resolve};
 pub use locations::{REPOSITORY_FILE, USER_FILE, Variables, user_file};
-pub use near_miss::nearest;
 pub use provenance::Provenance;
 pub use settings::{
     BrokerSettings, ContextSettings, EngineChoice, GateSettings, JobSettings, LimitSettings,

@@ -10,8 +10,8 @@ use std::{fs, io};
 use super::builtin::EMBEDDED;
 use super::file::STRATEGY_FILE;
 use super::{Layer, Strategy, StrategyError, load_strategy};
-use crate::context::near_miss::nearest;
 use crate::context::registry::Registry;
+use crate::near_miss::nearest;
 
 /// The folders that strategies are read from besides the built-in ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

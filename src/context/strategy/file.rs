@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::{Layer, SectionSpec, Strategy, When};
 use crate::context::budget::Budget;
 use crate::context::collector::Rung;
-use crate::context::near_miss::nearest;
 use crate::context::registry::{CollectorInfo, Registry};
+use crate::near_miss::nearest;
 use crate::target::Mode;
 
 /// The file that makes a folder a strategy.
