@@ -9,9 +9,9 @@
 //! names is ever run: where a filter would be needed, the file is compared raw and says so.
 //!
 //! Patches are byte for byte what `git diff --no-ext-diff --no-textconv -M --no-color` prints under a cleared
-//! configuration. Two deviations are deliberate: a file in conflict is shown as HEAD against the working tree instead
-//! of a combined diff, and the text after `@@` follows git's default rule even where a `diff=<language>` attribute
-//! asks for another one.
+//! configuration. Three deviations are deliberate: a file in conflict is shown as HEAD against the working tree instead
+//! of a combined diff; the text after `@@` follows git's default rule even where a `diff=<language>` attribute asks for
+//! another one; and contents above 64 MiB are summarised like binary ones, because they are never held in memory.
 
 mod change_set;
 mod changes;
