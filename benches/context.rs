@@ -2,7 +2,6 @@
 //!
 //! `cargo bench --bench context` prints, for each case, our time and git's on the same repository, in one run. The
 //! repositories are generated: 10,000 files with 2,000 changed, 60 changed, and one change of 200,000 lines.
-#![expect(clippy::disallowed_methods, reason = "git is what is measured against")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

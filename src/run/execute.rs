@@ -216,13 +216,11 @@ impl Run<'_> {
                 attempted: sent,
                 interrupted,
             } = &error
-            {
-                if *sent {
+                && *sent {
                     self.sink.emit(JobEvent::Interrupt {
                         confirmed: *interrupted,
                     });
                 }
-            }
             not_judged(&error, self.request)
         });
         relay.abort();

@@ -132,9 +132,7 @@ fn is_credentials(name: &[u8]) -> bool {
         b"service_account",
         b"serviceaccount",
         b"accesskeys",
-    ]
-    .iter()
-    .any(|word| stem == *word)
+    ].contains(&stem)
         || stem.starts_with(b"client_secret")
         || stem.starts_with(b"service-account-")
         || stem.starts_with(b"service_account_")

@@ -329,6 +329,10 @@ fn variables() -> BTreeSet<String> {
 fn our_environment_variables_are_documented_constants() {
     let name = Regex::new(r#""CODEX_(?:REVIEW|COMPANION)_[A-Z_]+""#).unwrap();
     let mut offences = Vec::new();
+    let undocumented = Regex::new(
+        r#"(?m)^([^/\n][^\n]*|)\n\s*(?:pub(?:\([a-z]+\))? )?const [A-Z_]+: &str = "CODEX_(?:REVIEW|COMPANION)_[A-Z_]+";"#,
+    )
+    .unwrap();
     for source in sources(&["src"]) {
         if source.is_test() {
             continue;
@@ -339,10 +343,6 @@ fn our_environment_variables_are_documented_constants() {
                 offences.push(format!("{place} (not a constant)"));
             }
         }
-        let undocumented = Regex::new(
-            r#"(?m)^([^/\n][^\n]*|)\n\s*(?:pub(?:\([a-z]+\))? )?const [A-Z_]+: &str = "CODEX_(?:REVIEW|COMPANION)_[A-Z_]+";"#,
-        )
-        .unwrap();
         for found in undocumented.find_iter(&source.text) {
             offences.push(format!(
                 "{}: {} (not documented)",
@@ -431,7 +431,7 @@ fn files_are_short_enough_to_have_one_role() {
     for source in sources(&["src", "tests", "benches"]) {
         let lines = source.text[..source.end_of_code()].lines().count();
         if lines > LONG_FILE_LINES {
-            println!(
+            eprintln!(
                 "long: {} has {lines} lines; look for its second role",
                 source.path
             );

@@ -99,10 +99,6 @@ fn check(workspace: &Workspace, actions: Vec<String>) -> Result<Checkup, Failure
     })
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "npm is asked for its version, as the user's PATH names it"
-)]
 async fn npm(surroundings: &run::Surroundings) -> Available {
     let Some(program) = find_in_path("npm", &surroundings.search_path) else {
         return Available {
