@@ -216,11 +216,12 @@ impl Run<'_> {
                 attempted: sent,
                 interrupted,
             } = &error
-                && *sent {
-                    self.sink.emit(JobEvent::Interrupt {
-                        confirmed: *interrupted,
-                    });
-                }
+                && *sent
+            {
+                self.sink.emit(JobEvent::Interrupt {
+                    confirmed: *interrupted,
+                });
+            }
             not_judged(&error, self.request)
         });
         relay.abort();

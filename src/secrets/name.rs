@@ -132,7 +132,8 @@ fn is_credentials(name: &[u8]) -> bool {
         b"service_account",
         b"serviceaccount",
         b"accesskeys",
-    ].contains(&stem)
+    ]
+    .contains(&stem)
         || stem.starts_with(b"client_secret")
         || stem.starts_with(b"service-account-")
         || stem.starts_with(b"service_account_")

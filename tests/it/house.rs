@@ -40,8 +40,6 @@ const PURE: [&str; 7] = [
     "context", "prompt", "report", "review", "rpc", "secrets", "target",
 ];
 
-/// Past this length a file is named; past the next the test fails, unless it is listed with its reason.
-const LONG_FILE_LINES: usize = 500;
 const TOO_LONG_FILE_LINES: usize = 600;
 const ALLOWED_LONG_FILES: [(&str, &str); 3] = [
     (
@@ -430,12 +428,6 @@ fn files_are_short_enough_to_have_one_role() {
     let mut offences = Vec::new();
     for source in sources(&["src", "tests", "benches"]) {
         let lines = source.text[..source.end_of_code()].lines().count();
-        if lines > LONG_FILE_LINES {
-            eprintln!(
-                "long: {} has {lines} lines; look for its second role",
-                source.path
-            );
-        }
         let allowed = ALLOWED_LONG_FILES
             .iter()
             .any(|(path, _)| *path == source.path);

@@ -95,10 +95,7 @@ fn removed(_: &dyn ChangeSource, view: &FileView<'_>, sink: &mut Sink) {
     }
     let index = sink.file_index();
     for name in &old_names {
-        let tally = sink
-            .tally
-            .entry(name.clone())
-            .or_default();
+        let tally = sink.tally.entry(name.clone()).or_default();
         tally
             .removed_from
             .get_or_insert_with(|| (index, view.path.clone()));
