@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::super::examine::{Note, Sink, Tally};
+use super::super::examine::{Note, Sink};
 use super::super::language::Language;
 use super::super::mask::Masked;
 use super::super::source::ChangeSource;
@@ -91,14 +91,11 @@ fn removed(_: &dyn ChangeSource, view: &FileView<'_>, sink: &mut Sink) {
     let old_names = names(view.language, gone.iter().map(String::as_str));
     let new_names = names(view.language, new.iter().copied());
     for name in new_names {
-        sink.tally.entry(name).or_insert_with(Tally::default).added = true;
+        sink.tally.entry(name).or_default().added = true;
     }
     let index = sink.file_index();
     for name in &old_names {
-        let tally = sink
-            .tally
-            .entry(name.clone())
-            .or_insert_with(Tally::default);
+        let tally = sink.tally.entry(name.clone()).or_default();
         tally
             .removed_from
             .get_or_insert_with(|| (index, view.path.clone()));
