@@ -119,6 +119,14 @@ const IN_FOLDER: [(&[u8], &[u8]); 6] = [
 
 /// What cloud consoles hand out: `credentials.json`, `service-account.json`, `client_secret_….json`, `…-kubeconfig.yaml`.
 fn is_credentials(name: &[u8]) -> bool {
+    const STEMS: [&[u8]; 6] = [
+        b"credentials",
+        b"service-account",
+        b"service_account",
+        b"serviceaccount",
+        b"accesskeys",
+        b"application_default_credentials",
+    ];
     let data = [&b".json"[..], b".yml", b".yaml", b".csv", b".ini"];
     let Some(stem) = data
         .iter()
@@ -126,18 +134,10 @@ fn is_credentials(name: &[u8]) -> bool {
     else {
         return name == b"credentials";
     };
-    [
-        &b"credentials"[..],
-        b"service-account",
-        b"service_account",
-        b"serviceaccount",
-        b"accesskeys",
-    ]
-    .contains(&stem)
+    STEMS.contains(&stem)
         || stem.starts_with(b"client_secret")
         || stem.starts_with(b"service-account-")
         || stem.starts_with(b"service_account_")
-        || stem == b"application_default_credentials"
         || stem.ends_with(b"kubeconfig")
 }
 

@@ -54,10 +54,7 @@ pub fn examine(
 ) -> Result<Examination, Stopped> {
     let files = source.files();
     let mut sinks: Vec<Sink> = RULES.iter().map(|rule| Sink::new(rule)).collect();
-    let mut examination = Examination {
-        not_seen: source.not_seen().to_vec(),
-        ..Examination::default()
-    };
+    let mut examination = Examination::default();
     for (index, file) in files.iter().enumerate() {
         let progress = Progress {
             done: index,
@@ -76,6 +73,7 @@ pub fn examine(
     for sink in &mut sinks {
         sink.close();
     }
+    examination.not_seen = source.not_seen();
     let mut found: Vec<(usize, Finding)> = sinks.into_iter().flat_map(|sink| sink.found).collect();
     found.sort_by(|(left_file, left), (right_file, right)| {
         let line = |finding: &Finding| finding.lines.map_or(0, LineRange::start);

@@ -1,5 +1,6 @@
 //! A change of a git repository as a [`ChangeSource`], read through the target module.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::Path;
@@ -113,7 +114,7 @@ pub struct RepositorySource {
     files: Vec<SourceFile>,
     /// For each file, where it comes from.
     entries: Vec<Entry>,
-    not_seen: Vec<String>,
+    not_seen: RefCell<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -148,7 +149,7 @@ impl RepositorySource {
             changes,
             files: Vec::new(),
             entries: Vec::new(),
-            not_seen: Vec::new(),
+            not_seen: RefCell::default(),
         };
         source.list();
         Ok(source)
@@ -194,7 +195,7 @@ impl RepositorySource {
             }
         }
         for left_out in &self.changes.left_out {
-            self.not_seen.push(described(left_out));
+            self.not_seen.get_mut().push(described(left_out));
             // By name, size or kind alone there is something to say about these.
             let binary = left_out.reason == LeftOutReason::Binary;
             if binary
@@ -216,6 +217,7 @@ impl RepositorySource {
         }
         if self.changes.left_out_more > 0 {
             self.not_seen
+                .get_mut()
                 .push(format!("{} more files", self.changes.left_out_more));
         }
     }
@@ -225,9 +227,15 @@ impl RepositorySource {
         if !is_text {
             return ChangedText::default();
         }
-        // A file that moved under our hands is judged by its path alone; its content is another change's matter.
-        let patch = self.changes.patch_with(index, 0).unwrap_or_default();
-        changed_text(&patch)
+        match self.changes.patch_with(index, 0) {
+            Ok(patch) => changed_text(&patch),
+            Err(error) => {
+                let path = &self.changes.files[index].path;
+                let note = format!("the lines of `{path}`: {}", chain(&error));
+                self.not_seen.borrow_mut().push(note);
+                ChangedText::default()
+            }
+        }
     }
 }
 
@@ -299,7 +307,7 @@ impl ChangeSource for RepositorySource {
                 ))
     }
 
-    fn not_seen(&self) -> &[String] {
-        &self.not_seen
+    fn not_seen(&self) -> Vec<String> {
+        self.not_seen.borrow().clone()
     }
 }

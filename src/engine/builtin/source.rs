@@ -24,9 +24,10 @@ pub trait ChangeSource {
     /// Whether the new version of the repository has a tracked file of this path, changed or not.
     fn is_tracked(&self, path: &BStr) -> bool;
 
-    /// What belongs to the change and cannot be seen, one sentence each; rules do not look at it.
-    fn not_seen(&self) -> &[String] {
-        &[]
+    /// What belongs to the change and could not be seen, a few words each. Asked at the end: reading a file may add
+    /// to it.
+    fn not_seen(&self) -> Vec<String> {
+        Vec::new()
     }
 }
 

@@ -148,7 +148,7 @@ pub(super) fn review_text(examination: &Examination, root: &Path) -> String {
             "\n- [P{}] {} — {}{lines}\n",
             priority(finding.severity),
             finding.title,
-            path.display()
+            one_line(&path.to_string_lossy())
         );
         for line in finding.body.lines() {
             let _ = writeln!(text, "  {line}");
@@ -200,16 +200,22 @@ pub(super) fn gate(examination: &Examination) -> String {
         .filter(|finding| finding.severity >= HOLDS)
         .collect();
     let Some(first) = holding.first() else {
-        return format!("ALLOW: {}", summary(examination));
+        return one_line(&format!("ALLOW: {}", summary(examination)));
     };
     let more = match holding.len() - 1 {
         0 => String::new(),
         1 => " (and one more finding)".to_owned(),
         many => format!(" (and {many} more findings)"),
     };
-    let mut text = format!("BLOCK: {} in {}{more}\n", first.title, place(first));
+    let first = format!("BLOCK: {} in {}{more}", first.title, place(first));
+    let mut text = one_line(&first);
+    text.push('\n');
     for finding in holding.iter().take(20) {
-        let _ = write!(text, "\n- {} — {}", finding.title, place(finding));
+        let _ = write!(
+            text,
+            "\n- {}",
+            one_line(&format!("{} — {}", finding.title, place(finding)))
+        );
         if let Some(advice) = &finding.recommendation {
             let _ = write!(text, "\n  {advice}");
         }
@@ -219,12 +225,12 @@ pub(super) fn gate(examination: &Examination) -> String {
 
 fn place(finding: &Finding) -> String {
     match finding.lines {
-        Some(lines) => format!("{}:{}", one_line(&finding.file), lines.start()),
-        None => one_line(&finding.file),
+        Some(lines) => format!("{}:{}", finding.file, lines.start()),
+        None => finding.file.clone(),
     }
 }
 
-/// A file name may hold a line end; the gate's first line may not.
-fn one_line(path: &str) -> String {
-    path.replace(char::is_control, "\u{fffd}")
+/// A file name may hold a line end; a line of text may not.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }

@@ -59,7 +59,12 @@ static MODES: LazyLock<Patterns> = LazyLock::new(|| {
                 r"\bchmod\s*\([^)]*\b0o?[0-7]{2}[2367]\s*\)",
                 "os.chmod",
             ),
-            case(&[Python], On::Bare, r"\bS_IWOTH\b", "S_IWOTH"),
+            case(
+                &[Python],
+                On::Bare,
+                r"(?:\||\bchmod\b.*)\s*(?:stat\.)?S_IWOTH\b",
+                "S_IWOTH",
+            ),
             case(
                 &[Go],
                 On::Bare,
@@ -69,7 +74,7 @@ static MODES: LazyLock<Patterns> = LazyLock::new(|| {
             case(
                 &[Rust],
                 On::Bare,
-                r"\b(?:from_mode|set_mode|mode)\s*\(\s*0o[0-7]{2}[2367]\s*\)",
+                r"\b(?:from_mode|set_mode)\s*\(\s*0o[0-7]{2}[2367]\s*\)",
                 "mode",
             ),
             case(

@@ -28,9 +28,11 @@ static TLS: LazyLock<Patterns> = LazyLock::new(|| {
         vec![
             case(&[Python], On::Bare, r"\bverify\s*=\s*False\b", "verify=False"),
             case(&[Python], On::Bare, r"\b_create_unverified_context\b", "_create_unverified_context"),
-            case(&[Python], On::Bare, r"\bCERT_NONE\b", "CERT_NONE"),
+            case(&[Python], On::Bare, r"\bCERT_NONE\b", "CERT_NONE")
+                .unless(r"[!=]=\s*(?:\w+\.)*CERT_NONE|^\s*def\s|^\s*CERT_NONE\s*="),
             case(&[Python], On::Bare, r"\bcheck_hostname\s*=\s*False\b", "check_hostname = False"),
-            case(&[JavaScript], On::Code, r#"\brejectUnauthorized["']?\s*:\s*false\b"#, "rejectUnauthorized: false"),
+            case(&[JavaScript], On::Code, r#"\brejectUnauthorized["']?\s*:\s*false\b"#, "rejectUnauthorized: false")
+                .unless(r"\?[^:?]*\brejectUnauthorized\s*:"),
             case(&[Go], On::Bare, r"\bInsecureSkipVerify\s*[:=]+\s*true\b", "InsecureSkipVerify"),
             case(
                 &[Rust],

@@ -77,6 +77,11 @@ fn first_invisible(text: &str, at_start_of_file: bool) -> Option<char> {
             let after = letters.get(at + 1);
             before.is_none_or(|letter| letter.is_ascii()) && after.is_none_or(char::is_ascii)
         };
+        // A character literal shows that a character is meant.
+        let quoted = at > 0 && letters[at - 1] == '\'' && letters.get(at + 1) == Some(&'\'');
+        if quoted {
+            return None;
+        }
         let hidden = match letter {
             '\u{feff}' => !(at_start_of_file && at == 0),
             '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{180e}' => true,
