@@ -15,6 +15,8 @@ enum HookVerb {
     SessionStart,
     /// A Claude session ends
     SessionEnd,
+    /// A slash command is expanded: keeps what was typed behind it
+    PromptExpansion,
     /// Claude wants to stop: the review gate
     Stop,
 }
@@ -24,6 +26,7 @@ enum HookVerb {
 pub(crate) enum HookRequest {
     SessionStart,
     SessionEnd,
+    PromptExpansion,
     Stop,
 }
 
@@ -32,6 +35,7 @@ impl HookArgs {
         match self.verb {
             HookVerb::SessionStart => HookRequest::SessionStart,
             HookVerb::SessionEnd => HookRequest::SessionEnd,
+            HookVerb::PromptExpansion => HookRequest::PromptExpansion,
             HookVerb::Stop => HookRequest::Stop,
         }
     }

@@ -1,7 +1,7 @@
 //! The command line: what was typed, what it means, and the only printing in the tree.
 //!
 //! ```text
-//! argv --arguments--> argv with free text set apart --clap--> Args (one file per verb) --into_request--> a typed value
+//! argv --handover, arguments--> argv with free text set apart --clap--> Args (one file per verb) --into_request--> a typed value
 //!      --dispatch--> the library --ui--> stdout, stderr, exit code
 //! ```
 //!
@@ -21,6 +21,7 @@ mod dispatch;
 mod engine;
 mod estimate;
 mod failure;
+mod handover;
 mod hook;
 mod logs;
 mod manual;
@@ -49,7 +50,6 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use codex_review::review::ExitStatus;
 
 use command::Cli;
-use failure::Failure;
 use surroundings::Surroundings;
 use ui::Ui;
 
@@ -62,9 +62,11 @@ fn run(argv: Vec<OsString>) -> ExitStatus {
     let mut command = Cli::command();
     command.build();
     let plain = Ui::plain();
-    let argv = match arguments::expand(argv, &command) {
+    let argv =
+        handover::take_up(argv, &command).and_then(|argv| Ok(arguments::expand(argv, &command)?));
+    let argv = match argv {
         Ok(argv) => argv,
-        Err(error) => return plain.failure(&Failure::from(error)),
+        Err(failure) => return plain.failure(&failure),
     };
     let options_in_text = arguments::options_in_text(&argv, &command);
     let parsed = command

@@ -35,6 +35,12 @@ pub(crate) enum UsageError {
     /// Text that is not Unicode cannot be sent.
     #[error("the text is not valid UTF-8")]
     NotUnicode,
+    /// Arguments on standard input without the line that ends them.
+    #[error("the arguments arrived cut: their last line is not `CODEX_END`")]
+    CutArguments,
+    /// `--request` without an id behind it.
+    #[error("`--request` names no request")]
+    NoRequestId,
     /// Text came both ways.
     #[error("text was given both as arguments and with `--prompt-file`")]
     TextTwice,
@@ -74,7 +80,11 @@ impl UsageError {
             }
             UsageError::NotARange(_) => "an empty side means HEAD: `origin/main..`",
             UsageError::BaseWithScope { .. } => "leave one of them out",
+            UsageError::CutArguments => {
+                "the host cut them: leave out what it gives a meaning of its own, such as three backticks"
+            }
             UsageError::UnknownScope(_)
+            | UsageError::NoRequestId
             | UsageError::BlankRevision { .. }
             | UsageError::UnknownFormat(_)
             | UsageError::UnknownContextFormat(_)

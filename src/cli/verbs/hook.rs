@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use codex_review::broker::stop_all;
-use codex_review::hooks::{HookInput, MAX_INPUT_BYTES, export_lines, read_input};
+use codex_review::hooks::{HookInput, MAX_INPUT_BYTES, TypedArguments, export_lines, read_input};
 use codex_review::jobs::{
     StatusScope, begin_session, end_session, request_cancel, sessions, status, sweep_sessions,
 };
 use codex_review::review::ExitStatus;
 
+use crate::cli::estimate::TypedKind;
 use crate::cli::failure::Failure;
 use crate::cli::hook::HookRequest;
 use crate::cli::options::Color;
@@ -21,7 +22,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
 use super::gate;
-use super::workspace::Workspace;
+use super::workspace::{Workspace, state_root};
 
 /// The file that a session's later commands read their variables from.
 const ENV_FILE_VARIABLE: &str = "CLAUDE_ENV_FILE";
@@ -47,6 +48,7 @@ pub(crate) fn run(
         match request {
             HookRequest::SessionStart => session_start(&input, &surroundings),
             HookRequest::SessionEnd => session_end(&input, &surroundings),
+            HookRequest::PromptExpansion => prompt_expansion(&input),
             HookRequest::Stop => gate::stop(&input, &surroundings, ui),
         }
     });
@@ -95,6 +97,18 @@ fn session_start(input: &HookInput, surroundings: &Surroundings) -> Result<(), F
         begin_session(&workspace.store, session, None)?;
         gate::note_session_start(&workspace, session)?;
     }
+    Ok(())
+}
+
+/// Keeps what was typed behind one of our commands until its estimate takes it up. No shell and no model sees it.
+fn prompt_expansion(input: &HookInput) -> Result<(), Failure> {
+    let command = input.command_name.as_deref().unwrap_or_default();
+    let kind = command.rsplit(':').next().unwrap_or_default();
+    let (Some(session), Some(kind)) = (&input.session_id, TypedKind::of_command(kind)) else {
+        return Ok(());
+    };
+    let text = input.command_args.as_deref().unwrap_or_default();
+    TypedArguments::below(state_root()?.path()).put(session, kind.verb(), text)?;
     Ok(())
 }
 
