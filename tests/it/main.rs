@@ -9,6 +9,7 @@ mod support;
 
 mod broker;
 mod builtin;
+mod claude;
 mod cli;
 mod context;
 mod demo;
