@@ -25,3 +25,4 @@ mod real_codex;
 mod report;
 mod rpc;
 mod target;
+mod typed;
