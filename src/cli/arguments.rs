@@ -38,52 +38,28 @@ pub(super) fn expand(argv: Vec<OsString>, command: &Command) -> Result<Vec<OsStr
     if !line.is_empty() && !line.contains(char::is_whitespace) {
         return Ok(argv);
     }
+    let takes_text = verb
+        .get_arguments()
+        .any(|arg| arg.get_id() == TEXT_ARGUMENT);
     if verb.has_subcommands() {
         return Ok(argv);
     }
+    let (words, text) = if takes_text {
+        take_options(line, verb)?
+    } else {
+        (split_words(line), None)
+    };
     let mut expanded: Vec<OsString> = argv[..=verb_at].to_vec();
-    expanded.extend(Line::read(line, verb)?.into_words());
+    expanded.extend(words.into_iter().map(OsString::from));
+    if let Some(text) = text {
+        expanded.push("--".into());
+        expanded.push(text.into());
+    }
     Ok(expanded)
 }
 
-/// A whole command line behind a verb, taken apart.
-#[derive(Debug)]
-pub(super) struct Line {
-    /// Options and their values, or every word where the verb takes no text.
-    pub(super) words: Vec<String>,
-    /// The text behind the options, byte for byte.
-    pub(super) text: Option<String>,
-}
-
-impl Line {
-    /// Takes `line` apart as `verb` reads it.
-    pub(super) fn read(line: &str, verb: &Command) -> Result<Line, UsageError> {
-        let takes_text = verb
-            .get_arguments()
-            .any(|arg| arg.get_id() == TEXT_ARGUMENT);
-        let (words, text) = if takes_text {
-            take_options(line, verb)?
-        } else {
-            (split_words(line), None)
-        };
-        Ok(Line { words, text })
-    }
-
-    /// The words as clap reads them, with the text behind `--`.
-    pub(super) fn into_words(self) -> impl Iterator<Item = OsString> {
-        let text = self.text.map(|text| ["--".into(), text.into()]);
-        self.words
-            .into_iter()
-            .map(OsString::from)
-            .chain(text.into_iter().flatten())
-    }
-}
-
 /// The verb and its place, behind options that stand before it.
-pub(super) fn find_verb<'a>(
-    argv: &[OsString],
-    command: &'a Command,
-) -> Option<(usize, &'a Command)> {
+fn find_verb<'a>(argv: &[OsString], command: &'a Command) -> Option<(usize, &'a Command)> {
     let mut index = 1;
     while let Some(word) = argv.get(index) {
         let text = word.to_str()?;

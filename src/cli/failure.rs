@@ -7,7 +7,7 @@ use codex_review::broker::BrokerError;
 use codex_review::config::ConfigError;
 use codex_review::context::ContextError;
 use codex_review::engine::EngineError;
-use codex_review::hooks::{ArgumentsError, InputError};
+use codex_review::hooks::InputError;
 use codex_review::jobs::{JobId, JobsError};
 use codex_review::review::{ExitStatus, NotJudged};
 use codex_review::run::PrepareError;
@@ -143,9 +143,6 @@ pub(crate) enum Failure {
     /// A hook was told something else than what Claude Code says.
     #[error(transparent)]
     HookInput(#[from] InputError),
-    /// What a user typed in the host cannot be kept or found.
-    #[error(transparent)]
-    TypedArguments(#[from] ArgumentsError),
     /// The engine cannot be reached.
     #[error("{}", .0.detail)]
     Engine(NotJudged),
@@ -197,7 +194,7 @@ impl Failure {
             Failure::Changes(error) => (ExitStatus::Incomplete, error.hint()),
             Failure::Context(error) => (ExitStatus::Usage, error.hint()),
             Failure::Prepare(error) => (ExitStatus::Usage, Some(error.hint().to_owned())),
-            Failure::Jobs(error) => (ExitStatus::Usage, error.hint()),
+            Failure::Jobs(error) => (jobs_status(error), error.hint()),
             Failure::Broker(error) => (
                 ExitStatus::EngineUnavailable,
                 error.hint().map(str::to_owned),
@@ -229,13 +226,6 @@ impl Failure {
                 Some("only a review that came to an end has one".to_owned()),
             ),
             Failure::NoJobId | Failure::HookInput(_) => (ExitStatus::Usage, None),
-            Failure::TypedArguments(error) => match error {
-                ArgumentsError::Io { .. } => (ExitStatus::Incomplete, None),
-                _ => (
-                    ExitStatus::Usage,
-                    Some("type the slash command again".to_owned()),
-                ),
-            },
             Failure::Engine(_) => (
                 ExitStatus::EngineUnavailable,
                 Some("`codex-review setup` says what is missing".to_owned()),
@@ -267,6 +257,20 @@ impl Failure {
             Failure::ReadText { .. } => (ExitStatus::Usage, None),
             Failure::Output(_) => (ExitStatus::Incomplete, None),
         }
+    }
+}
+
+/// A full disk, a folder that cannot be written and a worker that cannot be started are no mistakes of the command line:
+/// nothing was judged.
+fn jobs_status(error: &JobsError) -> ExitStatus {
+    match error {
+        JobsError::Io { .. }
+        | JobsError::EndNotStored { .. }
+        | JobsError::LockTimeout { .. }
+        | JobsError::NoFreeId
+        | JobsError::Spawn { .. }
+        | JobsError::Launch { .. } => ExitStatus::Incomplete,
+        _ => ExitStatus::Usage,
     }
 }
 

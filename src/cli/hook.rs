@@ -15,7 +15,7 @@ enum HookVerb {
     SessionStart,
     /// A Claude session ends
     SessionEnd,
-    /// A slash command is expanded: keeps what was typed behind it
+    /// A slash command is about to run: keep what was typed behind it
     PromptExpansion,
     /// Claude wants to stop: the review gate
     Stop,

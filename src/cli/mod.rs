@@ -1,7 +1,7 @@
 //! The command line: what was typed, what it means, and the only printing in the tree.
 //!
 //! ```text
-//! argv --handover, arguments--> argv with free text set apart --clap--> Args (one file per verb) --into_request--> a typed value
+//! argv --arguments--> argv with free text set apart --clap--> Args (one file per verb) --into_request--> a typed value
 //!      --dispatch--> the library --ui--> stdout, stderr, exit code
 //! ```
 //!
@@ -21,7 +21,6 @@ mod dispatch;
 mod engine;
 mod estimate;
 mod failure;
-mod handover;
 mod hook;
 mod logs;
 mod manual;
@@ -38,6 +37,7 @@ mod surroundings;
 mod task;
 mod text;
 mod transfer;
+mod typed;
 mod ui;
 mod usage;
 mod verbs;
@@ -62,9 +62,7 @@ fn run(argv: Vec<OsString>) -> ExitStatus {
     let mut command = Cli::command();
     command.build();
     let plain = Ui::plain();
-    let argv =
-        handover::take_up(argv, &command).and_then(|argv| Ok(arguments::expand(argv, &command)?));
-    let argv = match argv {
+    let argv = match typed::expand(argv, &command) {
         Ok(argv) => argv,
         Err(failure) => return plain.failure(&failure),
     };

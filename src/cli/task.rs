@@ -82,11 +82,6 @@ pub(crate) struct TaskRequest {
 }
 
 impl TaskArgs {
-    /// Whether a new thread was asked for in so many words.
-    pub(crate) fn is_fresh(&self) -> bool {
-        self.fresh
-    }
-
     /// `stdin_is_terminal` decides whether a task without text is read from standard input.
     pub(crate) fn into_request(self, stdin_is_terminal: bool) -> Result<TaskRequest, UsageError> {
         let continuation = match self.resume {

@@ -85,7 +85,7 @@ impl TextSource {
     }
 }
 
-pub(crate) fn read_bounded(source: impl Read) -> std::io::Result<String> {
+fn read_bounded(source: impl Read) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     source.take(MAX_TEXT_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_TEXT_BYTES {

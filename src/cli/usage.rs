@@ -32,15 +32,21 @@ pub(crate) enum UsageError {
         /// The option that was probably meant.
         nearest: String,
     },
+    /// Arguments on standard input without their end mark.
+    #[error("the arguments on standard input arrived cut: their last line is not `CODEX_END`")]
+    CutArguments,
+    /// `--request` names nothing that was stored.
+    #[error("there is no stored request `{0}`")]
+    UnknownRequest(String),
+    /// `estimate` knows no such kind of run.
+    #[error("unknown kind of run `{0}` (expected review, adversarial-review or task)")]
+    UnknownKind(String),
+    /// Typed arguments that the verb does not take; in clap's words.
+    #[error("{}", .0.trim_end())]
+    Typed(String),
     /// Text that is not Unicode cannot be sent.
     #[error("the text is not valid UTF-8")]
     NotUnicode,
-    /// Arguments on standard input without the line that ends them.
-    #[error("the arguments arrived cut: their last line is not `CODEX_END`")]
-    CutArguments,
-    /// `--request` without an id behind it.
-    #[error("`--request` names no request")]
-    NoRequestId,
     /// Text came both ways.
     #[error("text was given both as arguments and with `--prompt-file`")]
     TextTwice,
@@ -79,16 +85,15 @@ impl UsageError {
                 "put the task behind the options, into a file with `--prompt-file`, or on standard input"
             }
             UsageError::NotARange(_) => "an empty side means HEAD: `origin/main..`",
+            UsageError::CutArguments | UsageError::UnknownRequest(_) => "type the command again",
             UsageError::BaseWithScope { .. } => "leave one of them out",
-            UsageError::CutArguments => {
-                "the host cut them: leave out what it gives a meaning of its own, such as three backticks"
-            }
             UsageError::UnknownScope(_)
-            | UsageError::NoRequestId
             | UsageError::BlankRevision { .. }
             | UsageError::UnknownFormat(_)
             | UsageError::UnknownContextFormat(_)
             | UsageError::UnknownFailOn(_)
+            | UsageError::UnknownKind(_)
+            | UsageError::Typed(_)
             | UsageError::UnknownEngine(_) => return None,
         };
         Some(hint.to_owned())

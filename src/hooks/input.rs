@@ -19,12 +19,12 @@ pub struct HookInput {
     pub hook_event_name: Option<String>,
     /// Session start: `startup`, `resume`, `clear` or `compact`.
     pub source: Option<String>,
-    /// Prompt expansion: the slash command, such as `codex:review`.
+    /// Session end: `clear`, `logout`, `prompt_input_exit` or `other`.
+    pub reason: Option<String>,
+    /// Prompt expansion: the command, such as `codex:review`.
     pub command_name: Option<String>,
     /// Prompt expansion: what was typed behind it.
     pub command_args: Option<String>,
-    /// Session end: `clear`, `logout`, `prompt_input_exit` or `other`.
-    pub reason: Option<String>,
     /// Stop: whether this turn goes on because a stop hook blocked the one before.
     pub stop_hook_active: bool,
     /// Stop: what the assistant said last.

@@ -55,6 +55,11 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
         }
         Outcome::NotJudged(not_judged) => {
             quoted(out, &not_judged.detail)?;
+            writeln!(
+                out,
+                "\nHint: {}.",
+                phrases::not_judged_hint(not_judged.reason)
+            )?;
             if let Some(parse_error) = &report.parse_error {
                 writeln!(out, "\nWhy it is not a review: {}", inline(parse_error))?;
             }

@@ -58,6 +58,26 @@ pub(super) fn not_judged_fragment(reason: NotJudgedReason) -> &'static str {
     }
 }
 
+/// What people can do about a review that could not be judged.
+pub(super) fn not_judged_hint(reason: NotJudgedReason) -> &'static str {
+    match reason {
+        NotJudgedReason::EngineUnavailable => {
+            "`codex-review setup` says what is missing; `--engine builtin` needs nothing"
+        }
+        NotJudgedReason::NotLoggedIn => "`codex login` logs in; `codex-review setup` checks it",
+        NotJudgedReason::TimedOut => {
+            "allow more time with the `limits` settings (`codex-review config list`), or review less at once"
+        }
+        NotJudgedReason::EngineLost | NotJudgedReason::TurnFailed => {
+            "run it again; `codex-review logs` shows what happened before"
+        }
+        NotJudgedReason::UnclearAnswer => {
+            "run it again; the answer as it came is kept with the job"
+        }
+        NotJudgedReason::Cancelled => "run it again when it suits",
+    }
+}
+
 /// `1 critical, 2 low`.
 pub(super) fn counted_findings(findings: &[&Finding]) -> String {
     let parts: Vec<String> = Severity::ALL

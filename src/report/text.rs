@@ -53,6 +53,8 @@ pub fn document(report: &Report, width: usize) -> Document {
         }
         Outcome::NotJudged(not_judged) => {
             paragraph(out, &not_judged.detail, width);
+            let hint = format!("hint: {}", phrases::not_judged_hint(not_judged.reason));
+            paragraph(out, &hint, width);
             push_raw_answer(out, report);
         }
         Outcome::Empty => {}

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::broker::{BrokerIdentity, BrokerOptions, BrokerTuning, Endpoint, connect_or_start};
 use crate::engine::{
-    AppServer, ClientInfo, Connection, ConnectionBounds, EngineIdentity, Limits, ServerInfo,
-    handshake,
+    AppServer, CallError, ClientInfo, Connection, ConnectionBounds, EngineIdentity, Limits,
+    ServerInfo, handshake,
 };
 use crate::review::{NotJudged, NotJudgedReason};
 
@@ -158,6 +158,15 @@ async fn greet(
             endpoint,
             child,
         }),
+        Err(CallError::Lost { .. }) => {
+            // How the process ended says more than that its pipe closed.
+            let mut connection = connection;
+            let loss = connection.loss().await;
+            Err(NotJudged {
+                reason: NotJudgedReason::EngineUnavailable,
+                detail: format!("the engine did not start: {}", with_causes(&loss)),
+            })
+        }
         Err(error) => Err(unavailable(&error)),
     }
 }

@@ -1,6 +1,6 @@
 //! One file's change as the text of a patch, byte for byte as git prints it.
 
-use bstr::BStr;
+use bstr::{BStr, ByteSlice};
 
 use super::HunkRange;
 use super::quote::push_quoted;
@@ -141,11 +141,10 @@ pub(super) struct LineStarts(Vec<u32>);
 impl LineStarts {
     pub(super) fn of(text: &[u8]) -> Self {
         let mut starts = vec![0];
-        for (index, &byte) in text.iter().enumerate() {
-            if byte == b'\n' {
-                starts.push(u32::try_from(index + 1).unwrap_or(u32::MAX));
-            }
-        }
+        starts.extend(
+            text.find_iter(b"\n")
+                .map(|index| u32::try_from(index + 1).unwrap_or(u32::MAX)),
+        );
         let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
         if starts.last() != Some(&end) {
             starts.push(end);
@@ -166,7 +165,7 @@ impl LineStarts {
 
 /// How many lines a text has; a last line without a newline counts.
 pub(super) fn count_lines(text: &[u8]) -> u32 {
-    let newlines = text.iter().filter(|&&byte| byte == b'\n').count();
+    let newlines = text.find_iter(b"\n").count();
     let open = usize::from(text.last().is_some_and(|&last| last != b'\n'));
     u32::try_from(newlines + open).unwrap_or(u32::MAX)
 }

@@ -51,7 +51,7 @@ pub fn quote_path(path: &BStr) -> String {
 }
 
 fn needs_escape(byte: u8) -> bool {
-    byte < 0x20 || byte >= 0x7f || byte == b'"' || byte == b'\\'
+    !(0x20..0x7f).contains(&byte) || byte == b'"' || byte == b'\\'
 }
 
 #[cfg(test)]

@@ -222,7 +222,7 @@ fn a_review_that_is_waited_for_comes_back_word_for_word_and_leaves_no_process() 
             &estimate["asked"],
             &estimate["files"]
         ),
-        (&json!("taken"), &json!("wait"), &json!(1)),
+        (&json!("stored"), &json!("wait"), &json!(1)),
         "{estimate}"
     );
     let result = asked.last().unwrap().tool_results().remove(0);

@@ -149,7 +149,7 @@ fn mistakes_are_named_with_a_way_out_and_exit_with_two() {
 fn settings_show_where_they_come_from() {
     let sandbox = Sandbox::new();
     let repo = sandbox.repo("shop");
-    let user_file = sandbox.config_dir().join("codex-review/config.toml");
+    let user_file = sandbox.config_dir().join("config.toml");
     std::fs::create_dir_all(user_file.parent().unwrap()).unwrap();
     std::fs::write(&user_file, "model = 'from-user'\neffort = 'low'\n").unwrap();
     std::fs::write(

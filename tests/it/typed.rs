@@ -130,7 +130,7 @@ fn every_text_reaches_its_job_byte_for_byte_and_none_is_executed() {
         };
         desk.type_in(command, &format!("--effort low {text}"));
         let estimate = desk.estimate(kind).expect_code(0).json();
-        assert_eq!(estimate["arguments"], "taken", "{text:?}");
+        assert_eq!(estimate["arguments"], "stored", "{text:?}");
         let request = desk.request_of(&estimate, &["--wait"]);
         // Blanks part options from the text; whatever stands between its first and last character is the text's own.
         let text = text.trim_start();
@@ -160,9 +160,7 @@ fn typed_arguments_are_taken_once_and_a_slip_is_told_before_anything_runs() {
     desk.type_in("codex:rescue", "");
     assert_eq!(desk.estimate("task").expect_code(0).json()["empty"], true);
     let unknown = desk.command(&["task", "--request", "../../x"]).run();
-    unknown
-        .expect_code(2)
-        .assert_stderr_has("no stored request");
+    unknown.expect_code(2).assert_stderr_has("../../x");
 }
 
 #[test]

@@ -290,6 +290,23 @@ fn past_the_limit_a_turn_is_refused_with_its_place_and_told_when_it_can_come() {
 }
 
 #[test]
+fn a_start_that_the_engine_refuses_frees_its_slot() {
+    let mut bench = Bench::ready(1);
+    let id = bench.start_turn(A, "t");
+    assert_eq!(bench.state.streams.running(), 1);
+    bench.engine(&format!(
+        r#"{{"id":{id},"error":{{"code":-32001,"message":"Server overloaded; retry later."}}}}"#
+    ));
+    let refused = bench.sent_to_client(A);
+    has(&refused, "Server overloaded");
+    assert!(
+        !refused[0].contains("broker"),
+        "the engine's own error: {refused:?}"
+    );
+    assert_eq!(bench.state.streams.running(), 0);
+}
+
+#[test]
 fn a_thread_with_a_running_turn_is_not_taken_away() {
     let mut bench = Bench::ready(4);
     bench.run_turn(A, "t", "1");

@@ -1,22 +1,25 @@
 //! Carries out `estimate`: how big a review would be, and whether to wait for it.
 
-use std::time::SystemTime;
-
-use codex_review::hooks::TypedArguments;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use codex_review::jobs::{resume_candidate, resume_candidate_document};
 use codex_review::review::ExitStatus;
-use codex_review::target::{Part, Select, TargetSpec, Totals};
+use codex_review::run::Kind;
+use codex_review::target::{Part, Select, TargetSpec};
 use serde_json::{Value, json};
 
-use crate::cli::estimate::{EstimateRequest, TypedError, TypedKind, TypedSource, TypedWhat};
+use crate::cli::arguments;
+use crate::cli::command::{Cli, Verb};
+use crate::cli::estimate::{EstimateRequest, TypedSource};
 use crate::cli::failure::Failure;
-use crate::cli::handover;
 use crate::cli::options::Shape;
 use crate::cli::surroundings::Surroundings;
+use crate::cli::text::TextSource;
 use crate::cli::ui::Ui;
+use crate::cli::usage::UsageError;
 
 use super::review::{Resolved, resolve};
-use super::workspace::{Workspace, random};
+use super::typed_store;
+use super::workspace::Workspace;
 
 /// A change of up to so many files and lines is usually reviewed while one waits.
 const WAIT_FILES: usize = 5;
@@ -27,126 +30,150 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     ui: &Ui,
 ) -> Result<ExitStatus, Failure> {
-    match request {
-        EstimateRequest::Target { target, shape } => of_target(&target, shape, surroundings, ui),
-        EstimateRequest::Typed { kind, source } => of_typed(kind, source, surroundings, ui),
-    }
-}
-
-/// Takes up what was typed behind a slash command, stores it, and says how to run it.
-fn of_typed(
-    kind: TypedKind,
-    source: TypedSource,
-    surroundings: &Surroundings,
-    ui: &Ui,
-) -> Result<ExitStatus, Failure> {
-    let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
-    let store = TypedArguments::below(workspace.state_root.path());
-    let line = match (source, workspace.session.as_deref()) {
-        (TypedSource::Stdin, _) => Some(handover::typed_on_stdin()?),
-        (TypedSource::Session, Some(session)) => store.take(session, kind.verb())?,
-        (TypedSource::Session, None) => None,
+    let Some(typed) = request.typed else {
+        let estimate = Estimate::of(&request.target, surroundings, ui)?;
+        return estimate.print(request.shape, ui);
     };
-    let Some(line) = line else {
+    let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
+    let text = match typed.source {
+        TypedSource::Text(text) => Some(text),
+        TypedSource::Session => {
+            let session = workspace.session.as_deref().unwrap_or_default();
+            typed_store::take(&workspace, session, typed.kind.name)
+        }
+    };
+    let Some(text) = text else {
         ui.json(&json!({"arguments": "missing"}))?;
         return Ok(ExitStatus::Passed);
     };
-    let typed = match kind.read(&line) {
-        Ok(typed) => typed,
-        Err(TypedError::Usage(error)) => return Err(error.into()),
-        Err(TypedError::Clap(error)) => return Ok(ui.clap(&error)),
-    };
-    let mut document = match &typed.what {
-        TypedWhat::Review(spec) => {
-            let (workspace, repository) = Workspace::open_repository(surroundings, Vec::new(), ui)?;
-            Size::of(&resolve(&workspace, &repository, spec)?).document()
+    let meant = understand(typed.kind, &text)?;
+    let mut document = match meant {
+        Meant::Review { target, asked } => {
+            let estimate = Estimate::of(&target, surroundings, ui)?;
+            let mut document = estimate.document();
+            document["asked"] = json!(asked);
+            document
         }
-        TypedWhat::Task { thread, empty } => {
+        Meant::Task { thread, empty } => {
             let session = workspace.session.as_deref();
             let candidate = resume_candidate(&workspace.store, session)?;
             let candidate = resume_candidate_document(candidate.as_ref(), session);
             json!({"empty": empty, "thread": thread, "candidate": candidate["candidate"]})
         }
     };
-    let id = store.store(kind.verb(), &line, random(), SystemTime::now())?;
-    document["arguments"] = json!("taken");
-    document["asked"] = json!(typed.asked);
-    document["command"] = json!(format!("codex-review {} --request {id}", kind.verb()));
+    let id = typed_store::store_request(&workspace, &text)?;
+    document["arguments"] = json!("stored");
+    document["command"] = json!(format!("codex-review {} --request {id}", typed.kind.name));
     ui.json(&document)?;
     Ok(ExitStatus::Passed)
 }
 
-fn of_target(
-    target: &TargetSpec,
-    shape: Shape,
-    surroundings: &Surroundings,
-    ui: &Ui,
-) -> Result<ExitStatus, Failure> {
-    let (workspace, repository) = Workspace::open_repository(surroundings, Vec::new(), ui)?;
-    let resolved = resolve(&workspace, &repository, target)?;
-    let size = Size::of(&resolved);
-    let command = format!(
-        "codex-review review --{}{}",
-        size.recommended(),
-        target_flags(&target.select)
-    );
-    match shape {
-        Shape::Json => {
-            let mut document = size.document();
-            document["command"] = json!(command);
-            ui.json(&document)?;
-        }
-        Shape::People => {
-            let Size {
-                totals,
-                untracked,
-                left_out,
-                ..
-            } = &size;
-            let label = &resolved.target.label;
-            let text = if resolved.changes.is_empty() {
-                format!("Nothing to review: the {label} is empty.\n")
-            } else {
-                format!(
-                    "{label}: {} files ({untracked} untracked, {left_out} left out), +{} -{}\nRecommended: {command}\n",
-                    totals.files, totals.added, totals.removed
-                )
-            };
-            ui.result(text.as_bytes())?;
-        }
+/// What typed arguments come to, as far as it decides how to go on.
+enum Meant {
+    Review {
+        target: TargetSpec,
+        /// `wait` or `background`, where the user said so.
+        asked: Option<&'static str>,
+    },
+    Task {
+        /// `resume` or `fresh`, where the user said so.
+        thread: Option<&'static str>,
+        /// Whether nothing is to be done.
+        empty: bool,
+    },
+}
+
+/// Reads typed arguments as the verb will.
+fn understand(kind: &'static Kind, typed: &str) -> Result<Meant, Failure> {
+    let mut command = Cli::command();
+    command.build();
+    let mut argv: Vec<std::ffi::OsString> = vec!["codex-review".into(), kind.name.into()];
+    if !typed.trim().is_empty() {
+        argv.push(typed.into());
     }
-    Ok(ExitStatus::Passed)
-}
-
-/// How big a change is.
-struct Size<'a> {
-    resolved: &'a Resolved,
-    totals: Totals,
-    untracked: usize,
-    left_out: usize,
-}
-
-impl Size<'_> {
-    fn of(resolved: &Resolved) -> Size<'_> {
-        Size {
-            totals: resolved.changes.totals(None),
-            untracked: resolved.changes.totals(Some(Part::Untracked)).files,
-            left_out: resolved.changes.left_out.len() + resolved.changes.left_out_more,
-            resolved,
+    let argv = arguments::expand(argv, &command)?;
+    let options: Vec<&str> = argv
+        .iter()
+        .filter_map(|word| word.to_str())
+        .take_while(|word| *word != "--")
+        .collect();
+    let said = |flags: &[(&str, &'static str)]| {
+        let found = flags.iter().find(|(flag, _)| {
+            options
+                .iter()
+                .any(|option| option == flag || option.starts_with(&format!("{flag}=")))
+        });
+        found.map(|(_, word)| *word)
+    };
+    let asked = said(&[("--background", "background"), ("--wait", "wait")]);
+    let thread = said(&[
+        ("--fresh", "fresh"),
+        ("--resume", "resume"),
+        ("--resume-last", "resume"),
+    ]);
+    let parsed = command
+        .try_get_matches_from_mut(argv)
+        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches))
+        .map_err(|error| UsageError::Typed(error.render().to_string()))?;
+    Ok(match parsed.verb {
+        Verb::Review(args) => Meant::Review {
+            target: args.into_request()?.target,
+            asked,
+        },
+        Verb::AdversarialReview(args) => Meant::Review {
+            target: args.into_request()?.target,
+            asked,
+        },
+        Verb::Task(args) => {
+            // A terminal, so that a missing text is not looked for on standard input.
+            let empty = match args.into_request(true) {
+                Ok(request) => request.prompt == TextSource::None && thread != Some("resume"),
+                Err(UsageError::NoText) => true,
+                Err(error) => return Err(error.into()),
+            };
+            Meant::Task { thread, empty }
         }
+        _ => unreachable!("the verb is the kind's own"),
+    })
+}
+
+/// How big a review would be.
+struct Estimate {
+    resolved: Resolved,
+    select: Select,
+}
+
+impl Estimate {
+    fn of(target: &TargetSpec, surroundings: &Surroundings, ui: &Ui) -> Result<Estimate, Failure> {
+        let (workspace, repository) = Workspace::open_repository(surroundings, Vec::new(), ui)?;
+        let resolved = resolve(&workspace, &repository, target)?;
+        Ok(Estimate {
+            resolved,
+            select: target.select.clone(),
+        })
     }
 
     fn recommended(&self) -> &'static str {
-        let lines = self.totals.added + self.totals.removed;
-        if self.totals.files <= WAIT_FILES && lines <= WAIT_LINES {
-            "wait"
-        } else {
-            "background"
-        }
+        let totals = self.resolved.changes.totals(None);
+        let wait = totals.files <= WAIT_FILES && totals.added + totals.removed <= WAIT_LINES;
+        if wait { "wait" } else { "background" }
+    }
+
+    fn command(&self) -> String {
+        format!(
+            "codex-review review --{}{}",
+            self.recommended(),
+            target_flags(&self.select)
+        )
+    }
+
+    fn left_out(&self) -> usize {
+        self.resolved.changes.left_out.len() + self.resolved.changes.left_out_more
     }
 
     fn document(&self) -> Value {
-        let target = &self.resolved.target;
+        let Resolved { target, changes } = &self.resolved;
+        let totals = changes.totals(None);
         json!({
             "target": {
                 "mode": target.mode.as_str(),
@@ -154,15 +181,43 @@ impl Size<'_> {
                 "baseRef": target.base.as_ref().map(|base| &base.name),
                 "explicit": target.explicit,
             },
-            "empty": self.resolved.changes.is_empty(),
-            "files": self.totals.files,
-            "addedLines": self.totals.added,
-            "removedLines": self.totals.removed,
-            "binaryFiles": self.totals.binary,
-            "untracked": self.untracked,
-            "leftOut": self.left_out,
+            "empty": changes.is_empty(),
+            "files": totals.files,
+            "addedLines": totals.added,
+            "removedLines": totals.removed,
+            "binaryFiles": totals.binary,
+            "untracked": changes.totals(Some(Part::Untracked)).files,
+            "leftOut": self.left_out(),
             "recommended": self.recommended(),
+            "command": self.command(),
         })
+    }
+
+    fn print(&self, shape: Shape, ui: &Ui) -> Result<ExitStatus, Failure> {
+        let Resolved { target, changes } = &self.resolved;
+        let totals = changes.totals(None);
+        match shape {
+            Shape::Json => ui.json(&self.document())?,
+            Shape::People if changes.is_empty() => {
+                ui.result(
+                    format!("Nothing to review: the {} is empty.\n", target.label).as_bytes(),
+                )?;
+            }
+            Shape::People => ui.result(
+                format!(
+                    "{}: {} files ({} untracked, {} left out), +{} -{}\nRecommended: {}\n",
+                    target.label,
+                    totals.files,
+                    changes.totals(Some(Part::Untracked)).files,
+                    self.left_out(),
+                    totals.added,
+                    totals.removed,
+                    self.command()
+                )
+                .as_bytes(),
+            )?,
+        }
+        Ok(ExitStatus::Passed)
     }
 }
 

@@ -8,13 +8,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use codex_review::broker::stop_all;
-use codex_review::hooks::{HookInput, MAX_INPUT_BYTES, TypedArguments, export_lines, read_input};
+use codex_review::hooks::{HookInput, MAX_INPUT_BYTES, export_lines, read_input};
 use codex_review::jobs::{
     StatusScope, begin_session, end_session, request_cancel, sessions, status, sweep_sessions,
 };
 use codex_review::review::ExitStatus;
 
-use crate::cli::estimate::TypedKind;
 use crate::cli::failure::Failure;
 use crate::cli::hook::HookRequest;
 use crate::cli::options::Color;
@@ -22,7 +21,8 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
 use super::gate;
-use super::workspace::{Workspace, state_root};
+use super::typed_store;
+use super::workspace::Workspace;
 
 /// The file that a session's later commands read their variables from.
 const ENV_FILE_VARIABLE: &str = "CLAUDE_ENV_FILE";
@@ -30,6 +30,8 @@ const ENV_FILE_VARIABLE: &str = "CLAUDE_ENV_FILE";
 const SESSION_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long the end of a session waits for an idle engine to go.
 const BROKER_STOP: Duration = Duration::from_secs(1);
+/// What our commands' names begin with in Claude Code.
+const PLUGIN_PREFIX: &str = "codex:";
 /// A clear begins a new conversation in the same place: nothing of the session ends.
 const CLEAR: &str = "clear";
 
@@ -48,7 +50,7 @@ pub(crate) fn run(
         match request {
             HookRequest::SessionStart => session_start(&input, &surroundings),
             HookRequest::SessionEnd => session_end(&input, &surroundings),
-            HookRequest::PromptExpansion => prompt_expansion(&input),
+            HookRequest::PromptExpansion => prompt_expansion(&input, &surroundings),
             HookRequest::Stop => gate::stop(&input, &surroundings, ui),
         }
     });
@@ -100,16 +102,20 @@ fn session_start(input: &HookInput, surroundings: &Surroundings) -> Result<(), F
     Ok(())
 }
 
-/// Keeps what was typed behind one of our commands until its estimate takes it up. No shell and no model sees it.
-fn prompt_expansion(input: &HookInput) -> Result<(), Failure> {
-    let command = input.command_name.as_deref().unwrap_or_default();
-    let kind = command.rsplit(':').next().unwrap_or_default();
-    let (Some(session), Some(kind)) = (&input.session_id, TypedKind::of_command(kind)) else {
+/// Keeps what was typed behind one of our commands, for the `estimate` that the command begins with.
+fn prompt_expansion(input: &HookInput, surroundings: &Surroundings) -> Result<(), Failure> {
+    let (Some(session), Some(name), Some(typed)) =
+        (&input.session_id, &input.command_name, &input.command_args)
+    else {
         return Ok(());
     };
-    let text = input.command_args.as_deref().unwrap_or_default();
-    TypedArguments::below(state_root()?.path()).put(session, kind.verb(), text)?;
-    Ok(())
+    let kind = match name.strip_prefix(PLUGIN_PREFIX) {
+        Some("rescue") => "task",
+        Some(kind @ ("review" | "adversarial-review")) => kind,
+        _ => return Ok(()),
+    };
+    let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
+    typed_store::keep(&workspace, session, kind, typed)
 }
 
 fn session_end(input: &HookInput, surroundings: &Surroundings) -> Result<(), Failure> {

@@ -18,6 +18,7 @@ pub(crate) mod strategies;
 pub(crate) mod stream;
 pub(crate) mod task;
 pub(crate) mod transfer;
+pub(crate) mod typed_store;
 pub(crate) mod worker;
 pub(crate) mod workspace;
 

@@ -499,7 +499,7 @@ title = "Numbers"
         check(
             "share = 60",
             "shares = 60",
-            "(line 18)",
+            "(line 17)",
             Some("did you mean `share`?"),
         );
         check(

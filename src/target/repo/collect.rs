@@ -3,22 +3,20 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::BStr;
 
 use super::compare::{self, Facts};
 use super::content::{Place, Reader};
-use super::convert::blob_id;
-use super::listing::Kind;
-use super::raw::{RawChange, RawSide, Source};
+use super::raw::{RawChange, RawSide};
 use super::snapshot::{Detail, Snapshot};
 use super::status::Status;
-use super::worktree::{Untracked, Wanted};
+use super::worktree::Wanted;
 use super::worktree_file::{self, Opened};
 use super::{Repository, gix_id, objects, own_id, renames, threads, tree_diff};
 use crate::target::{
     ChangeOptions, ChangeSet, ChangesError, Endpoint, FileChange, IgnoreSource, LeftOut,
-    LeftOutReason, ObjectId, Part, PathFilter, REVIEW_IGNORE_FILE, ResolvedTarget, ReviewIgnore,
-    Side, Status as FileStatus,
+    LeftOutReason, Part, PathFilter, REVIEW_IGNORE_FILE, ResolvedTarget, ReviewIgnore, Side,
+    Status as FileStatus,
 };
 
 /// A longer `.codexreviewignore` is cut here.
@@ -206,117 +204,10 @@ impl Repository {
         };
         Ok(text.map_or_else(ReviewIgnore::none, |text| ReviewIgnore::parse(&text)))
     }
-
-    fn read_untracked(
-        &self,
-        untracked: &[Untracked],
-        options: &ChangeOptions,
-        selection: &mut Selection,
-        reader: &mut Reader<'_>,
-    ) -> Result<Vec<RawChange>, ChangesError> {
-        let mut sum = 0;
-        let mut changes = Vec::new();
-        for file in untracked {
-            if !selection.takes(file.path.as_ref()) {
-                continue;
-            }
-            let read = self.read_one_untracked(file, options, sum)?;
-            match read {
-                Ok((content, is_executable)) => {
-                    let size = content.len() as u64;
-                    let converter = reader.converter()?;
-                    if converter
-                        .diff_attribute(file.path.as_ref())
-                        .is_binary(&content)
-                    {
-                        selection.leave_out(LeftOut {
-                            path: file.path.clone(),
-                            size: Some(size),
-                            reason: LeftOutReason::Binary,
-                        });
-                        continue;
-                    }
-                    sum += size;
-                    let (content, notes) = converter.to_git(file.path.as_ref(), content);
-                    let side = RawSide {
-                        mode: if is_executable { 0o100_755 } else { 0o100_644 },
-                        id: blob_id(&self.gix, &content)?,
-                        source: Source::Kept(Arc::from(content)),
-                    };
-                    let mut change =
-                        RawChange::new(Part::Untracked, file.path.clone(), None, Some(side));
-                    change.notes = notes;
-                    changes.push(change);
-                }
-                Err((size, reason)) => {
-                    selection.leave_out(LeftOut {
-                        path: file.path.clone(),
-                        size,
-                        reason,
-                    });
-                }
-            }
-        }
-        Ok(changes)
-    }
-
-    /// The content of an untracked file and whether it is executable, or the reason not to show it.
-    #[allow(
-        clippy::type_complexity,
-        reason = "the inner result is taken apart at once by its only caller"
-    )]
-    fn read_one_untracked(
-        &self,
-        file: &Untracked,
-        options: &ChangeOptions,
-        sum: u64,
-    ) -> Result<Result<(Vec<u8>, bool), (Option<u64>, LeftOutReason)>, ChangesError> {
-        let path = match file.path.to_path() {
-            Ok(path) => self.root().join(path),
-            Err(error) => return Ok(Err((None, LeftOutReason::Unreadable(error.to_string())))),
-        };
-        if file.kind == Kind::Symlink {
-            return Ok(Err((None, LeftOutReason::Symlink)));
-        }
-        if let Kind::Special(word) = file.kind {
-            return Ok(Err((None, LeftOutReason::NotRegular(word))));
-        }
-        if (options.secret_name)(file.path.as_ref()) {
-            let size = std::fs::symlink_metadata(&path)
-                .ok()
-                .map(|found| found.len());
-            return Ok(Err((size, LeftOutReason::SecretName)));
-        }
-        let cap = options.untracked_file_cap;
-        let unreadable =
-            |error: std::io::Error| Ok(Err((None, LeftOutReason::Unreadable(error.to_string()))));
-        let (file, size) = match worktree_file::open(&path) {
-            Ok(Opened::Regular(file, size)) => (file, size),
-            Ok(Opened::Symlink) => return Ok(Err((None, LeftOutReason::Symlink))),
-            Ok(Opened::NotRegular(word)) => {
-                return Ok(Err((None, LeftOutReason::NotRegular(word))));
-            }
-            Ok(Opened::Missing) => return unreadable(std::io::ErrorKind::NotFound.into()),
-            Err(error) => return unreadable(error),
-        };
-        if size > cap {
-            return Ok(Err((Some(size), LeftOutReason::TooLarge { cap })));
-        }
-        let total = options.untracked_total_cap;
-        if sum.saturating_add(size) > total {
-            return Ok(Err((Some(size), LeftOutReason::SumReached { cap: total })));
-        }
-        let is_executable = worktree_file::is_executable(&file);
-        match worktree_file::read_within(file, size, cap.min(total - sum)) {
-            Ok(Some(content)) => Ok(Ok((content, is_executable))),
-            Ok(None) => Ok(Err((Some(size), LeftOutReason::TooLarge { cap }))),
-            Err(error) => unreadable(error),
-        }
-    }
 }
 
 /// Decides what is looked at, and keeps account of the rest.
-struct Selection {
+pub(super) struct Selection {
     filter: PathFilter,
     rules: ReviewIgnore,
     left_out: Vec<LeftOut>,
@@ -334,7 +225,7 @@ impl Selection {
             .collect()
     }
 
-    fn takes(&mut self, path: &BStr) -> bool {
+    pub(super) fn takes(&mut self, path: &BStr) -> bool {
         let takes = self.filter.passes(path) && !self.rules.takes_out(path);
         if !takes {
             self.ignored += 1;
@@ -349,7 +240,7 @@ impl Selection {
         takes
     }
 
-    fn leave_out(&mut self, left_out: LeftOut) {
+    pub(super) fn leave_out(&mut self, left_out: LeftOut) {
         if self.left_out.len() < self.left_out_limit {
             self.left_out.push(left_out);
         } else {
@@ -391,72 +282,4 @@ fn finish(change: RawChange, facts: Facts) -> (FileChange, Detail) {
         edits: facts.edits,
     };
     (file, detail)
-}
-
-impl Repository {
-    /// The content of a blob.
-    ///
-    /// # Errors
-    /// [`ChangesError::MissingObject`] or [`ChangesError::Repository`].
-    pub fn blob(&self, id: &ObjectId) -> Result<Vec<u8>, ChangesError> {
-        objects::read_blob(&self.gix, &gix_id(id))
-    }
-
-    /// The content of a file in a commit's tree; `None` if it has no file of this name.
-    ///
-    /// # Errors
-    /// [`ChangesError::MissingObject`] or [`ChangesError::Repository`].
-    pub fn file_at(&self, commit: &ObjectId, path: &BStr) -> Result<Option<Vec<u8>>, ChangesError> {
-        let tree = objects::tree_of(&self.gix, &gix_id(commit))?;
-        let failed = |source: gix::Error| ChangesError::Repository {
-            what: format!("tree {tree}"),
-            source: Box::new(source),
-        };
-        let tree = self.gix.find_tree(tree).map_err(failed)?;
-        let entry = tree
-            .lookup_entry(path.split_str("/").map(BString::from))
-            .map_err(failed)?;
-        match entry {
-            Some(entry) if entry.mode().is_blob() => {
-                objects::read_blob(&self.gix, entry.id().as_ref()).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// A regular file of the working tree, up to `cap` bytes. Links are not followed, nothing special is opened.
-    ///
-    /// # Errors
-    /// [`ChangesError::Io`] if it is there and cannot be read.
-    pub fn read_worktree_file(
-        &self,
-        path: &BStr,
-        cap: u64,
-    ) -> Result<super::WorktreeFile, ChangesError> {
-        use super::WorktreeFile;
-        let on_disk = match path.to_path() {
-            Ok(path)
-                if path.is_relative()
-                    && !path.components().any(|part| part.as_os_str() == "..") =>
-            {
-                self.root().join(path)
-            }
-            _ => return Ok(WorktreeFile::Missing),
-        };
-        let failed = |source| ChangesError::Io {
-            path: on_disk.clone(),
-            source,
-        };
-        Ok(match worktree_file::open(&on_disk).map_err(failed)? {
-            Opened::Regular(file, size) => {
-                match worktree_file::read_within(file, size, cap).map_err(failed)? {
-                    Some(content) => WorktreeFile::Content(content),
-                    None => WorktreeFile::TooLarge { size },
-                }
-            }
-            Opened::Symlink => WorktreeFile::Symlink,
-            Opened::NotRegular(word) => WorktreeFile::NotRegular(word),
-            Opened::Missing => WorktreeFile::Missing,
-        })
-    }
 }

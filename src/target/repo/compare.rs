@@ -74,8 +74,11 @@ pub(super) fn compare(reader: &mut Reader<'_>, change: &RawChange) -> Result<Fac
         });
     }
 
-    let old_attribute = reader.converter()?.diff_attribute(old_path.as_ref());
     let new_attribute = reader.converter()?.diff_attribute(change.path.as_ref());
+    let old_attribute = match &change.old_path {
+        Some(path) => reader.converter()?.diff_attribute(path.as_ref()),
+        None => new_attribute,
+    };
     let read = |reader: &mut Reader<'_>, side| match side {
         Some(side) => reader.read(side, change.path.as_ref()),
         None => Ok(Some(std::borrow::Cow::Borrowed(&b""[..]))),
@@ -140,7 +143,11 @@ pub(super) fn compare(reader: &mut Reader<'_>, change: &RawChange) -> Result<Fac
         return Ok(binary(Vec::new()));
     }
 
-    let edits = edits::between(&old, &new);
+    let edits::Edits {
+        edits,
+        old_count,
+        new_count,
+    } = edits::between(&old, &new);
     let both_submodules = [&change.old, &change.new]
         .into_iter()
         .flatten()
@@ -148,12 +155,7 @@ pub(super) fn compare(reader: &mut Reader<'_>, change: &RawChange) -> Result<Fac
     let content = if both_submodules {
         Content::Submodule
     } else {
-        text_facts(
-            &edits,
-            count_lines(&old),
-            count_lines(&new),
-            change.changes_type(),
-        )
+        text_facts(&edits, old_count, new_count, false)
     };
     Ok(Facts {
         content,
@@ -208,6 +210,8 @@ fn text_facts(edits: &[Edit], old_count: u32, new_count: u32, changes_type: bool
 
 /// Below this many changes one thread does all.
 const CHANGES_FOR_THREADS: usize = 24;
+/// How many changes a thread takes at once.
+const BATCH: usize = 8;
 
 /// Compares all changes over several threads; results are in the order of the changes.
 pub(super) fn compare_all(
@@ -228,11 +232,15 @@ pub(super) fn compare_all(
     let work = |repository: &gix::Repository| {
         let mut reader = Reader::new(repository, place);
         let mut done = Vec::new();
-        while let Some((index, change)) = {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            changes.get(index).map(|change| (index, change))
-        } {
-            done.push((index, compare(&mut reader, change)));
+        loop {
+            // Neighbours share a directory, whose attribute files are then read once.
+            let start = next.fetch_add(BATCH, Ordering::Relaxed);
+            let Some(rest) = changes.get(start..) else {
+                break;
+            };
+            for (offset, change) in rest.iter().take(BATCH).enumerate() {
+                done.push((start + offset, compare(&mut reader, change)));
+            }
         }
         done
     };

@@ -9,7 +9,7 @@ use bstr::{BStr, BString, ByteSlice};
 use super::convert::{Converter, blob_id, submodule_text};
 use super::objects;
 use super::raw::{RawSide, Source};
-use super::worktree::{BIG_FILE_BYTES, read_link};
+use super::worktree::BIG_FILE_BYTES;
 use super::worktree_file::{self, Opened};
 use crate::target::ChangesError;
 
@@ -73,13 +73,8 @@ impl<'r> Reader<'r> {
     ) -> Result<Option<Cow<'s, [u8]>>, ChangesError> {
         match &side.source {
             Source::Object => {
-                if objects::size(self.repository, &side.id)
-                    .is_some_and(|size| size > BIG_FILE_BYTES)
-                {
-                    return Ok(None);
-                }
-                objects::read_blob(self.repository, &side.id)
-                    .map(|content| Some(Cow::Owned(content)))
+                let content = objects::read_blob(self.repository, &side.id)?;
+                Ok(content.map(Cow::Owned))
             }
             Source::Kept(content) => Ok(Some(Cow::Borrowed(content))),
             Source::OnDisk => self
@@ -102,7 +97,7 @@ impl<'r> Reader<'r> {
         };
         let content = if side.mode == 0o120_000 {
             match worktree_file::open(&on_disk).map_err(failed)? {
-                Opened::Symlink => read_link(&on_disk).map_err(failed)?,
+                Opened::Symlink => worktree_file::read_link(&on_disk).map_err(failed)?,
                 _ => return Err(moved()),
             }
         } else {
@@ -111,7 +106,7 @@ impl<'r> Reader<'r> {
             };
             let content = worktree_file::read_within(file, size, BIG_FILE_BYTES).map_err(failed)?;
             let content = content.ok_or_else(moved)?;
-            self.converter()?.to_git(path, content).0
+            self.converter()?.stored_form(path, content).0
         };
         if blob_id(self.repository, &content)? != side.id {
             return Err(moved());

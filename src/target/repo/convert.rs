@@ -102,7 +102,7 @@ impl<'r> Converter<'r> {
     }
 
     /// The content as git would store it, and what there is to know about how it came about.
-    pub(super) fn to_git(&mut self, path: &BStr, content: Vec<u8>) -> (Vec<u8>, Vec<String>) {
+    pub(super) fn stored_form(&mut self, path: &BStr, content: Vec<u8>) -> (Vec<u8>, Vec<String>) {
         let mut notes = Vec::new();
         if let (_, Some(filter)) = self.look_up(path)
             && self.filters.contains(&filter)

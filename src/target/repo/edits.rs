@@ -13,30 +13,51 @@ pub(super) fn looks_binary(content: &[u8]) -> bool {
     content[..content.len().min(BINARY_PROBE_BYTES)].contains(&0)
 }
 
-/// The edits that lead from `old` to `new`, sorted and disjoint.
-pub(super) fn between(old: &[u8], new: &[u8]) -> Vec<Edit> {
+/// What leads from one content to another.
+pub(super) struct Edits {
+    /// Sorted and disjoint.
+    pub(super) edits: Vec<Edit>,
+    pub(super) old_count: u32,
+    pub(super) new_count: u32,
+}
+
+/// Compares two contents line by line.
+pub(super) fn between(old: &[u8], new: &[u8]) -> Edits {
     if old.is_empty() || new.is_empty() {
-        let (old_end, new_end) = (count_lines(old), count_lines(new));
-        return if old_end == new_end {
+        let (old_count, new_count) = (count_lines(old), count_lines(new));
+        let whole = Edit {
+            old_start: 0,
+            old_end: old_count,
+            new_start: 0,
+            new_end: new_count,
+        };
+        let edits = if old_count == new_count {
             Vec::new()
         } else {
-            vec![Edit {
-                old_start: 0,
-                old_end,
-                new_start: 0,
-                new_end,
-            }]
+            vec![whole]
+        };
+        return Edits {
+            edits,
+            old_count,
+            new_count,
         };
     }
     let input = InternedInput::new(byte_lines(old), byte_lines(new));
     let mut diff = Diff::compute(Algorithm::Myers, &input);
     diff.postprocess_lines(&input);
-    diff.hunks()
+    let edits = diff
+        .hunks()
         .map(|hunk| Edit {
             old_start: hunk.before.start,
             old_end: hunk.before.end,
             new_start: hunk.after.start,
             new_end: hunk.after.end,
         })
-        .collect()
+        .collect();
+    let count = |tokens: &[_]| u32::try_from(tokens.len()).unwrap_or(u32::MAX);
+    Edits {
+        edits,
+        old_count: count(&input.before),
+        new_count: count(&input.after),
+    }
 }

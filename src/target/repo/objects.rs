@@ -24,14 +24,23 @@ pub(super) fn read<'b>(
     found.ok_or_else(|| ChangesError::MissingObject { id: own_id(id) })
 }
 
-/// The content of a blob.
+/// The content of a blob; `None` if it is larger than what is ever decoded.
 pub(super) fn read_blob(
     repository: &gix::Repository,
     id: &gix::oid,
-) -> Result<Vec<u8>, ChangesError> {
+) -> Result<Option<Vec<u8>>, ChangesError> {
     let mut buffer = Vec::new();
-    read(repository, id, &mut buffer)?;
-    Ok(buffer)
+    let found = gix::objs::Find::try_find(&repository.objects, id, &mut buffer)
+        .map(|found| found.is_some());
+    match found {
+        Ok(true) => Ok(Some(buffer)),
+        Ok(false) => Err(ChangesError::MissingObject { id: own_id(id) }),
+        Err(error) if error.is_resource_exhausted() => Ok(None),
+        Err(error) => Err(ChangesError::Repository {
+            what: format!("object {id}"),
+            source: Box::new(error),
+        }),
+    }
 }
 
 /// The size of an object without its content; `None` if it is missing.

@@ -84,6 +84,7 @@ impl Repository {
                 path: start.to_owned(),
             });
         }
+        let start = &std::path::absolute(start).unwrap_or_else(|_| start.to_owned());
         let user = UserConfig::read(environment);
         let located = locate(start, environment)?;
         let mut gix = match open_at(&located, true) {
@@ -110,8 +111,6 @@ impl Repository {
         } else if environment.git_dir.is_some() && gix.workdir().is_none() && !gix.is_bare() {
             gix.set_workdir(start.to_owned()).map_err(broken)?;
         }
-        // Decoded trees and commits are asked for again and again.
-        gix.object_cache_size_if_unset(4 * 1024 * 1024);
 
         let mut filters = user.filters;
         filters.extend(filters_with_programs(gix.config_snapshot().plumbing()));
@@ -163,6 +162,12 @@ fn locate(start: &Path, environment: &GitEnvironment) -> Result<PathBuf, OpenErr
         .unwrap_or(git_dir))
 }
 
+/// An object larger than this is never decoded, and what is kept of packs while decoding has a bound too.
+const MEMORY_LIMITS: [&str; 2] = [
+    "gitoxide.objects.allocLimit=64m",
+    "core.deltaBaseCacheLimit=12m",
+];
+
 pub(super) fn open_at(path: &Path, bail_if_untrusted: bool) -> Result<gix::Repository, OpenError> {
     // The repository's own configuration may include other files, as git allows; nothing else is read.
     let mut permissions = gix::open::Permissions::isolated();
@@ -171,7 +176,8 @@ pub(super) fn open_at(path: &Path, bail_if_untrusted: bool) -> Result<gix::Repos
         .permissions(permissions)
         .open_path_as_is(true)
         .bail_if_untrusted(bail_if_untrusted)
-        .filter_config_section(|_| true);
+        .filter_config_section(|_| true)
+        .config_overrides(MEMORY_LIMITS);
     if !bail_if_untrusted {
         options = options.with(gix::sec::Trust::Full);
     }

@@ -57,6 +57,15 @@ pub(super) fn read_within(mut file: File, size: u64, cap: u64) -> io::Result<Opt
     Ok((content.len() as u64 <= cap).then_some(content))
 }
 
+/// Where a link points, as bytes.
+pub(super) fn read_link(path: &Path) -> io::Result<Vec<u8>> {
+    let target = std::fs::read_link(path)?;
+    Ok(gix::path::into_bstr(target)
+        .map_err(io::Error::other)?
+        .into_owned()
+        .into())
+}
+
 /// Whether the owner may execute an open file.
 pub(super) fn is_executable(file: &File) -> bool {
     file.metadata()

@@ -1,5 +1,7 @@
 //! A full disk, played by a file-size limit for everything that a command starts: from some byte on, no file grows.
 
+use serde_json::json;
+
 use super::world::{World, fake};
 use crate::support::Invocation;
 
@@ -15,6 +17,7 @@ impl World {
             .args(args)
             .cwd(self.repo.path())
             .env("CODEX_REVIEW_CODEX_BIN", fake())
+            .env("FAKE_APP_SERVER_SCRIPT", self.script())
             .env(name, address)
     }
 }
@@ -42,7 +45,7 @@ fn a_disk_that_is_full_from_any_byte_on_ends_every_run_with_its_reason() {
                     assert_eq!(stored["storedJob"]["result"]["outcome"], outcome);
                 }
                 _ => {
-                    assert!(matches!(code, 2..=4), "{output}");
+                    assert!(matches!(code, 3 | 4), "{output}");
                     let said = output.stderr() + &output.stdout();
                     assert!(
                         said.contains("error: ") || said.contains("not-judged"),
@@ -52,11 +55,7 @@ fn a_disk_that_is_full_from_any_byte_on_ends_every_run_with_its_reason() {
             }
             // Once there is room again, everything that was there is there, and nothing runs.
             let overview = world.json(["status", "--all"]);
-            assert_eq!(
-                overview["running"],
-                serde_json::json!([]),
-                "{blocks}: {output}"
-            );
+            assert_eq!(overview["running"], json!([]), "{blocks}: {output}");
             let result = world.json(["result", earlier.as_str()]);
             assert_eq!(result["job"]["status"], "completed");
             assert_eq!(result["job"]["completedAt"], kept["completedAt"]);
@@ -75,7 +74,39 @@ fn a_disk_that_is_full_is_named_with_what_to_do() {
     let refused = world
         .limited(0, &["review", "--engine", "builtin"])
         .run()
-        .expect_code(2);
+        .expect_code(4);
     refused.assert_stderr_has("free some space on the disk");
     assert_eq!(refused.stdout(), "");
+}
+
+/// The log outgrows the limit while the turn runs; the answer is small.
+#[test]
+fn a_disk_that_fills_up_during_the_turn_loses_news_and_never_the_answer() {
+    let command = |number: u32| {
+        let item = json!({"type": "commandExecution", "id": format!("c{number}"), "status": "inProgress",
+                          "command": format!("step {number} {}", "x".repeat(300)), "cwd": "/"});
+        let params = json!({"threadId": "{{thread}}", "turnId": "turn-2", "item": item});
+        format!("  notify item/started {params}\n")
+    };
+    let noise: String = (0..80).map(command).collect();
+    let world = World::new(&format!(
+        "answer All is well.\non turn/start\n{noise}  default\n"
+    ));
+    for blocks in [12, 20, 32] {
+        let output = world
+            .limited(blocks, &["task", "look"])
+            .run()
+            .expect_code(0);
+        assert_eq!(output.stdout(), "All is well.\n", "{output}");
+        let result = world.json(["result"]);
+        let stored = &result["storedJob"];
+        assert_eq!(stored["status"], "completed", "{blocks} blocks: {stored:#}");
+        assert_eq!(stored["result"]["rawOutput"], "All is well.");
+        assert!(
+            stored["unwrittenEvents"].as_u64().unwrap() > 0,
+            "{blocks} blocks: {stored:#}"
+        );
+        let _ended = world.command(["broker", "stop", "--force"]).run_ok();
+    }
+    assert_eq!(world.json(["status"])["running"], json!([]));
 }

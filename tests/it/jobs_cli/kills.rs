@@ -115,11 +115,12 @@ impl Standing {
     /// The phase that the job's log names last.
     fn last_phase(&self) -> String {
         let log = std::fs::read_to_string(self.world.store().files(&self.id).events).unwrap();
-        let phases = log
+        let last = log
             .lines()
+            .rev()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter(|event| event["type"] == "phase");
-        let last = phases.last().map(|event| event["phase"].clone());
+            .find(|event| event["type"] == "phase")
+            .map(|event| event["phase"].clone());
         let last = last.as_ref().and_then(Value::as_str);
         last.unwrap_or("starting").to_owned()
     }
@@ -134,7 +135,7 @@ impl Standing {
             assert_eq!(result["storedJob"]["result"]["outcome"], "passed");
             let notes = result["storedJob"]["result"]["notes"].to_string();
             assert!(notes.contains("its end was inferred"), "{notes}");
-            return self.is_sound(JobStatus::Completed);
+            return self.assert_sound(JobStatus::Completed);
         }
         assert_eq!(job["status"], "failed", "at {point}: {job:#}");
         assert!(error_of(&job).contains(reason), "at {point}: {job:#}");
@@ -146,12 +147,12 @@ impl Standing {
         }
         let told = self.world.command(["result", self.id.as_str()]).run_ok();
         told.assert_stdout_has(reason);
-        self.is_sound(JobStatus::Failed);
+        self.assert_sound(JobStatus::Failed);
     }
 
     /// What the earlier job came to is there, and the next job works.
     #[track_caller]
-    fn is_sound(self, expected: JobStatus) {
+    fn assert_sound(self, expected: JobStatus) {
         let Standing { world, earlier, .. } = self;
         let kept = world.json(["result", earlier.as_str()]);
         assert_eq!(kept["storedJob"]["result"]["outcome"], "passed");
@@ -183,7 +184,7 @@ fn a_killed_follower_costs_nothing() {
         assert_eq!(job["status"], "completed", "at {point}: {job:#}");
         let result = standing.world.json(["result", standing.id.as_str()]);
         assert_eq!(result["storedJob"]["result"]["outcome"], "passed");
-        standing.is_sound(JobStatus::Completed);
+        standing.assert_sound(JobStatus::Completed);
     }
 }
 
@@ -208,7 +209,7 @@ fn a_killed_worker_leaves_a_failed_job_and_no_turn() {
         for later in points() {
             standing.server.go(later);
         }
-        standing.is_sound(JobStatus::Failed);
+        standing.assert_sound(JobStatus::Failed);
     }
 }
 

@@ -43,6 +43,11 @@ impl World {
         }
     }
 
+    /// What the engine plays.
+    pub fn script(&self) -> &str {
+        &self.script
+    }
+
     /// `codex-review` in the repository, with the fake as its engine.
     pub fn command<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Invocation {
         let (name, address) = self.control.variable();

@@ -109,7 +109,7 @@ fn step(random: &mut Random, sandbox: &Sandbox, files: &mut Vec<(String, Vec<Str
 
 fn write(sandbox: &Sandbox, name: &str, lines: &[String]) {
     let mut text = lines.join("\n");
-    if name.len() % 5 != 0 && !lines.is_empty() {
+    if !name.len().is_multiple_of(5) && !lines.is_empty() {
         text.push('\n');
     }
     sandbox.write(name, text);

@@ -77,6 +77,13 @@ fn numstat(files: &[&FileChange]) -> Vec<(String, BString)> {
                 }
                 Content::Binary => "- -".to_owned(),
                 Content::Submodule => {
+                    let id = |side: &Option<codex_review::target::Side>| {
+                        side.as_ref().map(|side| side.id.clone())
+                    };
+                    if id(&file.old) == id(&file.new) {
+                        // git does not count what makes a submodule dirty.
+                        return ("0 0".to_owned(), file.path.clone());
+                    }
                     let old = u32::from(file.old.is_some());
                     let new = u32::from(file.new.is_some());
                     format!("{new} {old}")

@@ -562,3 +562,40 @@ fn the_environment_of_git_is_honoured() {
         ["deep/er/b"]
     );
 }
+
+#[test]
+fn repositories_of_others_are_refused_unless_declared_safe() {
+    use std::os::unix::fs::MetadataExt;
+    let sandbox = Sandbox::new();
+    sandbox.write("a", "a\n");
+    if std::fs::metadata(sandbox.root()).unwrap().uid() != 0 {
+        // Only root can give a repository away.
+        return;
+    }
+    let nobody = Some(65_534);
+    for path in [sandbox.root().to_owned(), sandbox.path(".git")] {
+        std::os::unix::fs::chown(path, nobody, nobody).unwrap();
+    }
+    let mut environment = sandbox.environment();
+    let error = Repository::open(sandbox.root(), &environment).unwrap_err();
+    assert!(
+        matches!(&error, OpenError::Untrusted { path } if path == sandbox.root()),
+        "{error:?}"
+    );
+    assert!(error.hint().unwrap().contains("safe.directory"));
+    let global = sandbox.outside().join("global");
+    std::fs::write(
+        &global,
+        format!("[safe]\n\tdirectory = {}\n", sandbox.root().display()),
+    )
+    .unwrap();
+    environment.config_global = Some(global.clone());
+    let repository = Repository::open(sandbox.root(), &environment).unwrap();
+    assert!(repository.has_changes().unwrap());
+    std::fs::write(&global, "[safe]\n\tdirectory = *\n\tdirectory =\n").unwrap();
+    assert!(Repository::open(sandbox.root(), &environment).is_err());
+    // The repository cannot declare itself safe.
+    sandbox.try_git(&["config", "-f", ".git/config", "safe.directory", "*"]);
+    environment.config_global = None;
+    assert!(Repository::open(sandbox.root(), &environment).is_err());
+}

@@ -550,3 +550,102 @@ fn ids_grow_with_the_repository_and_stay_unique() {
         "{index_line}"
     );
 }
+
+#[test]
+fn a_missing_object_is_named_and_the_rest_is_shown() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a", "1\n");
+    sandbox.write("b", "1 1\n");
+    sandbox.commit("one");
+    sandbox.write("a", "2\n");
+    sandbox.write("b", "2 2\n");
+    let id = sandbox.git_line(&["rev-parse", "HEAD:a"]);
+    sandbox.remove(format!(".git/objects/{}/{}", &id[..2], &id[2..]));
+    let set = super::oracle::changes(
+        &sandbox.open(),
+        codex_review::target::Select::WorkingTree,
+        &super::oracle::generous(),
+    );
+    assert_eq!(
+        set.files
+            .iter()
+            .map(|file| file.path.to_string())
+            .collect::<Vec<_>>(),
+        ["b"]
+    );
+    let [left_out] = set.left_out.as_slice() else {
+        panic!("{:?}", set.left_out)
+    };
+    assert_eq!(left_out.path, "a");
+    let codex_review::target::LeftOutReason::Unreadable(reason) = &left_out.reason else {
+        panic!("{left_out:?}")
+    };
+    assert!(reason.contains(&id), "{reason}");
+}
+
+#[test]
+fn contents_beyond_the_bound_are_summarised() {
+    let sandbox = Sandbox::new();
+    let large = |byte: u8| [vec![byte; 65 * 1024 * 1024], b"\n".to_vec()].concat();
+    sandbox.write("a", large(b'a'));
+    sandbox.write("b", "b\n");
+    sandbox.commit("one");
+    sandbox.write("a", large(b'b'));
+    let set = super::oracle::changes(
+        &sandbox.open(),
+        codex_review::target::Select::WorkingTree,
+        &super::oracle::generous(),
+    );
+    assert_eq!(set.files[0].content, codex_review::target::Content::Binary);
+    assert_eq!(set.files[0].notes, ["not shown: larger than 64 MiB"]);
+    assert!(
+        set.patch(0)
+            .unwrap()
+            .ends_with(b"Binary files a/a and b/a differ\n")
+    );
+    sandbox.commit("two");
+    let select = codex_review::target::Select::Commit("HEAD".into());
+    let set = super::oracle::changes(&sandbox.open(), select, &super::oracle::generous());
+    assert_eq!(set.files[0].content, codex_review::target::Content::Binary);
+    assert_eq!(
+        set.files[0].new.as_ref().unwrap().size,
+        Some(65 * 1024 * 1024 + 1)
+    );
+}
+
+#[test]
+fn trees_nested_without_end_are_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.write("f", "f\n");
+    sandbox.commit("one");
+    let mut tree = sandbox.git_line(&["rev-parse", "HEAD^{tree}"]);
+    let git_dir = sandbox.path(".git");
+    for _ in 0..600 {
+        // One entry `d` that holds the tree before.
+        let mut content = b"40000 d\0".to_vec();
+        content.extend(
+            (0..20).map(|byte| u8::from_str_radix(&tree[byte * 2..byte * 2 + 2], 16).unwrap()),
+        );
+        let file = git_dir.join("tree");
+        std::fs::write(&file, content).unwrap();
+        tree = sandbox.git_line(&[
+            "hash-object",
+            "-w",
+            "-t",
+            "tree",
+            "--literally",
+            file.to_str().unwrap(),
+        ]);
+    }
+    let commit = sandbox.git_line(&["commit-tree", "-m", "deep", "-p", "HEAD", &tree]);
+    let repository = sandbox.open();
+    let target = repository
+        .resolve(&super::oracle::spec(codex_review::target::Select::Commit(
+            commit,
+        )))
+        .unwrap();
+    let error = repository
+        .changes(&target, &super::oracle::generous())
+        .unwrap_err();
+    assert!(error.to_string().contains("tree"), "{error}");
+}
