@@ -9,6 +9,7 @@ mod support;
 
 mod broker;
 mod builtin;
+mod claude;
 mod cli;
 mod context;
 mod demo;
@@ -24,3 +25,4 @@ mod real_codex;
 mod report;
 mod rpc;
 mod target;
+mod typed;

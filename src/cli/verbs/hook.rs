@@ -145,7 +145,12 @@ fn session_end(input: &HookInput, surroundings: &Surroundings) -> Result<(), Fai
         }
     }
     end_session(store, session)?;
-    if sessions(store)?.is_empty() {
+    // A job that has not reached the engine yet does not make it busy, but is about to need it.
+    let needed = snapshot
+        .running
+        .iter()
+        .any(|view| !view.is_own || view.job.background);
+    if !needed && sessions(store)?.is_empty() {
         // An engine that is busy stays, and ends by itself when it has been idle for a while.
         super::runtime()?.block_on(stop_all(store.folder(), false, BROKER_STOP))?;
     }

@@ -6,6 +6,8 @@
 //! - [`fixture`]: repositories declared in `fixtures/repos/*.toml`, built to the same object ids each time.
 //! - [`fake_engine`]: the scriptable app server, and the control stream that tells it what to do.
 //! - [`real_codex`]: the pinned Codex CLI; [`responses_api`]: a stand-in for its model.
+//! - [`real_claude`]: the pinned Claude Code; [`messages_api`]: a stand-in for its model.
+//! - [`npm`] installs both programs; [`loopback`] is the HTTP below both stand-ins.
 //! - [`snapshot`]: what is redacted from text before it is compared.
 #![allow(
     dead_code,
@@ -15,7 +17,11 @@
 mod command;
 pub mod fake_engine;
 pub mod fixture;
+pub mod loopback;
+pub mod messages_api;
+pub mod npm;
 pub mod processes;
+pub mod real_claude;
 pub mod real_codex;
 mod repo;
 pub mod responses_api;

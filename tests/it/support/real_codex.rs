@@ -1,23 +1,27 @@
 //! The real Codex CLI, pinned, installed once from npm below the target folder.
 //!
-//! Tests that need it begin with `let Some(codex) = RealCodex::find() else { return };`. Without npm that prints one
-//! line; with `CODEX_REVIEW_REQUIRE_E2E=1` it fails the test instead.
+//! Tests that need it begin with `let Some(codex) = RealCodex::find() else { return };`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Once, OnceLock};
-use std::time::Duration;
 
-use codex_review::engine::{EngineCommand, find_in_path};
+use codex_review::engine::EngineCommand;
 
 use super::fake_engine::in_sandbox;
+use super::npm::{Package, Scripts};
 use super::responses_api::ResponsesApi;
 use super::{Invocation, Sandbox};
 
 /// The version that the suite is written against.
 pub const CODEX_VERSION: &str = "0.169.0";
-/// Set to `1` where the suite must run.
-pub const REQUIRE: &str = "CODEX_REVIEW_REQUIRE_E2E";
+
+const CODEX: Package = Package {
+    name: "@openai/codex",
+    title: "Codex CLI",
+    version: CODEX_VERSION,
+    program: "codex",
+    scripts: Scripts::Ignored,
+};
 
 /// An installed Codex CLI.
 #[derive(Debug, Clone)]
@@ -30,21 +34,9 @@ impl RealCodex {
     #[track_caller]
     pub fn find() -> Option<&'static RealCodex> {
         static FOUND: OnceLock<Result<RealCodex, String>> = OnceLock::new();
-        match FOUND.get_or_init(install) {
-            Ok(codex) => Some(codex),
-            Err(why) if std::env::var_os(REQUIRE).is_some_and(|value| value == "1") => {
-                panic!("{REQUIRE}=1, but there is no Codex CLI: {why}")
-            }
-            Err(why) => {
-                static SAID: Once = Once::new();
-                // Written past the capture of the test runner: a suite that did not run must not look as if it had.
-                SAID.call_once(|| {
-                    let line = format!("the tests against the real Codex CLI did not run: {why}\n");
-                    drop(std::io::stderr().write_all(line.as_bytes()));
-                });
-                None
-            }
-        }
+        static SAID: Once = Once::new();
+        let found = FOUND.get_or_init(|| CODEX.install().map(|launcher| RealCodex { launcher }));
+        CODEX.or_say(found, &SAID)
     }
 
     /// What npm puts on PATH.
@@ -101,52 +93,4 @@ enabled = false
 "#
         ),
     );
-}
-
-/// Installs the pinned version unless it is there; parallel test runs wait for each other.
-fn install() -> Result<RealCodex, String> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .ok_or("the target folder has no parent")?
-        .join("e2e");
-    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let lock = std::fs::File::create(folder.join(".lock")).map_err(|error| error.to_string())?;
-    lock.lock().map_err(|error| error.to_string())?;
-
-    let launcher = folder.join("node_modules/.bin/codex");
-    if installed_version(&folder).as_deref() != Some(CODEX_VERSION) {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let npm = find_in_path("npm", &path).ok_or("npm is not on PATH")?;
-        // npm needs the user's own settings: a registry, a proxy.
-        let output = std::env::vars_os()
-            .fold(Invocation::new(npm, &folder), |npm, (name, value)| {
-                npm.env(name, value)
-            })
-            .args([
-                "install",
-                "--no-audit",
-                "--no-fund",
-                "--ignore-scripts",
-                "--prefix",
-            ])
-            .arg(&folder)
-            .arg(format!("@openai/codex@{CODEX_VERSION}"))
-            .time_limit(Duration::from_secs(300))
-            .run();
-        if output.code() != Some(0) {
-            return Err(format!("npm could not install it\n{output}"));
-        }
-    }
-    match installed_version(&folder) {
-        Some(version) if version == CODEX_VERSION => Ok(RealCodex { launcher }),
-        other => Err(format!(
-            "version {other:?} is installed, not {CODEX_VERSION}"
-        )),
-    }
-}
-
-fn installed_version(folder: &Path) -> Option<String> {
-    let text = std::fs::read(folder.join("node_modules/@openai/codex/package.json")).ok()?;
-    let package: serde_json::Value = serde_json::from_slice(&text).ok()?;
-    package["version"].as_str().map(str::to_owned)
 }

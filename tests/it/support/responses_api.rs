@@ -6,20 +6,15 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::loopback::{HttpServer, http};
+
 /// How long a test waits for a request.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The longest body that is read.
-const MAX_BODY: usize = 64 << 20;
-/// Connections at once; more are refused.
-const MAX_CONNECTIONS: usize = 64;
 /// Requests kept; the oldest go first.
 const MAX_KEPT: usize = 1000;
 
@@ -115,7 +110,6 @@ struct State {
     in_flight: usize,
     held: bool,
     delay: Duration,
-    connections: Vec<TcpStream>,
     stopped: bool,
 }
 
@@ -132,22 +126,19 @@ impl Shared {
 
 /// The stand-in.
 pub struct ResponsesApi {
-    address: SocketAddr,
+    server: HttpServer,
     shared: Arc<Shared>,
-    acceptor: Option<JoinHandle<()>>,
 }
 
 impl fmt::Debug for ResponsesApi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ResponsesApi({})", self.address)
+        write!(f, "ResponsesApi({})", self.server.address())
     }
 }
 
 impl ResponsesApi {
     /// Starts on a free port.
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-        let address = listener.local_addr().expect("the listener is bound");
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 requests: VecDeque::new(),
@@ -156,25 +147,30 @@ impl ResponsesApi {
                 in_flight: 0,
                 held: false,
                 delay: Duration::ZERO,
-                connections: Vec::new(),
                 stopped: false,
             }),
             changed: Condvar::new(),
         });
-        let acceptor = std::thread::spawn({
+        let server = HttpServer::start({
             let shared = Arc::clone(&shared);
-            move || accept(&listener, &shared)
+            move |path, body| {
+                if !path.contains("/responses") {
+                    let empty = br#"{"object":"list","data":[]}"#;
+                    return Some(http(200, "application/json", empty));
+                }
+                let request = ModelRequest {
+                    path: path.to_owned(),
+                    body: serde_json::from_slice(body).unwrap_or(Value::Null),
+                };
+                answer(&shared, request).map(|answer| encode(&answer))
+            }
         });
-        ResponsesApi {
-            address,
-            shared,
-            acceptor: Some(acceptor),
-        }
+        ResponsesApi { server, shared }
     }
 
     /// The base URL for a provider's configuration.
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("http://{}/v1", self.server.address())
     }
 
     /// Sets how requests are answered from now on.
@@ -235,95 +231,10 @@ impl ResponsesApi {
 
 impl Drop for ResponsesApi {
     fn drop(&mut self) {
-        let mut state = self.shared.state();
-        state.stopped = true;
-        for connection in &state.connections {
-            // It may be closed already.
-            drop(connection.shutdown(Shutdown::Both));
-        }
-        drop(state);
+        // Answers that are held back end; the server then ends its connections.
+        self.shared.state().stopped = true;
         self.shared.changed.notify_all();
-        // Wakes the acceptor; should that fail, it has ended already.
-        drop(TcpStream::connect(self.address));
-        if let Some(acceptor) = self.acceptor.take() {
-            drop(acceptor.join());
-        }
     }
-}
-
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    for stream in listener.incoming() {
-        let Ok(stream) = stream else { continue };
-        let mut state = shared.state();
-        if state.stopped {
-            return;
-        }
-        if state.connections.len() >= MAX_CONNECTIONS {
-            continue;
-        }
-        let Ok(registered) = stream.try_clone() else {
-            continue;
-        };
-        let peer = registered.peer_addr();
-        state.connections.push(registered);
-        drop(state);
-        let shared = Arc::clone(shared);
-        std::thread::spawn(move || {
-            // A client that goes away in the middle is no matter.
-            drop(serve(stream, &shared));
-            shared
-                .state()
-                .connections
-                .retain(|other| other.peer_addr().ok() != peer.as_ref().ok().copied());
-        });
-    }
-}
-
-fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
-    let mut writer = stream.try_clone()?;
-    let mut reader = BufReader::new(stream);
-    while let Some((path, body)) = read_request(&mut reader)? {
-        let response = if path.contains("/responses") {
-            let request = ModelRequest {
-                path,
-                body: serde_json::from_slice(&body).unwrap_or(Value::Null),
-            };
-            match answer(shared, request) {
-                Some(answer) => encode(&answer),
-                None => return Ok(()),
-            }
-        } else {
-            http(200, "application/json", br#"{"object":"list","data":[]}"#)
-        };
-        writer.write_all(&response)?;
-    }
-    Ok(())
-}
-
-/// The next request, or `None` at the end of the connection.
-fn read_request(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<(String, Vec<u8>)>> {
-    let mut first = String::new();
-    if reader.take(1 << 16).read_line(&mut first)? == 0 {
-        return Ok(None);
-    }
-    let path = first.split(' ').nth(1).unwrap_or("/").to_owned();
-    let mut length = 0;
-    for _ in 0..200 {
-        let mut line = String::new();
-        if reader.take(1 << 16).read_line(&mut line)? == 0 || line == "\r\n" {
-            break;
-        }
-        let (name, value) = line.split_once(':').unwrap_or((&line, ""));
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().unwrap_or(0);
-        }
-    }
-    if length > MAX_BODY {
-        return Ok(None);
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    Ok(Some((path, body)))
 }
 
 /// Notes the request and waits until it may be answered; `None` when the stand-in stops first.
@@ -429,14 +340,4 @@ fn encode(answer: &Answer) -> Vec<u8> {
         json!({"response": {"id": "resp_1", "usage": usage}}),
     );
     http(200, "text/event-stream", events.as_bytes())
-}
-
-fn http(status: u16, kind: &str, body: &[u8]) -> Vec<u8> {
-    let mut response = format!(
-        "HTTP/1.1 {status} Status\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    )
-    .into_bytes();
-    response.extend_from_slice(body);
-    response
 }

@@ -1,0 +1,372 @@
+//! The whole chain from the other end: the real Claude Code client with the plugin and a stand-in for its model, our
+//! binary, and the real Codex CLI with a stand-in for its own. The assistant does what the commands' texts tell it; what
+//! counts is what it was shown, and what reached Codex.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::messages_api::{MessagesApi, MessagesRequest, Say};
+use crate::support::real_claude::RealClaude;
+use crate::support::real_codex::{RealCodex, use_api};
+use crate::support::responses_api::{Answer, ResponsesApi};
+use crate::support::{CommandOutput, Invocation, Repo, Sandbox, package_root};
+
+/// Text that means something to every shell, quoting and host on its way.
+const HOSTILE: &str = "it's \"quoted\"; touch pwned; $(touch pwned) `touch pwned` && a != b \\d+ \\\n\
+                       second line | touch pwned > pwned\n```\n--background $HOME ${CLAUDE_PLUGIN_ROOT} é\u{a0}*";
+
+/// A host with the plugin, in a repository with a change.
+struct Host {
+    claude: &'static RealClaude,
+    codex: &'static RealCodex,
+    assistant: MessagesApi,
+    model: ResponsesApi,
+    repo: Repo,
+    // Last, so that its check for processes that were left comes after everything else has ended.
+    sandbox: Sandbox,
+}
+
+impl Host {
+    /// `None` without npm, which says so in one line.
+    fn start() -> Option<Host> {
+        let claude = RealClaude::find()?;
+        let codex = RealCodex::find()?;
+        let sandbox = Sandbox::new();
+        let model = ResponsesApi::start();
+        use_api(&sandbox, &model);
+        let repo = sandbox.repo("shop");
+        repo.write("src/a.rs", "fn a() {\n    one();\n    two();\n}\n");
+        repo.stage(["."]).commit("Start");
+        repo.write("src/a.rs", "fn a() {\n    one();\n    changed();\n}\n");
+        Some(Host {
+            claude,
+            codex,
+            assistant: MessagesApi::start(),
+            model,
+            repo,
+            sandbox,
+        })
+    }
+
+    fn ours(&self, invocation: Invocation) -> Invocation {
+        invocation
+            .cwd(self.repo.path())
+            .env("CODEX_REVIEW_BIN", env!("CARGO_BIN_EXE_codex-review"))
+            .env("CODEX_REVIEW_CODEX_BIN", self.codex.launcher())
+            .env("CODEX_REVIEW_STATE_DIR", self.sandbox.state_dir())
+            .time_limit(Duration::from_secs(60))
+    }
+
+    /// Our binary, as a person in a terminal starts it.
+    fn command(&self, args: &[&str]) -> Invocation {
+        self.ours(self.sandbox.command(args))
+    }
+
+    /// A whole session of the client: one prompt, and its end.
+    fn session(&self, prompt: &str) -> Invocation {
+        let client = self.claude.program(&self.sandbox, &self.assistant);
+        self.ours(client)
+            .args(["-p", prompt, "--plugin-dir"])
+            .arg(package_root().join("plugin"))
+            .args([
+                "--allowedTools",
+                "Bash(codex-review:*),Bash(printenv:*),Write",
+            ])
+    }
+
+    /// Runs a session and returns the requests that its assistant got.
+    #[track_caller]
+    fn ask(&self, prompt: &str) -> (CommandOutput, Vec<MessagesRequest>) {
+        let output = self.session(prompt).run_ok();
+        let requests = self.assistant.take_requests();
+        assert!(!requests.is_empty(), "no model was asked: {output}");
+        (output, requests)
+    }
+
+    #[track_caller]
+    fn assert_nothing_ran(&self) {
+        let found = self.repo.join("pwned").exists() || self.sandbox.path("pwned").exists();
+        assert!(!found, "a typed text was executed");
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let stopped = self.command(&["broker", "stop", "--force"]).run();
+        assert!(
+            std::thread::panicking() || stopped.code() == Some(0),
+            "the broker did not stop: {stopped:?}"
+        );
+    }
+}
+
+/// The JSON that a command's estimate put into the prompt.
+fn estimate(request: &MessagesRequest) -> Option<Value> {
+    let text = request.user_text();
+    let begin = text.find("\n{\n")? + 1;
+    serde_json::Deserializer::from_str(&text[begin..])
+        .into_iter()
+        .next()?
+        .ok()
+}
+
+/// An assistant that runs the command which a review's estimate names, and shows what it printed.
+fn obedient(request: &MessagesRequest) -> Say {
+    if let Some(result) = request.tool_results().first() {
+        return Say::text(result);
+    }
+    let Some(estimate) = estimate(request) else {
+        return Say::text(format!("There is no estimate in: {}", request.user_text()));
+    };
+    let how = estimate["asked"]
+        .as_str()
+        .or(estimate["recommended"].as_str());
+    Say::bash(format!(
+        "{} --{}",
+        estimate["command"].as_str().unwrap_or_default(),
+        how.unwrap_or_default()
+    ))
+}
+
+#[test]
+fn the_client_validates_and_installs_the_plugin_from_this_tree() {
+    let Some(claude) = RealClaude::find() else {
+        return;
+    };
+    let sandbox = Sandbox::new();
+    let assistant = MessagesApi::start();
+    let client = |args: &[&str]| claude.program(&sandbox, &assistant).args(args).run_ok();
+    let root = package_root().display().to_string();
+    for place in [root.clone(), format!("{root}/plugin")] {
+        let said = client(&["plugin", "validate", &place]);
+        assert!(said.stdout().contains("Validation passed"), "{said}");
+    }
+    client(&["plugin", "marketplace", "add", &root]);
+    client(&["plugin", "install", "codex@codex-review"]);
+    let list = client(&["plugin", "list"]);
+    assert!(list.stdout().contains("codex@codex-review"), "{list}");
+}
+
+#[test]
+fn setup_status_result_and_cancel_put_what_the_program_says_into_the_prompt() {
+    let Some(host) = Host::start() else { return };
+    let (_, asked) = host.ask("/codex:setup --enable-review-gate");
+    let prompt = asked[0].user_text();
+    let setup = host.command(&["setup"]).run_ok().stdout();
+    let first = setup.lines().next().unwrap();
+    assert!(prompt.contains(first), "{setup}\nis not in\n{prompt}");
+    let json = host.command(&["setup", "--json"]).run_ok().json();
+    assert_eq!(json["reviewGateEnabled"], true, "{json}");
+    host.command(&["setup", "--disable-review-gate"]).run_ok();
+
+    host.model.hold();
+    let queued = host.command(&["review", "--background", "--json"]).run_ok();
+    let id = queued.json()["jobId"].as_str().unwrap().to_owned();
+    host.model.wait_for_requests(1);
+    let (_, asked) = host.ask(&format!("/codex:status {id}"));
+    let prompt = asked[0].user_text();
+    assert!(
+        prompt.contains(&id) && prompt.contains("running"),
+        "{prompt}"
+    );
+    let (_, asked) = host.ask(&format!("/codex:cancel {id}"));
+    let prompt = asked[0].user_text();
+    assert!(
+        prompt.contains(&id) && prompt.contains("ancelled"),
+        "{prompt}"
+    );
+    host.model.release();
+    let job = host.command(&["status", &id, "--json"]).run_ok().json();
+    assert_eq!(job["job"]["status"], "cancelled", "{job}");
+
+    host.command(&["review"]).run_ok();
+    let (_, asked) = host.ask("/codex:result");
+    let prompt = asked[0].user_text();
+    // Hints name slash commands inside the client.
+    let inside = host
+        .command(&["result"])
+        .env("CLAUDE_CODE_SESSION_ID", "another");
+    let result = inside.run_ok().stdout();
+    assert!(result.contains("Off by one"), "{result}");
+    assert!(
+        prompt.contains(result.trim()),
+        "{result}\nis not in\n{prompt}"
+    );
+}
+
+#[test]
+fn a_review_that_is_waited_for_comes_back_word_for_word_and_leaves_no_process() {
+    let Some(host) = Host::start() else { return };
+    host.assistant.respond(obedient);
+    // The program's own copy of what it prints.
+    let program = env!("CARGO_BIN_EXE_codex-review");
+    let copy = host.sandbox.path("printed");
+    let copying = host.sandbox.script(
+        "program",
+        format!(
+            "#!/bin/sh\ncase $1 in\nreview) {program} \"$@\" | tee {} ;;\n*) exec {program} \"$@\" ;;\nesac\n",
+            copy.display()
+        ),
+    );
+    let output = host
+        .session("/codex:review --wait")
+        .env("CODEX_REVIEW_BIN", copying)
+        .run_ok();
+    let asked = host.assistant.take_requests();
+    let estimate = estimate(&asked[0]).unwrap_or_else(|| panic!("{}", asked[0].user_text()));
+    assert_eq!(
+        (
+            &estimate["arguments"],
+            &estimate["asked"],
+            &estimate["files"]
+        ),
+        (&json!("stored"), &json!("wait"), &json!(1)),
+        "{estimate}"
+    );
+    let result = asked.last().unwrap().tool_results().remove(0);
+    assert!(output.stdout().contains("Off by one"), "{output}");
+    // No broker was stopped by hand: the end of the only session did it.
+    host.sandbox.assert_no_process_left();
+    let printed = std::fs::read_to_string(copy).unwrap();
+    assert!(printed.contains("src/a.rs:3-4"), "{printed}");
+    assert!(
+        result.contains(printed.trim_end()),
+        "{printed}\nis not in\n{result}"
+    );
+    let prompt = host.model.requests()[0].prompt();
+    assert!(prompt.contains("+    changed();"), "{prompt}");
+}
+
+#[test]
+fn an_adversarial_review_in_the_background_gets_its_focus_byte_for_byte() {
+    let Some(host) = Host::start() else { return };
+    host.assistant.respond(obedient);
+    let (output, asked) = host.ask(&format!("/codex:adversarial-review --background {HOSTILE}"));
+    let estimate = estimate(&asked[0]).unwrap_or_else(|| panic!("{}", asked[0].user_text()));
+    assert_eq!(estimate["asked"], "background", "{estimate}");
+    let said = output.stdout();
+    let id = said
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+        .find(|word| word.starts_with("review-"))
+        .unwrap_or_else(|| panic!("no job is named: {output}"));
+    // The session is over; its background work is not.
+    let waited = host.command(&["status", id, "--wait", "--json"]).run_ok();
+    let job = &waited.json()["job"];
+    assert_eq!(
+        job["sessionId"].as_str().map(str::len),
+        Some(36),
+        "the job belongs to its session: {job}"
+    );
+    let result = host.command(&["result", id]).run_ok().stdout();
+    assert!(result.contains("Retry loses data"), "{result}");
+    let prompt = host.model.requests()[0].prompt();
+    assert!(prompt.contains(HOSTILE), "{prompt}");
+    host.assert_nothing_ran();
+}
+
+#[test]
+fn rescue_carries_a_task_through_the_agent_byte_for_byte_and_runs_nothing_in_it() {
+    let Some(host) = Host::start() else { return };
+    host.model.say("The cause is `two()`; it's \"gone\".");
+    host.assistant.respond(|request| {
+        if let Some(result) = request.tool_results().first() {
+            return Say::text(result);
+        }
+        let text = request.user_text();
+        if request.system_has("You are a wire between the caller and Codex") {
+            let command = text
+                .lines()
+                .find(|line| line.starts_with("codex-review task --request "));
+            return Say::bash(command.unwrap_or("codex-review no-command-arrived"));
+        }
+        let Some(estimate) = estimate(request) else {
+            return Say::text(format!("There is no estimate in: {text}"));
+        };
+        Say::Tool {
+            name: "Agent",
+            input: json!({
+                "description": "Ask Codex",
+                "subagent_type": "codex:codex-rescue",
+                "prompt": estimate["command"],
+            }),
+        }
+    });
+    let (output, _) = host.ask(&format!("/codex:rescue {HOSTILE}"));
+    assert!(
+        output
+            .stdout()
+            .contains("The cause is `two()`; it's \"gone\"."),
+        "{output}"
+    );
+    let requests = host.model.requests();
+    let task = requests.first().expect("Codex was asked");
+    assert!(task.prompt().contains(HOSTILE), "{}", task.prompt());
+    host.assert_nothing_ran();
+}
+
+#[test]
+fn a_session_has_its_variables_and_its_gate_blocks_once_then_allows_and_is_free_without_an_edit() {
+    let Some(host) = Host::start() else { return };
+    host.command(&["setup", "--enable-review-gate"]).run_ok();
+    host.assistant
+        .respond(|request| match request.tool_results().first() {
+            Some(result) => Say::text(result),
+            None => {
+                Say::bash("printenv CODEX_COMPANION_SESSION_ID CODEX_COMPANION_TRANSCRIPT_PATH")
+            }
+        });
+    let (output, asked) = host.ask("Which session is this?");
+    let said = output.stdout();
+    let (id, transcript) = said.trim().split_once('\n').expect("two variables");
+    assert_eq!(id.len(), 36, "{said}");
+    assert!(transcript.ends_with(&format!("/{id}.jsonl")), "{said}");
+    assert_eq!(asked.len(), 2, "a turn without edits was blocked");
+    assert_eq!(host.model.requests().len(), 0);
+
+    let questions = AtomicUsize::new(0);
+    host.model.respond(move |_| {
+        let first = questions.fetch_add(1, Ordering::SeqCst) == 0;
+        Answer::Text(if first {
+            "BLOCK: `b` divides by zero.".to_owned()
+        } else {
+            "ALLOW: nothing is left.".to_owned()
+        })
+    });
+    let file = host.repo.join("src/b.rs");
+    host.assistant.respond(move |request| {
+        let write = |content: &str| Say::Tool {
+            name: "Write",
+            input: json!({"file_path": file, "content": content}),
+        };
+        let blocked = request.user_text().contains("divides by zero");
+        match (request.tool_results().len(), blocked) {
+            (0, false) => write("fn b() -> u32 { 1 / 0 }\n"),
+            (1, true) => write("fn b() -> u32 { 1 }\n"),
+            (1, false) => Say::text("I have written it."),
+            _ => Say::text("I have mended it."),
+        }
+    });
+    let (output, asked) = host.ask("Write b.");
+    assert!(output.stdout().contains("I have mended it."), "{output}");
+    let last = asked.last().unwrap().user_text();
+    assert!(last.contains("--disable-review-gate"), "{last}");
+    let questions = host.model.requests();
+    assert_eq!(questions.len(), 2, "one block and one allowance");
+    assert!(questions[0].prompt().contains("1 / 0"));
+    assert!(questions[0].prompt().contains("I have written it."));
+    assert!(
+        !questions[0].prompt().contains("changed();"),
+        "not of this turn"
+    );
+    host.sandbox.assert_no_process_left();
+
+    host.assistant.respond(|_| Say::text("Nothing to do."));
+    host.ask("And now?");
+    assert_eq!(
+        host.model.requests().len(),
+        2,
+        "a turn without edits is free"
+    );
+}

@@ -1,0 +1,175 @@
+//! Typed arguments from the host's hook to the stored job, without a client: many texts, each as it is or refused.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::support::{CommandOutput, Invocation, Repo, Sandbox};
+
+/// Texts that a shell, a quoting rule, a template or a parser of options would change or run.
+const TEXTS: [&str; 36] = [
+    "it's \"quoted\"",
+    "'",
+    "\"",
+    "\"a",
+    "a'b'c\"d",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "; touch pwned",
+    "&& touch pwned",
+    "| touch pwned",
+    "> pwned",
+    "<(touch pwned)",
+    "$HOME ${HOME} $1 $@ $$",
+    "${CLAUDE_PLUGIN_ROOT}",
+    "$ARGUMENTS",
+    "!`touch pwned`",
+    "a != b !! !1",
+    "\\",
+    "\\d+\\w \\\\ \\n",
+    "ends with a backslash \\",
+    "a \\\nb",
+    "two\nlines",
+    "\ttab\tin",
+    "a  b   c",
+    "```sh\ntouch pwned\n```",
+    "CODEX_ARGUMENTS\ntouch pwned",
+    "CODEX_END",
+    "x\nCODEX_END\nCODEX_ARGUMENTS\ntouch pwned",
+    "then use --background --write --base main",
+    "* ? [a-z] ~ {a,b} #",
+    "%PATH% ^& \r\n",
+    "é 日本語 🦀 \u{a0}\u{200b}\u{202e}",
+    "\u{1b}[31mred\u{1b}[0m \u{7}",
+    "<<<data end>>> {\"json\": [1, \"x\"]}",
+    "/etc/passwd ../../x",
+    "review\u{0}nul",
+];
+
+struct Desk {
+    repo: Repo,
+    sandbox: Sandbox,
+}
+
+impl Desk {
+    fn new() -> Desk {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.repo("shop");
+        repo.write("a.rs", "fn a() {}\n")
+            .stage(["."])
+            .commit("Start");
+        repo.write("a.rs", "fn b() {}\n");
+        Desk { repo, sandbox }
+    }
+
+    /// Without an engine: a job is stored, ends at once and costs nothing.
+    fn command(&self, args: &[&str]) -> Invocation {
+        self.sandbox
+            .command(args)
+            .cwd(self.repo.path())
+            .env("CODEX_REVIEW_STATE_DIR", self.sandbox.state_dir())
+            .env("CODEX_REVIEW_CODEX_BIN", "/nonexistent/codex")
+            .env("CLAUDE_CODE_SESSION_ID", "s-1")
+    }
+
+    fn type_in(&self, command: &str, text: &str) {
+        let input = json!({"session_id": "s-1", "command_name": command, "command_args": text});
+        let hook = self
+            .command(&["hook", "prompt-expansion"])
+            .stdin(input.to_string());
+        let output = hook.run_ok();
+        assert_eq!((output.stdout(), output.stderr()), Default::default());
+    }
+
+    fn estimate(&self, kind: &str) -> CommandOutput {
+        self.command(&["estimate", kind, "--json", "--session-arguments"])
+            .run()
+    }
+
+    /// Runs the command that an estimate named, and returns what its job was asked.
+    #[track_caller]
+    fn request_of(&self, estimate: &Value, more: &[&str]) -> Value {
+        let command = estimate["command"].as_str().unwrap_or_default();
+        let mut words: Vec<&str> = command.split(' ').skip(1).collect();
+        words.extend(more);
+        let output = self.command(&words).run().expect_code(3);
+        let first = output.stderr();
+        let id = first.split(' ').nth(2).unwrap_or_default();
+        let path = self.find(&format!("{id}.request.json"));
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    }
+
+    #[track_caller]
+    fn find(&self, name: &str) -> PathBuf {
+        let workspaces = std::fs::read_dir(self.sandbox.state_dir()).unwrap();
+        workspaces
+            .flatten()
+            .map(|workspace| workspace.path().join("jobs").join(name))
+            .find(|path| path.is_file())
+            .unwrap_or_else(|| panic!("there is no {name}"))
+    }
+}
+
+/// Whether some string in `value` holds `text`.
+fn holds(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(string) => string.contains(text),
+        Value::Array(items) => items.iter().any(|item| holds(item, text)),
+        Value::Object(fields) => fields.values().any(|field| holds(field, text)),
+        _ => false,
+    }
+}
+
+#[test]
+fn every_text_reaches_its_job_byte_for_byte_and_none_is_executed() {
+    let desk = Desk::new();
+    for (at, text) in TEXTS.into_iter().enumerate() {
+        let (command, kind) = match at % 2 {
+            0 => ("codex:rescue", "task"),
+            _ => ("codex:adversarial-review", "adversarial-review"),
+        };
+        desk.type_in(command, &format!("--effort low {text}"));
+        let estimate = desk.estimate(kind).expect_code(0).json();
+        assert_eq!(estimate["arguments"], "stored", "{text:?}");
+        let request = desk.request_of(&estimate, &["--wait"]);
+        // Blanks part options from the text; whatever stands between its first and last character is the text's own.
+        let text = text.trim_start();
+        assert!(holds(&request, text), "{text:?} is not in {request}");
+        assert!(holds(&request, "low"), "{request}");
+    }
+    assert!(!desk.repo.join("pwned").exists());
+}
+
+#[test]
+fn typed_arguments_are_taken_once_and_a_slip_is_told_before_anything_runs() {
+    let desk = Desk::new();
+    let missing = json!({"arguments": "missing"});
+    assert_eq!(desk.estimate("review").expect_code(0).json(), missing);
+    desk.type_in("codex:review", "--background --scope working-tree");
+    desk.type_in("other:thing", "--wait");
+    let estimate = desk.estimate("review").expect_code(0).json();
+    assert_eq!(estimate["asked"], "background", "{estimate}");
+    assert_eq!(estimate["target"]["explicit"], true, "{estimate}");
+    assert_eq!(desk.estimate("review").expect_code(0).json(), missing);
+    // The caller's choice counts, not the one that is stored.
+    desk.request_of(&estimate, &["--wait"]);
+
+    desk.type_in("codex:review", "--scope everything");
+    let refused = desk.estimate("review").expect_code(2);
+    refused.assert_stderr_has("unknown scope `everything`");
+    desk.type_in("codex:rescue", "");
+    assert_eq!(desk.estimate("task").expect_code(0).json()["empty"], true);
+    let unknown = desk.command(&["task", "--request", "../../x"]).run();
+    unknown.expect_code(2).assert_stderr_has("../../x");
+}
+
+#[test]
+fn arguments_on_standard_input_count_only_when_they_are_whole() {
+    let desk = Desk::new();
+    let status = |typed: &str| desk.command(&["status", "--arguments-stdin"]).stdin(typed);
+    let json = status("--all --json\nCODEX_END\n").run_ok().json();
+    assert!(json["workspaceRoot"].is_string(), "{json}");
+    status("\nCODEX_END\n").run_ok();
+    let cut = status("--all ").run().expect_code(2);
+    cut.assert_stderr_has("arrived cut");
+}
