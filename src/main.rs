@@ -1,9 +1,5 @@
 //! The `codex-review` command.
 
-#[allow(
-    dead_code,
-    reason = "requests are complete, and dispatch does not hand all of them on yet"
-)]
 mod cli;
 
 fn main() -> std::process::ExitCode {

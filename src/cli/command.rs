@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::options::GlobalArgs;
 use super::{
-    broker, cancel, completions, config, context, demo, engine, estimate, hook, logs, manual,
+    broker, cancel, completions, config, context, demo, engine, estimate, gate, hook, logs, manual,
     result, resume_candidate, review, setup, status, strategies, task, transfer, verbs,
 };
 
@@ -57,6 +57,7 @@ pub(crate) enum Verb {
     Config(config::ConfigArgs),
     Demo(demo::DemoArgs),
     Broker(broker::BrokerArgs),
+    Gate(gate::GateArgs),
     Hook(hook::HookArgs),
     Engine(engine::EngineArgs),
     Worker(verbs::worker::WorkerArgs),

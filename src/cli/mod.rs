@@ -21,6 +21,7 @@ mod dispatch;
 mod engine;
 mod estimate;
 mod failure;
+mod gate;
 mod hook;
 mod logs;
 mod manual;

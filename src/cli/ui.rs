@@ -44,11 +44,6 @@ impl Ui {
         Ui::new(Color::Auto, false)
     }
 
-    /// Whether the result is shown to a person.
-    pub(crate) fn result_is_for_a_terminal(&self) -> bool {
-        io::stdout().is_terminal()
-    }
-
     /// The result, byte for byte.
     pub(crate) fn result(&self, bytes: &[u8]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();

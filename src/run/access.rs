@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::broker::{BrokerIdentity, BrokerOptions, BrokerTuning, Endpoint, connect_or_start};
+use crate::broker::{
+    BrokerIdentity, BrokerOptions, BrokerReason, BrokerTuning, Endpoint, connect_or_start,
+};
 use crate::engine::{
     AppServer, CallError, ClientInfo, Connection, ConnectionBounds, EngineIdentity, Limits,
     ServerInfo, handshake,
@@ -15,6 +17,8 @@ use super::{Access, EngineChoice, Surroundings};
 const GOODBYE: Duration = Duration::from_secs(2);
 /// How long an engine may take to say which version it is.
 const IDENTIFY: Duration = Duration::from_secs(10);
+/// How often a broker that ends while it is greeted is looked for again.
+const ATTEMPTS: usize = 3;
 /// How many lines of an engine's stderr a report shows.
 const STDERR_LINES: usize = 20;
 
@@ -121,12 +125,21 @@ async fn shared(
     let mut options = broker_options(surroundings, engine).await?;
     options.endpoint = endpoint;
     options.tuning = tuning;
-    let broker = connect_or_start(&options)
-        .await
-        .map_err(|error| unavailable(&error))?;
-    let endpoint = broker.endpoint.to_string();
-    let connection = Connection::over(broker.reader, broker.writer, ConnectionBounds::default());
-    greet(connection, Some(endpoint), None, rpc).await
+    let mut attempts = ATTEMPTS;
+    loop {
+        attempts -= 1;
+        let broker = connect_or_start(&options)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let endpoint = broker.endpoint.to_string();
+        let bounds = ConnectionBounds::default();
+        let connection = Connection::over(broker.reader, broker.writer, bounds);
+        match greet(connection, Some(endpoint), None, rpc).await {
+            // It began to end between its status and our greeting: the next one is another broker.
+            Err(refusal) if refusal.is_ending && attempts > 0 && options.endpoint.is_none() => {}
+            greeted => return greeted.map_err(|refusal| refusal.not_judged),
+        }
+    }
 }
 
 async fn isolated(
@@ -138,7 +151,16 @@ async fn isolated(
     let (child, pipes) = AppServer::spawn(&command).map_err(|error| unavailable(&error))?;
     let connection = Connection::over(pipes.stdout, pipes.stdin, ConnectionBounds::default())
         .with_exit(child.exit());
-    greet(connection, None, Some(child), rpc).await
+    greet(connection, None, Some(child), rpc)
+        .await
+        .map_err(|refusal| refusal.not_judged)
+}
+
+/// Why an engine that could be reached is not one to work with.
+struct Refusal {
+    not_judged: NotJudged,
+    /// Whether it is a broker that ends.
+    is_ending: bool,
 }
 
 async fn greet(
@@ -146,7 +168,7 @@ async fn greet(
     endpoint: Option<String>,
     child: Option<AppServer>,
     rpc: Duration,
-) -> Result<OpenedEngine, NotJudged> {
+) -> Result<OpenedEngine, Refusal> {
     let limits = Limits {
         rpc,
         ..Limits::default()
@@ -162,12 +184,23 @@ async fn greet(
             // How the process ended says more than that its pipe closed.
             let mut connection = connection;
             let loss = connection.loss().await;
-            Err(NotJudged {
+            let not_judged = NotJudged {
                 reason: NotJudgedReason::EngineUnavailable,
                 detail: format!("the engine did not start: {}", with_causes(&loss)),
+            };
+            Err(Refusal {
+                not_judged,
+                is_ending: false,
             })
         }
-        Err(error) => Err(unavailable(&error)),
+        Err(error) => Err(Refusal {
+            is_ending: matches!(
+                &error,
+                CallError::Refused { source, .. }
+                    if BrokerReason::of(source) == Some(BrokerReason::ShuttingDown)
+            ),
+            not_judged: unavailable(&error),
+        }),
     }
 }
 

@@ -162,7 +162,7 @@ impl ReviewPlan<'_> {
             budgets: self.options.budgets,
             change: Some(ReviewedChange {
                 draft: self.draft(),
-                files: changed_files(&self.changes.files),
+                files: changed_files(self.changes),
                 roots,
                 pinned: pinned(self.target),
                 on_empty: self.on_empty,
@@ -340,7 +340,8 @@ fn pinned(target: &ResolvedTarget) -> Value {
 
 /// The changed files for the location check. A file that is both staged and edited since counts once: its lines are
 /// those of the working tree, and a place that either part touched counts as changed.
-fn changed_files(files: &[FileChange]) -> Vec<ChangedFile> {
+fn changed_files(changes: &ChangeSet) -> Vec<ChangedFile> {
+    let files: &[FileChange] = &changes.files;
     let mut changed: Vec<ChangedFile> = Vec::with_capacity(files.len());
     let mut by_path = std::collections::HashMap::new();
     for file in files {
@@ -366,6 +367,18 @@ fn changed_files(files: &[FileChange]) -> Vec<ChangedFile> {
                     changed: ChangedLines(ranges),
                 });
             }
+        }
+    }
+    // A file that is named without its content belongs to the change all the same.
+    for left_out in &changes.left_out {
+        let path = left_out.path.to_string();
+        if !by_path.contains_key(&path) {
+            changed.push(ChangedFile {
+                path,
+                old_path: None,
+                line_count: None,
+                changed: ChangedLines::default(),
+            });
         }
     }
     changed

@@ -268,3 +268,52 @@ fn setup_tells_what_the_app_server_says_of_its_login() {
     assert_eq!(setup["auth"]["provider"], "mock");
     assert_eq!(setup["auth"]["requiresOpenaiAuth"], false);
 }
+
+#[test]
+fn a_claude_session_becomes_a_thread_that_a_task_goes_on_with() {
+    let Some(chain) = Chain::start() else { return };
+    let message = |role: &str, id: &str, parent: Value, text: &str| {
+        json!({
+            "type": role, "uuid": id, "parentUuid": parent, "sessionId": "s-1",
+            "cwd": chain.repo.path().to_string_lossy(), "timestamp": "2026-01-01T00:00:00Z",
+            "version": "2.1.0", "userType": "external", "isSidechain": false,
+            "message": {"role": role, "content": text},
+        })
+        .to_string()
+    };
+    let whole = [
+        message("user", "u-1", Value::Null, "how many are there?"),
+        message("assistant", "a-1", json!("u-1"), "there are 3"),
+    ]
+    .join("\n");
+    // The session still writes: its last line is cut.
+    let growing = format!("{whole}\n{{\"type\":\"assist");
+    let transcript = chain
+        .sandbox
+        .write("home/.claude/projects/-shop/s-1.jsonl", growing);
+    let transferred = chain.json(&[
+        "transfer",
+        "--json",
+        "--source",
+        &transcript.to_string_lossy(),
+    ]);
+    let thread = transferred["threadId"].as_str().unwrap();
+    assert_eq!(
+        transferred["resumeCommand"],
+        format!("codex resume {thread}")
+    );
+    assert_eq!(transferred["sessionId"], "s-1");
+    chain.json(&["task", "--json", &format!("--resume={thread}"), "go on"]);
+    let prompt = chain.api.requests().pop().unwrap().prompt();
+    assert!(
+        prompt.contains("there are 3"),
+        "the thread knows the session: {prompt}"
+    );
+
+    let elsewhere = chain.sandbox.write("home/notes.jsonl", whole);
+    let refused = chain
+        .command(&["transfer", "--source", &elsewhere.to_string_lossy()])
+        .run()
+        .expect_code(2);
+    refused.assert_stderr_has("is not a transcript of Claude Code");
+}

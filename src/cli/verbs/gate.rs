@@ -12,15 +12,16 @@ use codex_review::hooks::{
     Conclusion, Facts, GateMemory, GateRecord, HookInput, Review, Step, TreeState, conclude,
     decide, read_answer, tree_state,
 };
-use codex_review::jobs::Job;
+use codex_review::jobs::{Job, Timestamp};
+use codex_review::report::styled::Role;
 use codex_review::report::{self, Report};
-use codex_review::review::{FailOn, NotJudgedReason, OnEmpty, Outcome};
-use codex_review::run::{GATE, ReviewPlan};
+use codex_review::review::{ExitStatus, FailOn, NotJudgedReason, OnEmpty, Outcome};
+use codex_review::run::{GATE, ReviewPlan, first_line};
 use codex_review::target::{Repository, Select, TargetSpec, literal_glob};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
-use crate::cli::options::{Attendance, Isolation};
+use crate::cli::options::{Attendance, Isolation, Shape};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
@@ -120,6 +121,63 @@ pub(crate) fn stop(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> R
         }
     }
     Ok(())
+}
+
+/// Carries out `gate status`.
+pub(crate) fn status(
+    shape: Shape,
+    surroundings: &Surroundings,
+    ui: &Ui,
+) -> Result<ExitStatus, Failure> {
+    let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
+    let enabled = workspace.store.settings()?.stop_review_gate();
+    let memory = MemoryFile::of(&workspace).read();
+    let newest_first = memory.records.iter().rev();
+    match shape {
+        Shape::Json => {
+            let records: Vec<Value> = newest_first
+                .map(|record| {
+                    json!({
+                        "at": shown_time(record.at_ms),
+                        "sessionId": record.session_id,
+                        "verdict": record.verdict,
+                        "reason": record.reason,
+                        "tokens": record.tokens,
+                        "jobId": record.job_id,
+                    })
+                })
+                .collect();
+            ui.json(&json!({"enabled": enabled, "records": records}))?;
+        }
+        Shape::People => {
+            let word = if enabled { "on" } else { "off" };
+            ui.result(format!("Review gate: {word}\n").as_bytes())?;
+            let rows: Vec<[String; 4]> = newest_first
+                .map(|record| {
+                    [
+                        shown_time(record.at_ms),
+                        record.verdict.clone(),
+                        record
+                            .tokens
+                            .map_or_else(|| "-".to_owned(), |tokens| tokens.to_string()),
+                        first_line(&record.reason),
+                    ]
+                })
+                .collect();
+            if !rows.is_empty() {
+                ui.table(
+                    &["WHEN", "VERDICT", "TOKENS", "WHY"],
+                    &[Role::Minor, Role::Heading, Role::Plain, Role::Plain],
+                    &rows,
+                )?;
+            }
+        }
+    }
+    Ok(ExitStatus::Passed)
+}
+
+fn shown_time(at_ms: u64) -> String {
+    Timestamp::from_unix_millis(at_ms).to_string()
 }
 
 /// Remembers where a session's first turn begins. Only where the gate is on: elsewhere it would cost for nothing.

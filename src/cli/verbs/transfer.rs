@@ -3,7 +3,7 @@
 //! Only transcripts below the user's Claude projects folder are read. A transcript may still grow, so a snapshot of it is
 //! what the engine reads.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use codex_review::engine::{EngineError, Limits, import_session};
@@ -45,15 +45,7 @@ pub(crate) fn run(
         .file_stem()
         .map(|stem| stem.to_string_lossy().into_owned())
         .unwrap_or_default();
-    let folder = tempfile::Builder::new()
-        .prefix("codex-review-transfer-")
-        .tempdir()
-        .map_err(|error| Failure::Write {
-            path: std::env::temp_dir(),
-            source: error,
-        })?;
-    let snapshot = folder.path().join(format!("{session_id}.jsonl"));
-    take_snapshot(&source, &snapshot)?;
+    let snapshot = take_snapshot(&source)?;
 
     let options = workspace.engine_options(Isolation::Isolated);
     let run = workspace.surroundings()?;
@@ -73,7 +65,7 @@ pub(crate) fn run(
         .map_err(Failure::Engine)?;
         let imported = import_session(
             &mut opened.connection,
-            &snapshot,
+            snapshot.path(),
             &workspace.root,
             None,
             &limits,
@@ -136,8 +128,9 @@ fn claude_home() -> PathBuf {
         .unwrap_or_else(|| PathBuf::from(".claude"))
 }
 
-/// Copies whole lines only: the last one may be half written.
-fn take_snapshot(source: &Path, snapshot: &Path) -> Result<(), Failure> {
+/// Copies whole lines only: the last one may be half written. The copy lies beside its source, because Codex imports only
+/// what lies there, and goes when it is dropped.
+fn take_snapshot(source: &Path) -> Result<tempfile::NamedTempFile, Failure> {
     let unreadable = |error| Failure::ReadText {
         place: format!("`{}`", source.display()),
         source: error,
@@ -154,9 +147,16 @@ fn take_snapshot(source: &Path, snapshot: &Path) -> Result<(), Failure> {
         .iter()
         .rposition(|&byte| byte == b'\n')
         .map_or(0, |end| end + 1);
-    content.truncate(whole);
-    std::fs::write(snapshot, content).map_err(|error| Failure::Write {
-        path: snapshot.to_owned(),
-        source: error,
-    })
+    let folder = source.parent().unwrap_or(Path::new("."));
+    let unwritable = |source| Failure::Write {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut snapshot = tempfile::Builder::new()
+        .prefix("codex-review-")
+        .suffix(".jsonl")
+        .tempfile_in(folder)
+        .map_err(unwritable)?;
+    snapshot.write_all(&content[..whole]).map_err(unwritable)?;
+    Ok(snapshot)
 }

@@ -76,6 +76,8 @@ fn members_that_this_version_does_not_know_survive_a_write() {
     let id = owned.job().id.clone();
     owned.emit(JobEvent::Tokens(codex_review::jobs::TokenCount::default()));
     drop(owned);
+    // Another test's child may hold a copy of the lock until it has started its program.
+    world.follow_to_end(&id);
     let job = &world.store.jobs().unwrap()[0];
     assert_eq!(job.id, id);
     assert_eq!(job.status, JobStatus::Failed);
