@@ -105,3 +105,12 @@ fn steady(shown: &str) -> String {
     }
     text
 }
+
+#[test]
+fn cargo_run_starts_the_program_and_not_a_stand_in_of_the_tests() {
+    let manifest = std::fs::read_to_string(package_root().join("Cargo.toml")).unwrap();
+    assert!(
+        manifest.contains("\ndefault-run = \"codex-review\"\n"),
+        "without it, the README's first command does not know which program to run"
+    );
+}
