@@ -7,9 +7,9 @@ use crate::broker::{
 };
 use crate::engine::{
     AppServer, CallError, ClientInfo, Connection, ConnectionBounds, EngineIdentity, Limits,
-    ServerInfo, handshake,
+    ServerInfo, handshake, unavailable,
 };
-use crate::review::{NotJudged, NotJudgedReason};
+use crate::review::NotJudged;
 
 use super::{Access, EngineChoice, Surroundings};
 
@@ -184,10 +184,10 @@ async fn greet(
             // How the process ended says more than that its pipe closed.
             let mut connection = connection;
             let loss = connection.loss().await;
-            let not_judged = NotJudged {
-                reason: NotJudgedReason::EngineUnavailable,
-                detail: format!("the engine did not start: {}", with_causes(&loss)),
-            };
+            let mut not_judged = unavailable(&loss);
+            not_judged
+                .detail
+                .insert_str(0, "the engine did not start: ");
             Err(Refusal {
                 not_judged,
                 is_ending: false,
@@ -202,22 +202,4 @@ async fn greet(
             not_judged: unavailable(&error),
         }),
     }
-}
-
-fn unavailable(error: &dyn std::error::Error) -> NotJudged {
-    NotJudged {
-        reason: NotJudgedReason::EngineUnavailable,
-        detail: with_causes(error),
-    }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

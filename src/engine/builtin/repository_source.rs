@@ -43,14 +43,7 @@ impl ChangeOpener for RepositoryOpener {
 }
 
 fn chain(error: &dyn Error) -> OpenChangeError {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    OpenChangeError(text)
+    OpenChangeError(crate::engine::error::chain(error))
 }
 
 fn resolve(
