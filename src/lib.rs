@@ -14,6 +14,7 @@
 //! - [`rpc`]: JSON-RPC lines as values; knows no method and no process.
 //! - [`target`]: what is under review, from a git repository, read in process by gix.
 //! - [`secrets`]: finds and redacts credentials in text, by rules that are data.
+//! - [`symbols`]: what a source file defines and names, by tree-sitter grammars, and a cache of it.
 //! - [`context`]: what the reviewer is shown: strategies, collectors, budget, ledger.
 //! - [`prompt`]: templates, and the envelope around text that nobody vouches for.
 //! - [`engine`]: an app-server child: spawn, handshake, the turn as a reducer; and our own engine.
@@ -47,4 +48,5 @@ pub mod review;
 pub mod rpc;
 pub mod run;
 pub mod secrets;
+pub mod symbols;
 pub mod target;
