@@ -11,6 +11,7 @@ use super::present::Presenter;
 use super::registry::Registry;
 use super::strategy::{Catalog, Strategy, StrategyError};
 use super::summary::summary_line;
+use super::surroundings::Surroundings;
 use super::target_section::target_text;
 use super::view::ChangeView;
 use crate::prompt::{Envelope, fill};
@@ -174,6 +175,7 @@ pub fn build(input: &ContextInput<'_>, registry: &Registry) -> Result<Context, C
         input,
         registry,
         secret_names: &secret_names,
+        surroundings: &Surroundings::new(input.changes),
     };
     match input.strategy {
         StrategyChoice::Named(name) => {
@@ -188,6 +190,8 @@ struct Builder<'a> {
     input: &'a ContextInput<'a>,
     registry: &'a Registry,
     secret_names: &'a [bool],
+    /// Shared by all strategies that are tried: the index is made once.
+    surroundings: &'a Surroundings<'a>,
 }
 
 impl Builder<'_> {
@@ -267,7 +271,9 @@ impl Builder<'_> {
             presenter: &presenter,
             claims: self.input.claims,
             secret_names: self.secret_names,
+            surroundings: self.surroundings,
         };
+        self.surroundings.begin_context();
         let packed = pack(&strategy.sections, &collectors, &scene, room);
         let ledger = self.ledger(&packed);
         let mut parts = vec![(TARGET_TITLE, target.text)];

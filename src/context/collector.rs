@@ -8,6 +8,7 @@ use std::fmt;
 use super::budget::{Cost, Room};
 use super::ledger::Coverage;
 use super::present::{Presented, Presenter};
+use super::surroundings::Surroundings;
 use super::view::{ChangeView, ViewError};
 use crate::secrets::Redaction;
 
@@ -60,6 +61,8 @@ pub struct Scene<'a> {
     pub claims: Claims,
     /// By file index: whether the file bears a secret by its name and may only be named.
     pub secret_names: &'a [bool],
+    /// The code around the change.
+    pub surroundings: &'a Surroundings<'a>,
 }
 
 impl fmt::Debug for Scene<'_> {

@@ -1,9 +1,13 @@
 //! A change held in memory.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use super::view::{ChangeView, ViewError};
-use crate::target::{CommitLog, CommitSummary, FileChange, LeftOut, ResolvedTarget};
+use bstr::BString;
+use sha2::{Digest as _, Sha256};
+
+use super::view::{ChangeView, SnapshotFile, ViewError};
+use crate::target::{CommitLog, CommitSummary, FileChange, LeftOut, ObjectId, ResolvedTarget};
 
 /// A change that was made by hand: for tests, benchmarks, and for trying out a strategy without a repository.
 #[derive(Debug, Clone)]
@@ -21,6 +25,10 @@ pub struct HeldChanges {
     pub commits: Vec<CommitSummary>,
     /// Things to know about the change as a whole.
     pub notes: Vec<String>,
+    /// The files of the new side, as far as supporting code is looked for in them.
+    pub snapshot: BTreeMap<BString, Vec<u8>>,
+    /// The old contents of changed files, by index.
+    pub old_contents: BTreeMap<usize, Vec<u8>>,
 }
 
 impl HeldChanges {
@@ -34,6 +42,8 @@ impl HeldChanges {
             left_out: Vec::new(),
             commits: Vec::new(),
             notes: Vec::new(),
+            snapshot: BTreeMap::new(),
+            old_contents: BTreeMap::new(),
         }
     }
 
@@ -83,4 +93,36 @@ impl ChangeView for HeldChanges {
             has_more: self.commits.len() > limit,
         })
     }
+
+    fn snapshot(&self) -> Result<Vec<SnapshotFile>, ViewError> {
+        let change_of = |path: &BString| self.files.iter().rposition(|file| file.path == *path);
+        let files = self.snapshot.iter().map(|(path, content)| SnapshotFile {
+            path: path.clone(),
+            id: id_of(content),
+            change: change_of(path),
+        });
+        Ok(files.collect())
+    }
+
+    fn content(&self, file: &SnapshotFile, cap: u64) -> Result<Option<Vec<u8>>, ViewError> {
+        let content = self.snapshot.get(&file.path);
+        Ok(content
+            .filter(|content| content.len() as u64 <= cap)
+            .cloned())
+    }
+
+    fn old_content(&self, index: usize, cap: u64) -> Result<Option<Vec<u8>>, ViewError> {
+        let content = self.old_contents.get(&index);
+        Ok(content
+            .filter(|content| content.len() as u64 <= cap)
+            .cloned())
+    }
+}
+
+fn id_of(content: &[u8]) -> ObjectId {
+    let hex: String = Sha256::digest(content)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    ObjectId::from_hex(&hex).expect("a SHA-256 has 64 lower-case hex digits")
 }

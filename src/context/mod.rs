@@ -39,8 +39,10 @@ mod repository;
 mod size;
 mod strategy;
 mod summary;
+mod surroundings;
 mod target_section;
 mod tokens;
+mod touched;
 mod view;
 
 pub use budget::{Budget, Cost, Room};
@@ -53,12 +55,13 @@ pub use ledger::{Coverage, FileEntry, HunkEntry, Ledger, LineTally, Omission, Sh
 pub use present::{Presented, Presenter};
 pub use reasons::describe as describe_left_out;
 pub use registry::{CollectorInfo, Factory, OptionsError, Registry, parse_options};
-pub use repository::RepositoryChanges;
+pub use repository::{CachedChanges, RepositoryChanges};
 pub use size::human_size;
 pub use strategy::{
     Catalog, Entry, Layer, Layers, SectionSpec, Strategy, StrategyError, When, load_strategy,
     parse_strategy,
 };
 pub use summary::summary_line;
+pub use surroundings::Surroundings;
 pub use tokens::estimate as estimate_tokens;
-pub use view::{ChangeView, ViewError};
+pub use view::{ChangeView, SnapshotFile, ViewError};

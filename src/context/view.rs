@@ -1,8 +1,11 @@
 //! What a context is built from: one change, seen through a narrow trait.
 
 use std::borrow::Cow;
+use std::path::Path;
 
-use crate::target::{CommitLog, FileChange, LeftOut, ResolvedTarget};
+use bstr::BString;
+
+use crate::target::{CommitLog, FileChange, LeftOut, ObjectId, ResolvedTarget};
 
 /// One change with its patches and commits. [`RepositoryChanges`](super::RepositoryChanges) is one,
 /// [`HeldChanges`](super::HeldChanges) the other.
@@ -40,6 +43,53 @@ pub trait ChangeView {
     ///
     /// When the history cannot be read. That costs the commit log alone.
     fn commits(&self, limit: usize) -> Result<CommitLog, ViewError>;
+
+    /// The files of the new side, changed or not, by path: where supporting code is looked for. A view that knows only
+    /// the change has none.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be listed. That costs what is supporting, not the change.
+    fn snapshot(&self) -> Result<Vec<SnapshotFile>, ViewError> {
+        Ok(Vec::new())
+    }
+
+    /// The content of a file of the snapshot; `None` when it has more than `cap` bytes.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read. That costs this file alone.
+    fn content(&self, file: &SnapshotFile, cap: u64) -> Result<Option<Vec<u8>>, ViewError> {
+        let _ = (file, cap);
+        Ok(None)
+    }
+
+    /// The old content of a changed file; `None` when there is none, it is no text file, or it has more than `cap`
+    /// bytes.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read. That costs what would be told from it.
+    fn old_content(&self, index: usize, cap: u64) -> Result<Option<Vec<u8>>, ViewError> {
+        let _ = (index, cap);
+        Ok(None)
+    }
+
+    /// The private folder in which outlines of files may be kept; `None` to keep none.
+    fn outline_folder(&self) -> Option<&Path> {
+        None
+    }
+}
+
+/// A file of the new side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotFile {
+    /// Its path.
+    pub path: BString,
+    /// The id of its content.
+    pub id: ObjectId,
+    /// The change that it comes from, by index; the last one where a file was changed in several parts.
+    pub change: Option<usize>,
 }
 
 /// A part of the change could not be read: what was said, causes included.

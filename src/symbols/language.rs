@@ -28,7 +28,7 @@ pub enum Language {
 }
 
 /// Languages that can name each other's definitions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// Rust.
     Rust,

@@ -1,13 +1,18 @@
 //! The collectors of this crate. To add one: a file here, and its `INFO` in `ALL`.
 
+mod callers;
 mod changed_files;
 mod commands;
 mod commit_log;
+mod definitions;
 mod diff;
+mod enclosing;
+mod excerpts;
 mod left_out;
 mod shell;
 mod stat;
 mod status;
+mod tests;
 
 use std::fmt::Write as _;
 
@@ -21,7 +26,7 @@ pub(super) use diff::least_patch_bytes;
 pub use shell::shell_quote;
 
 /// All of them.
-pub(super) const ALL: [CollectorInfo; 10] = [
+pub(super) const ALL: [CollectorInfo; 14] = [
     status::INFO,
     diff::COMMITTED,
     diff::STAGED,
@@ -32,6 +37,10 @@ pub(super) const ALL: [CollectorInfo; 10] = [
     changed_files::INFO,
     commands::INFO,
     left_out::INFO,
+    enclosing::INFO,
+    definitions::INFO,
+    callers::INFO,
+    tests::INFO,
 ];
 
 /// The options of a collector that has none.

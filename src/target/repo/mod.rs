@@ -20,6 +20,7 @@ mod snapshot;
 mod status;
 mod submodule;
 mod tree_diff;
+mod tree_files;
 mod untracked;
 mod user_config;
 mod worktree;
@@ -37,6 +38,7 @@ use status::Status;
 pub use commits::{CommitLog, CommitSummary};
 pub use create::{CreateError, NewFile, create_repository};
 pub use open::OpenError;
+pub use tree_files::StoredFile;
 pub(super) use snapshot::Snapshot;
 
 /// An open repository. It belongs to one thread; opening another one is cheap.
