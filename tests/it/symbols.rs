@@ -1,4 +1,5 @@
 //! Claims about outlines of source files.
 
 mod bounds;
+mod collectors;
 mod languages;

@@ -25,6 +25,9 @@ use super::workspace::{Workspace, in_ci};
 /// A report on a terminal is laid out for this many columns.
 pub(crate) const WIDTH: usize = 100;
 
+/// The folder for outlines of source files, below the state folder of the repository.
+const OUTLINES: &str = "symbols";
+
 /// A resolved target with its change.
 pub(crate) struct Resolved {
     pub(crate) target: ResolvedTarget,
@@ -57,10 +60,14 @@ pub(crate) fn build_context(
 ) -> Result<Context, Failure> {
     let settings = workspace.settings();
     let CatalogOf { registry, catalog } = catalog(workspace);
-    let view = context::RepositoryChanges {
-        repository,
-        target: &resolved.target,
-        changes: &resolved.changes,
+    let outlines = workspace.store.folder().join(OUTLINES);
+    let view = context::CachedChanges {
+        changes: context::RepositoryChanges {
+            repository,
+            target: &resolved.target,
+            changes: &resolved.changes,
+        },
+        outlines: &outlines,
     };
     let strategy = settings
         .strategy

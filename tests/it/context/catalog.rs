@@ -76,6 +76,8 @@ fn a_later_layer_replaces_a_strategy_and_says_so() {
     assert_eq!(
         seen,
         [
+            ("deep", Layer::BuiltIn, None),
+            ("focused", Layer::BuiltIn, None),
             ("inline", Layer::User, Some(Layer::BuiltIn)),
             ("self-collect", Layer::BuiltIn, None)
         ]

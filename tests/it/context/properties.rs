@@ -75,11 +75,59 @@ fn changes() -> impl Strategy<Value = HeldChanges> {
             changes.files.push(change);
             changes.patches.push(patch);
         }
+        surround(&mut changes);
         for (author, subject, body) in commits {
             changes.commits.push(commit('7', &author, &subject, &body));
         }
         changes
     })
+}
+
+/// Gives each change an old and a new content that hold its lines, and files around it that name them.
+fn surround(changes: &mut HeldChanges) {
+    for (index, file) in changes.files.iter().enumerate() {
+        let Ok(patch) = &changes.patches[index] else {
+            continue;
+        };
+        let side = |skipped: u8| -> Vec<u8> {
+            let lines = patch.split(|byte| *byte == b'\n').skip(3);
+            let kept = lines.filter(|line| line.first().is_some_and(|first| *first != skipped));
+            let mut text = b"fn outer() {\n    inner();\n".to_vec();
+            for line in kept {
+                text.extend(&line[1..]);
+                text.push(b'\n');
+            }
+            text
+        };
+        changes.old_contents.insert(index, side(b'+'));
+        changes.snapshot.insert(file.path.clone(), side(b'-'));
+        let words: Vec<u8> = side(b'-')
+            .into_iter()
+            .map(|byte| {
+                if byte.is_ascii_alphanumeric() {
+                    byte
+                } else {
+                    b' '
+                }
+            })
+            .collect();
+        for word in words
+            .split(|byte| *byte == b' ')
+            .filter(|word| word.len() > 2)
+            .take(6)
+        {
+            let text = [
+                b"fn ",
+                word,
+                b"(a: u8) {\n    outer();\n}\n#[test]\nfn test_it() { ",
+                word,
+                b"(1); }\n",
+            ]
+            .concat();
+            let path = [b"src/", word, b".rs"].concat();
+            changes.snapshot.entry(path.into()).or_insert(text);
+        }
+    }
 }
 
 fn changed(change: &codex_review::target::FileChange) -> u64 {
@@ -143,7 +191,7 @@ proptest! {
     #[test]
     fn a_context_keeps_its_budget_and_accounts_for_everything(
         changes in changes(),
-        strategy in prop_oneof![Just("auto"), Just("inline"), Just("self-collect")],
+        strategy in prop_oneof![Just("auto"), Just("inline"), Just("self-collect"), Just("focused"), Just("deep")],
         bytes in prop_oneof![3_500_u64..6_000, 3_500_u64..40_000],
         tokens in proptest::option::of(1_000_u64..8_000),
         omit in any::<bool>(),
