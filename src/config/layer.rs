@@ -188,7 +188,7 @@ fn checked(key: &Key, text: &str, provenance: &Provenance) -> Result<Value, Conf
 }
 
 /// The settings of a file, flattened to dotted names.
-fn read(
+pub(super) fn read(
     file: &FileText,
     provenance: &Provenance,
 ) -> Result<Vec<(&'static Key, Value)>, ConfigError> {
@@ -243,7 +243,7 @@ fn flatten(
 }
 
 /// The 1-based line of a byte offset.
-fn line_of(text: &str, offset: usize) -> usize {
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
     let before = &text.as_bytes()[..offset.min(text.len())];
     before.iter().filter(|byte| **byte == b'\n').count() + 1
 }

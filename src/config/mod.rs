@@ -12,6 +12,7 @@
 //! file may tune, but what starts programs or weakens the user's gate is left out unless the user trusts the repository:
 //! each such value is returned as [`Ignored`], and the run goes on without it.
 
+mod edit;
 mod key;
 mod layer;
 mod locations;
@@ -19,6 +20,7 @@ mod provenance;
 mod settings;
 mod value;
 
+pub use edit::{Edit, Edited, edit};
 pub use key::{KEYS, Key, Kind, RepositoryScope, Unit, find_key};
 pub use layer::{FileText, Flag, Ignored, Layers, Trust, load_file, resolve};
 pub use locations::{REPOSITORY_FILE, USER_FILE, Variables, user_file};
