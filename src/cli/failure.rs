@@ -7,6 +7,7 @@ use codex_review::broker::BrokerError;
 use codex_review::config::ConfigError;
 use codex_review::context::ContextError;
 use codex_review::engine::EngineError;
+use codex_review::engine::own_config::OwnConfigError;
 use codex_review::hooks::InputError;
 use codex_review::jobs::{JobId, JobsError};
 use codex_review::review::{ExitStatus, NotJudged};
@@ -146,6 +147,9 @@ pub(crate) enum Failure {
     /// The engine cannot be reached.
     #[error("{}", .0.detail)]
     Engine(NotJudged),
+    /// Codex's own settings could not be read or changed.
+    #[error("Codex's own settings are out of reach")]
+    OwnConfig(#[from] OwnConfigError),
     /// Neither an option nor the session names a transcript.
     #[error("no Claude session to transfer: its transcript is not known here")]
     NoTranscript,
@@ -227,6 +231,10 @@ impl Failure {
             ),
             Failure::NoJobId | Failure::HookInput(_) => (ExitStatus::Usage, None),
             Failure::Engine(_) => (
+                ExitStatus::EngineUnavailable,
+                Some("`codex-review setup` says what is missing".to_owned()),
+            ),
+            Failure::OwnConfig(_) => (
                 ExitStatus::EngineUnavailable,
                 Some("`codex-review setup` says what is missing".to_owned()),
             ),

@@ -197,7 +197,9 @@ impl Place<'_> {
 
     /// The start of the line that holds this offset.
     fn line_start(&self, offset: usize) -> usize {
-        self.text[..offset].rfind('\n').map_or(self.first(), |at| at + 1)
+        self.text[..offset]
+            .rfind('\n')
+            .map_or(self.first(), |at| at + 1)
     }
 
     /// Where the text begins: a byte-order mark stays in front.
@@ -486,7 +488,15 @@ mod tests {
 
     #[test]
     fn text_that_needs_quoting_is_quoted() {
-        for hostile in ["it's", "a\"b", "c\\d", "tab\there", "é→", "[gate]", "'''\"\"\""] {
+        for hostile in [
+            "it's",
+            "a\"b",
+            "c\\d",
+            "tab\there",
+            "é→",
+            "[gate]",
+            "'''\"\"\"",
+        ] {
             let (key, value) = parse("model", hostile);
             let Edited::Changed(text) = edit(&file(""), key, &Edit::Set(value.clone())).unwrap()
             else {
@@ -500,7 +510,12 @@ mod tests {
     #[test]
     fn a_broken_file_is_not_touched() {
         let key = find_key("model").unwrap();
-        for broken in ["model = ", "modle = 'x'", "gate = 3", "model = 'a'\nmodel = 'b'"] {
+        for broken in [
+            "model = ",
+            "modle = 'x'",
+            "gate = 3",
+            "model = 'a'\nmodel = 'b'",
+        ] {
             edit(&file(broken), key, &Edit::Unset).unwrap_err();
         }
     }
@@ -520,9 +535,8 @@ mod tests {
     fn any_setting() -> impl Strategy<Value = (&'static Key, Value)> {
         prop::sample::select(KEYS).prop_flat_map(|key| {
             let key: &'static Key = find_key(key.name).expect("it was taken from the list");
-            any_value(key).prop_map(move |text| {
-                (key, Value::parse(key, &text).expect("made for this key"))
-            })
+            any_value(key)
+                .prop_map(move |text| (key, Value::parse(key, &text).expect("made for this key")))
         })
     }
 
@@ -537,7 +551,8 @@ mod tests {
             prop::collection::vec(0..3_usize, 8),
         )
             .prop_map(|(settings, newline, bom, last, shapes)| {
-                let mut by_table: std::collections::BTreeMap<&str, Vec<String>> = Default::default();
+                let mut by_table: std::collections::BTreeMap<&str, Vec<String>> =
+                    Default::default();
                 let mut seen = std::collections::BTreeSet::new();
                 for ((key, value), comment, blanks) in settings {
                     if !seen.insert(key.name) {
@@ -546,10 +561,10 @@ mod tests {
                     let (table, name) = key.name.split_once('.').unwrap_or(("", key.name));
                     let space = " ".repeat(blanks);
                     let comment = ["", " # why", "\t# [x] = 'y'", "   "][comment];
-                    by_table.entry(table).or_default().push(format!(
-                        "{name}{space}={space}{}{comment}",
-                        literal(&value)
-                    ));
+                    by_table
+                        .entry(table)
+                        .or_default()
+                        .push(format!("{name}{space}={space}{}{comment}", literal(&value)));
                 }
                 let (mut root, mut tables) = (Vec::new(), Vec::new());
                 for (at, (table, entries)) in by_table.into_iter().enumerate() {
@@ -561,7 +576,9 @@ mod tests {
                         (_, 1) => {
                             let entries: Vec<_> = entries
                                 .iter()
-                                .map(|entry| entry.split(['#', '\t']).next().unwrap().trim().to_owned())
+                                .map(|entry| {
+                                    entry.split(['#', '\t']).next().unwrap().trim().to_owned()
+                                })
                                 .collect();
                             root.push(format!("{table} = {{ {} }}", entries.join(" , ")));
                         }
@@ -573,7 +590,11 @@ mod tests {
                         }
                     }
                 }
-                let mut text = root.into_iter().chain(tables).collect::<Vec<_>>().join(newline);
+                let mut text = root
+                    .into_iter()
+                    .chain(tables)
+                    .collect::<Vec<_>>()
+                    .join(newline);
                 if last && !text.is_empty() {
                     text.push_str(newline);
                 }
@@ -583,7 +604,9 @@ mod tests {
                 text
             })
             // A `#` or a tab within a text would have been cut by the inline shape: not a file that reads.
-            .prop_filter("reads", |text| read(&file(text), &Provenance::Default).is_ok())
+            .prop_filter("reads", |text| {
+                read(&file(text), &Provenance::Default).is_ok()
+            })
     }
 
     proptest! {

@@ -187,6 +187,11 @@ fn checked(key: &Key, text: &str, provenance: &Provenance) -> Result<Value, Conf
     })
 }
 
+/// Whether a file reads as configuration: every key is known, every value is one that its key takes.
+pub fn check_file(file: &FileText) -> Result<(), ConfigError> {
+    read(file, &Provenance::UserFile(file.path.clone())).map(|_| ())
+}
+
 /// The settings of a file, flattened to dotted names.
 pub(super) fn read(
     file: &FileText,

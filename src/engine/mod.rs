@@ -15,6 +15,7 @@
 pub mod answers;
 pub mod builtin;
 pub mod login;
+pub mod own_config;
 pub mod policy;
 
 mod call_error;

@@ -11,6 +11,7 @@ mod broker;
 mod builtin;
 mod claude;
 mod cli;
+mod config;
 mod context;
 mod demo;
 mod dependencies;

@@ -5,6 +5,9 @@
 
 pub(crate) mod attend;
 pub(crate) mod broker;
+pub(crate) mod config;
+mod config_change;
+mod config_codex;
 pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod engine;
