@@ -17,6 +17,7 @@ pub(super) fn dispatch(
 ) -> Result<ExitStatus, Failure> {
     match verb {
         Verb::Config(args) => verbs::config::run(args.into_request(), surroundings, ui),
+        Verb::Usage(args) => verbs::account::run(args.into_request(), surroundings, ui),
         Verb::Completions(args) => completions::run(&args, ui),
         Verb::Man(args) => manual::run(&args, ui),
 

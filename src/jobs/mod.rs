@@ -31,6 +31,7 @@
 //! Recording never fails the work: what cannot be written is counted ([`Job::unwritten_events`]) or becomes a
 //! [`StoreWarning`]. An end is never lost silently. A store of a newer version is read and never written.
 
+mod account;
 mod atomic_file;
 mod cancel;
 mod cancel_token;
@@ -61,6 +62,7 @@ mod watcher;
 mod worker;
 mod writer;
 
+pub use account::{Account, Spent};
 pub use cancel::{CancelLimits, Cancelled, cancel, request_cancel};
 pub use cancel_token::CancelToken;
 pub use documents::{

@@ -3,6 +3,7 @@
 //! The files beside this folder say what was typed and what it means; these here call the library, and hand what it
 //! returns to [`super::ui`].
 
+pub(crate) mod account;
 pub(crate) mod attend;
 pub(crate) mod broker;
 pub(crate) mod config;
