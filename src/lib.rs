@@ -23,6 +23,8 @@
 //! - [`report`]: one findings model to text, markdown and json.
 //! - [`hooks`]: what Claude Code and git call: session start and end, the stop gate, pre-push.
 //! - [`config`]: layered settings, each with its provenance.
+//! - [`process_identity`]: a pid with the start of its process, so that no other one is taken for it.
+//! - [`timestamp`]: wall-clock moments and the clock that tells them.
 //! - [`near_miss`]: the known word that a mistyped one is close to.
 //!
 //! # Invariants
@@ -41,6 +43,7 @@ pub mod engine;
 pub mod hooks;
 pub mod jobs;
 pub mod near_miss;
+pub mod process_identity;
 pub mod prompt;
 pub mod report;
 pub mod review;
@@ -48,3 +51,4 @@ pub mod rpc;
 pub mod run;
 pub mod secrets;
 pub mod target;
+pub mod timestamp;

@@ -5,24 +5,9 @@ use std::path::PathBuf;
 /// The command line does not say something that can be done.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UsageError {
-    /// `--scope` names none of the scopes.
-    #[error("unknown scope `{0}` (expected auto, working-tree, branch or staged)")]
-    UnknownScope(String),
-    /// `--range` is no range.
-    #[error("`{0}` is not a range (expected `A..B` or `A...B`)")]
-    NotARange(String),
-    /// A revision is blank.
-    #[error("`{option}` names no revision")]
-    BlankRevision {
-        /// The option.
-        option: &'static str,
-    },
-    /// Two options contradict each other in what they select.
-    #[error("`--base` compares with a revision, but `--scope {scope}` does not")]
-    BaseWithScope {
-        /// The scope.
-        scope: String,
-    },
+    /// The options make no target.
+    #[error(transparent)]
+    Target(#[from] codex_review::target::SpecError),
     /// The engine's plain review takes no focus text.
     #[error("`--native` runs the engine's plain review, which takes no focus text")]
     FocusWithNative,
@@ -140,12 +125,9 @@ impl UsageError {
             UsageError::NoText => {
                 "put the task behind the options, into a file with `--prompt-file`, or on standard input"
             }
-            UsageError::NotARange(_) => "an empty side means HEAD: `origin/main..`",
+            UsageError::Target(error) => return error.hint(),
             UsageError::CutArguments | UsageError::UnknownRequest(_) => "type the command again",
-            UsageError::BaseWithScope { .. } => "leave one of them out",
-            UsageError::UnknownScope(_)
-            | UsageError::BlankRevision { .. }
-            | UsageError::UnknownFormat(_)
+            UsageError::UnknownFormat(_)
             | UsageError::UnknownContextFormat(_)
             | UsageError::UnknownFailOn(_)
             | UsageError::UnknownKind(_)

@@ -12,19 +12,21 @@ use serde_json::Value;
 use crate::support::package_root;
 
 /// Which module of the library may name which. A new edge is a design change: say why in the commit that adds it here.
-const EDGES: [(&str, &[&str]); 14] = [
+const EDGES: [(&str, &[&str]); 16] = [
     ("near_miss", &[]),
+    ("process_identity", &[]),
     ("review", &[]),
     ("rpc", &[]),
     ("secrets", &[]),
     ("target", &[]),
+    ("timestamp", &[]),
     ("prompt", &["review"]),
     ("report", &["review"]),
     ("context", &["near_miss", "prompt", "secrets", "target"]),
     ("config", &["near_miss", "report", "review"]),
     ("engine", &["review", "rpc", "secrets", "target"]),
-    ("broker", &["engine", "rpc"]),
-    ("jobs", &["review"]),
+    ("broker", &["engine", "process_identity", "rpc", "timestamp"]),
+    ("jobs", &["process_identity", "review", "timestamp"]),
     ("hooks", &["jobs", "target"]),
     (
         "run",

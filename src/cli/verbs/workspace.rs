@@ -85,6 +85,17 @@ impl Workspace {
         Ok((workspace, repository))
     }
 
+    /// Hands the repository over, for a verb that learns only after opening that it reviews: there must be one.
+    pub(crate) fn take_repository(
+        &mut self,
+        surroundings: &Surroundings,
+    ) -> Result<Repository, Failure> {
+        let outside = || OpenError::NotARepository {
+            path: surroundings.cwd.clone(),
+        };
+        Ok(self.repository.take().ok_or_else(outside)?)
+    }
+
     fn around(
         surroundings: &Surroundings,
         repository: Option<Repository>,

@@ -11,6 +11,7 @@ mod files;
 mod listing;
 mod objects;
 mod open;
+mod parallel;
 mod raw;
 mod refs;
 mod renames;
