@@ -61,6 +61,7 @@ mod watcher;
 mod worker;
 mod writer;
 
+pub(crate) use atomic_file::{Durability, NEW_FILE_PREFIX, write as write_atomically};
 pub use cancel::{CancelLimits, Cancelled, cancel, request_cancel};
 pub use cancel_token::CancelToken;
 pub use documents::{

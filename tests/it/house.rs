@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::package_root;
 
 /// Which module of the library may name which. A new edge is a design change: say why in the commit that adds it here.
-const EDGES: [(&str, &[&str]); 14] = [
+const EDGES: [(&str, &[&str]); 15] = [
     ("near_miss", &[]),
     ("review", &[]),
     ("rpc", &[]),
@@ -25,11 +25,12 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("engine", &["review", "rpc", "secrets", "target"]),
     ("broker", &["engine", "rpc"]),
     ("jobs", &["review"]),
+    ("cache", &["jobs"]),
     ("hooks", &["jobs", "target"]),
     (
         "run",
         &[
-            "broker", "config", "context", "engine", "jobs", "prompt", "report", "review",
+            "broker", "cache", "config", "context", "engine", "jobs", "prompt", "report", "review",
             "secrets", "target",
         ],
     ),
