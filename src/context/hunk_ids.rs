@@ -161,7 +161,7 @@ fn ids_of(changes: &dyn ChangeView, index: usize, file: &FileChange) -> FileIds 
         || (old.is_some() && new.is_some() && old != new);
     if ids.whole.is_none() && (ids.hunks.is_empty() || about_the_whole) {
         let mut hash = start(file, b"whole");
-        for path in &file.old_path {
+        if let Some(path) = &file.old_path {
             hash.update(path.as_slice());
         }
         hash.update(format!("{} {old:?} {new:?}", file.status.letter()));
