@@ -19,6 +19,7 @@
 //! - [`engine`]: an app-server child: spawn, handshake, the turn as a reducer; and our own engine.
 //! - [`broker`]: one app server shared by many clients: a state machine, and thin tasks around it.
 //! - [`jobs`]: one owner per engine run; event log, record, index, lock, retention.
+//! - [`cache`]: answers and last reviews that later runs build on.
 //! - [`run`]: the kinds of run (prompt, schema, sandbox) declared in one place, and their execution.
 //! - [`report`]: one findings model to text, markdown and json.
 //! - [`hooks`]: what Claude Code and git call: session start and end, the stop gate, pre-push.
@@ -37,6 +38,7 @@
 //! - Reading a repository never runs a program that the repository names.
 
 pub mod broker;
+pub mod cache;
 pub mod config;
 pub mod context;
 pub mod engine;

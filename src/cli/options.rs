@@ -243,6 +243,36 @@ impl ReportArgs {
     }
 }
 
+/// What of earlier runs counts.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Earlier reviews")]
+pub(crate) struct MemoryArgs {
+    /// Review only what is new since the last review of this branch, and look again at its open findings
+    #[arg(long)]
+    since_last: bool,
+    /// Ask again, even if the same was asked before
+    #[arg(long)]
+    no_cache: bool,
+}
+
+/// What of earlier runs counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MemoryRequest {
+    /// Go on from the last review.
+    pub(crate) since_last: bool,
+    /// An answer that was given before does not count.
+    pub(crate) asks_anyway: bool,
+}
+
+impl MemoryArgs {
+    pub(crate) fn into_request(self) -> MemoryRequest {
+        MemoryRequest {
+            since_last: self.since_last,
+            asks_anyway: self.no_cache,
+        }
+    }
+}
+
 /// Whether the command waits for the run.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Job")]

@@ -11,6 +11,9 @@ pub(crate) enum UsageError {
     /// The engine's plain review takes no focus text.
     #[error("`--native` runs the engine's plain review, which takes no focus text")]
     FocusWithNative,
+    /// What the engine's own reviewer is shown cannot be narrowed down.
+    #[error("`--since-last` does not go with `--native`, which always reviews the whole change")]
+    SinceLastWithNative,
     /// A word before the text looks like an option that exists.
     #[error("unknown option `{given}`")]
     MistypedOption {
@@ -100,6 +103,7 @@ impl UsageError {
             UsageError::FocusWithNative => {
                 "leave out `--native`, or use `/codex:adversarial-review` for a review with a focus"
             }
+            UsageError::SinceLastWithNative => "leave one of both out",
             UsageError::MistypedOption { nearest, .. } => {
                 return Some(format!(
                     "did you mean `{nearest}`? Put `--` before text that begins with a dash"

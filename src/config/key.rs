@@ -150,6 +150,8 @@ keys! {
         "whether the gate blocks when its review failed or was unclear";
     GATE_COOLDOWN_SECONDS = "gate.cooldown_seconds", number(0, 24 * 3600, Unit::Seconds), Some("0"), Trusted,
         "how long the gate rests after a verdict";
+    CACHE = "cache", Kind::Switch, Some("true"), Allowed,
+        "whether an answer that was given before counts when the same is asked again";
     JOBS_RETENTION = "jobs.retention", number(1, 10_000, Unit::Count), Some("50"), Never,
         "how many finished jobs are kept";
 }

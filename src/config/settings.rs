@@ -73,6 +73,8 @@ pub struct Settings {
     pub context: ContextSettings,
     /// The stop gate.
     pub gate: GateSettings,
+    /// Whether an answer that was given before counts.
+    pub cache: bool,
     /// Stored jobs.
     pub jobs: JobSettings,
 }
@@ -174,6 +176,7 @@ impl Settings {
                 fail_closed: values.switch(&key::GATE_FAIL_CLOSED),
                 cooldown: values.seconds(&key::GATE_COOLDOWN_SECONDS),
             },
+            cache: values.switch(&key::CACHE),
             jobs: JobSettings {
                 retention: values.size(&key::JOBS_RETENTION),
             },

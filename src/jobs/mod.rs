@@ -60,9 +60,10 @@ mod watcher;
 mod worker;
 mod writer;
 
-pub use account::{Account, Spent};
 pub use crate::process_identity::{ProcessIdentity, Signalled};
 pub use crate::timestamp::{Clock, Timestamp};
+pub use account::{Account, Spent};
+pub(crate) use atomic_file::{Durability, NEW_FILE_PREFIX, write as write_atomically};
 pub use cancel::{CancelLimits, Cancelled, cancel, request_cancel};
 pub use cancel_token::CancelToken;
 pub use documents::{

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::package_root;
 
 /// Which module of the library may name which. A new edge is a design change: say why in the commit that adds it here.
-const EDGES: [(&str, &[&str]); 16] = [
+const EDGES: &[(&str, &[&str])] = &[
     ("near_miss", &[]),
     ("process_identity", &[]),
     ("review", &[]),
@@ -27,11 +27,12 @@ const EDGES: [(&str, &[&str]); 16] = [
     ("engine", &["review", "rpc", "secrets", "target"]),
     ("broker", &["engine", "process_identity", "rpc", "timestamp"]),
     ("jobs", &["process_identity", "review", "timestamp"]),
+    ("cache", &["jobs"]),
     ("hooks", &["jobs", "target"]),
     (
         "run",
         &[
-            "broker", "config", "context", "engine", "jobs", "prompt", "report", "review",
+            "broker", "cache", "config", "context", "engine", "jobs", "prompt", "report", "review",
             "secrets", "target",
         ],
     ),
@@ -201,7 +202,7 @@ fn every_source_file_is_reached_by_a_mod_line() {
 
 #[test]
 fn modules_name_only_the_modules_that_the_design_lets_them_name() {
-    let edges: BTreeMap<&str, &[&str]> = EDGES.into_iter().collect();
+    let edges: BTreeMap<&str, &[&str]> = EDGES.iter().copied().collect();
     let single = Regex::new(r"\bcrate::([a-z_]+)").unwrap();
     let grouped = Regex::new(r"\bcrate::\{([^}]*)\}").unwrap();
     let mut offences = Vec::new();

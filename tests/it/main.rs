@@ -9,6 +9,7 @@ mod support;
 
 mod broker;
 mod builtin;
+mod cache;
 mod claude;
 mod cli;
 mod config;
