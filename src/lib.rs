@@ -13,6 +13,7 @@
 //! - [`review`]: findings, verdicts and the three-valued outcome, as plain values.
 //! - [`rpc`]: JSON-RPC lines as values; knows no method and no process.
 //! - [`target`]: what is under review, from a git repository, read in process by gix.
+//! - [`checks`]: deterministic rules over a change, for our own engine and for contexts.
 //! - [`secrets`]: finds and redacts credentials in text, by rules that are data.
 //! - [`context`]: what the reviewer is shown: strategies, collectors, budget, ledger.
 //! - [`prompt`]: templates, and the envelope around text that nobody vouches for.
@@ -29,12 +30,13 @@
 //!
 //! - The library returns values; only the binary (`src/cli/`) prints, reads flags or exits.
 //! - Time, ids, environment and home enter as parameters.
-//! - `target`, `context`, `prompt`, `review`, `rpc`, `report` and `secrets` never touch a terminal, the
+//! - `target`, `context`, `prompt`, `review`, `rpc`, `report`, `secrets` and `checks` never touch a terminal, the
 //!   environment, HOME or a process. `broker` and `jobs` never know `context`. `rpc` and `review` depend on nothing
 //!   else in the crate. gix types are named only below `target/repo/`.
 //! - Reading a repository never runs a program that the repository names.
 
 pub mod broker;
+pub mod checks;
 pub mod config;
 pub mod context;
 pub mod engine;
