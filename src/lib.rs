@@ -16,6 +16,7 @@
 //! - [`checks`]: deterministic rules over a change, for our own engine and for contexts.
 //! - [`secrets`]: finds and redacts credentials in text, by rules that are data.
 //! - [`context`]: what the reviewer is shown: strategies, collectors, budget, ledger.
+//! - [`external`]: starts the programs that trusted strategies name, and ends them.
 //! - [`prompt`]: templates, and the envelope around text that nobody vouches for.
 //! - [`engine`]: an app-server child: spawn, handshake, the turn as a reducer; and our own engine.
 //! - [`broker`]: one app server shared by many clients: a state machine, and thin tasks around it.
@@ -40,6 +41,7 @@ pub mod checks;
 pub mod config;
 pub mod context;
 pub mod engine;
+pub mod external;
 pub mod hooks;
 pub mod jobs;
 pub mod near_miss;

@@ -38,6 +38,7 @@ mod surroundings;
 mod task;
 mod text;
 mod transfer;
+mod trust;
 mod typed;
 mod ui;
 mod usage;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::package_root;
 
 /// Which module of the library may name which. A new edge is a design change: say why in the commit that adds it here.
-const EDGES: [(&str, &[&str]); 15] = [
+const EDGES: [(&str, &[&str]); 16] = [
     ("near_miss", &[]),
     ("review", &[]),
     ("rpc", &[]),
@@ -21,9 +21,20 @@ const EDGES: [(&str, &[&str]); 15] = [
     ("checks", &["review", "secrets", "target"]),
     ("prompt", &["review"]),
     ("report", &["review"]),
-    ("context", &["near_miss", "prompt", "secrets", "target"]),
+    (
+        "context",
+        &[
+            "checks",
+            "near_miss",
+            "prompt",
+            "review",
+            "secrets",
+            "target",
+        ],
+    ),
     ("config", &["near_miss", "report", "review"]),
     ("engine", &["checks", "review", "rpc", "secrets", "target"]),
+    ("external", &["context", "engine"]),
     ("broker", &["engine", "rpc"]),
     ("jobs", &["review"]),
     ("hooks", &["jobs", "target"]),
