@@ -39,6 +39,7 @@ mod surroundings;
 mod task;
 mod text;
 mod transfer;
+mod trust;
 mod typed;
 mod ui;
 mod usage;

@@ -32,8 +32,8 @@ pub use id::ObjectId;
 pub use path_filter::{PathFilter, REVIEW_IGNORE_FILE, ReviewIgnore, literal_glob};
 pub use quote::quote_path;
 pub use repo::{
-    CommitLog, CommitSummary, CreateError, NewFile, OpenError, Repository, WorktreeFile,
-    create_repository,
+    CommitLog, CommitSummary, CreateError, LineOrigin, LineOrigins, LineQuery, NewFile, OpenError,
+    Repository, TouchedFiles, WorktreeFile, create_repository,
 };
 pub use resolve::{BaseChoice, Endpoint, Mode, ResolveError, ResolvedTarget, Twin};
 pub use spec::{SCOPES, Select, SpecArguments, SpecError, TargetSpec};

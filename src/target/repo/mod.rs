@@ -8,6 +8,7 @@ mod convert;
 mod create;
 mod edits;
 mod files;
+mod line_origins;
 mod listing;
 mod objects;
 mod open;
@@ -20,6 +21,7 @@ mod revision;
 mod snapshot;
 mod status;
 mod submodule;
+mod touched;
 mod tree_diff;
 mod untracked;
 mod user_config;
@@ -37,8 +39,10 @@ use status::Status;
 
 pub use commits::{CommitLog, CommitSummary};
 pub use create::{CreateError, NewFile, create_repository};
+pub use line_origins::{LineOrigin, LineOrigins, LineQuery};
 pub use open::OpenError;
 pub(super) use snapshot::Snapshot;
+pub use touched::TouchedFiles;
 
 /// An open repository. It belongs to one thread; opening another one is cheap.
 pub struct Repository {
