@@ -15,6 +15,7 @@
 //! - [`target`]: what is under review, from a git repository, read in process by gix.
 //! - [`checks`]: deterministic rules over a change, for our own engine and for contexts.
 //! - [`secrets`]: finds and redacts credentials in text, by rules that are data.
+//! - [`symbols`]: what a source file defines and names, by tree-sitter grammars, and a cache of it.
 //! - [`context`]: what the reviewer is shown: strategies, collectors, budget, ledger.
 //! - [`external`]: starts the programs that trusted strategies name, and ends them.
 //! - [`prompt`]: templates, and the envelope around text that nobody vouches for.
@@ -56,5 +57,6 @@ pub mod review;
 pub mod rpc;
 pub mod run;
 pub mod secrets;
+pub mod symbols;
 pub mod target;
 pub mod timestamp;

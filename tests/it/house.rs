@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("review", &[]),
     ("rpc", &[]),
     ("secrets", &[]),
+    ("symbols", &[]),
     ("target", &[]),
     ("timestamp", &[]),
     ("checks", &["review", "secrets", "target"]),
@@ -31,6 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "prompt",
             "review",
             "secrets",
+            "symbols",
             "target",
         ],
     ),
@@ -51,8 +53,8 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that never touch the environment or a process.
-const PURE: [&str; 8] = [
-    "checks", "context", "prompt", "report", "review", "rpc", "secrets", "target",
+const PURE: &[&str] = &[
+    "checks", "context", "prompt", "report", "review", "rpc", "secrets", "symbols", "target",
 ];
 
 const TOO_LONG_FILE_LINES: usize = 600;

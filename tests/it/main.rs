@@ -26,5 +26,6 @@ mod plugin;
 mod real_codex;
 mod report;
 mod rpc;
+mod symbols;
 mod target;
 mod typed;
