@@ -25,6 +25,6 @@ pub use locations::{REPOSITORY_FILE, USER_FILE, Variables, user_file};
 pub use provenance::Provenance;
 pub use settings::{
     BrokerSettings, ContextSettings, EngineChoice, GateSettings, JobSettings, LimitSettings,
-    Resolved, Settings,
+    PrePushSettings, Resolved, Settings,
 };
 pub use value::{ConfigError, InvalidValue, Value};
