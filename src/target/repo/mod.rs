@@ -8,9 +8,11 @@ mod convert;
 mod create;
 mod edits;
 mod files;
+mod hooks_folder;
 mod listing;
 mod objects;
 mod open;
+mod push_base;
 mod raw;
 mod refs;
 mod renames;
@@ -36,6 +38,7 @@ use status::Status;
 
 pub use commits::{CommitLog, CommitSummary};
 pub use create::{CreateError, NewFile, create_repository};
+pub use hooks_folder::hooks_folder_everywhere;
 pub use open::OpenError;
 pub(super) use snapshot::Snapshot;
 
