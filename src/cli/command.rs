@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::options::GlobalArgs;
 use super::{
-    broker, cancel, completions, config, context, demo, engine, estimate, gate, hook, logs, manual,
+    broker, cancel, ci, completions, config, context, demo, engine, estimate, gate, hook, logs, manual,
     result, resume_candidate, review, setup, status, strategies, task, transfer, verbs,
 };
 
@@ -59,6 +59,7 @@ pub(crate) enum Verb {
     Broker(broker::BrokerArgs),
     Gate(gate::GateArgs),
     Hook(hook::HookArgs),
+    Ci(ci::CiArgs),
     Engine(engine::EngineArgs),
     Worker(verbs::worker::WorkerArgs),
     Completions(completions::CompletionsArgs),

@@ -12,6 +12,7 @@
 mod arguments;
 mod broker;
 mod cancel;
+mod ci;
 mod command;
 mod completions;
 mod config;

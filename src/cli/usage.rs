@@ -21,6 +21,9 @@ pub(crate) enum UsageError {
         /// The scope.
         scope: String,
     },
+    /// `--unjudged` is neither of its words.
+    #[error("unknown policy `{0}` (expected pass or block)")]
+    UnknownUnjudged(String),
     /// The engine's plain review takes no focus text.
     #[error("`--native` runs the engine's plain review, which takes no focus text")]
     FocusWithNative,
@@ -93,6 +96,7 @@ impl UsageError {
             | UsageError::UnknownContextFormat(_)
             | UsageError::UnknownFailOn(_)
             | UsageError::UnknownKind(_)
+            | UsageError::UnknownUnjudged(_)
             | UsageError::Typed(_)
             | UsageError::UnknownEngine(_) => return None,
         };

@@ -25,7 +25,7 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("engine", &["review", "rpc", "secrets", "target"]),
     ("broker", &["engine", "rpc"]),
     ("jobs", &["review"]),
-    ("hooks", &["jobs", "target"]),
+    ("hooks", &["jobs", "review", "target"]),
     (
         "run",
         &[

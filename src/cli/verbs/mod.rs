@@ -5,12 +5,16 @@
 
 pub(crate) mod attend;
 pub(crate) mod broker;
+pub(crate) mod ci;
 pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod engine;
 pub(crate) mod estimate;
 pub(crate) mod gate;
+pub(crate) mod git_hook;
 pub(crate) mod hook;
+pub(crate) mod pre_push;
+mod push_store;
 pub(crate) mod review;
 pub(crate) mod setup;
 pub(crate) mod status;
