@@ -9,6 +9,7 @@ mod support;
 
 mod broker;
 mod builtin;
+mod ci_kits;
 mod claude;
 mod cli;
 mod context;
@@ -21,6 +22,7 @@ mod house;
 mod jobs;
 mod jobs_cli;
 mod plugin;
+mod pre_push;
 mod real_codex;
 mod report;
 mod rpc;
