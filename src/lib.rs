@@ -19,10 +19,13 @@
 //! - [`engine`]: an app-server child: spawn, handshake, the turn as a reducer; and our own engine.
 //! - [`broker`]: one app server shared by many clients: a state machine, and thin tasks around it.
 //! - [`jobs`]: one owner per engine run; event log, record, index, lock, retention.
+//! - [`cache`]: answers and last reviews that later runs build on.
 //! - [`run`]: the kinds of run (prompt, schema, sandbox) declared in one place, and their execution.
 //! - [`report`]: one findings model to text, markdown and json.
 //! - [`hooks`]: what Claude Code and git call: session start and end, the stop gate, pre-push.
 //! - [`config`]: layered settings, each with its provenance.
+//! - [`process_identity`]: a pid with the start of its process, so that no other one is taken for it.
+//! - [`timestamp`]: wall-clock moments and the clock that tells them.
 //! - [`near_miss`]: the known word that a mistyped one is close to.
 //!
 //! # Invariants
@@ -35,12 +38,14 @@
 //! - Reading a repository never runs a program that the repository names.
 
 pub mod broker;
+pub mod cache;
 pub mod config;
 pub mod context;
 pub mod engine;
 pub mod hooks;
 pub mod jobs;
 pub mod near_miss;
+pub mod process_identity;
 pub mod prompt;
 pub mod report;
 pub mod review;
@@ -48,3 +53,4 @@ pub mod rpc;
 pub mod run;
 pub mod secrets;
 pub mod target;
+pub mod timestamp;

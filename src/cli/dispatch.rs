@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::hook::HookRequest;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
-use super::{completions, config, manual, verbs};
+use super::{completions, manual, verbs};
 
 pub(super) fn dispatch(
     verb: Verb,
@@ -17,7 +17,8 @@ pub(super) fn dispatch(
     ui: &Ui,
 ) -> Result<ExitStatus, Failure> {
     match verb {
-        Verb::Config(args) => config::run(args, surroundings, ui),
+        Verb::Config(args) => verbs::config::run(args.into_request(), surroundings, ui),
+        Verb::Usage(args) => verbs::account::run(args.into_request(), surroundings, ui),
         Verb::Completions(args) => completions::run(&args, ui),
         Verb::Man(args) => manual::run(&args, ui),
 

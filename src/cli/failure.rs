@@ -7,6 +7,7 @@ use codex_review::broker::BrokerError;
 use codex_review::config::ConfigError;
 use codex_review::context::ContextError;
 use codex_review::engine::EngineError;
+use codex_review::engine::own_config::OwnConfigError;
 use codex_review::hooks::{InputError, InstallError};
 use codex_review::jobs::{JobId, JobsError};
 use codex_review::review::{ExitStatus, NotJudged};
@@ -183,6 +184,9 @@ pub(crate) enum Failure {
     /// The engine cannot be reached.
     #[error("{}", .0.detail)]
     Engine(NotJudged),
+    /// Codex's own settings could not be read or changed.
+    #[error("Codex's own settings are out of reach")]
+    OwnConfig(#[from] OwnConfigError),
     /// Neither an option nor the session names a transcript.
     #[error("no Claude session to transfer: its transcript is not known here")]
     NoTranscript,
@@ -290,6 +294,10 @@ impl Failure {
                 Some("`--force` replaces it".to_owned()),
             ),
             Failure::Engine(_) => (
+                ExitStatus::EngineUnavailable,
+                Some("`codex-review setup` says what is missing".to_owned()),
+            ),
+            Failure::OwnConfig(_) => (
                 ExitStatus::EngineUnavailable,
                 Some("`codex-review setup` says what is missing".to_owned()),
             ),

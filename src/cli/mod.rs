@@ -9,6 +9,7 @@
 //! nothing further in looks at flags. [`ui`] prints, [`failure`] is the one table from errors to hints and exit codes,
 //! [`surroundings`] is the one place that reads the process environment.
 
+mod account;
 mod arguments;
 mod broker;
 mod cancel;

@@ -161,6 +161,8 @@ keys! {
         "how long the review of a push may take";
     PRE_PUSH_UNJUDGED = "pre_push.unjudged", Kind::Word(&crate::review::Unjudged::WORDS), Some("pass"), Stricter,
         "what becomes of a push that could not be judged: pass or block";
+    CACHE = "cache", Kind::Switch, Some("true"), Allowed,
+        "whether an answer that was given before counts when the same is asked again";
     JOBS_RETENTION = "jobs.retention", number(1, 10_000, Unit::Count), Some("50"), Never,
         "how many finished jobs are kept";
 }

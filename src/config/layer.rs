@@ -207,8 +207,13 @@ fn checked(key: &Key, text: &str, provenance: &Provenance) -> Result<Value, Conf
     })
 }
 
+/// Whether a file reads as configuration: every key is known, every value is one that its key takes.
+pub fn check_file(file: &FileText) -> Result<(), ConfigError> {
+    read(file, &Provenance::UserFile(file.path.clone())).map(|_| ())
+}
+
 /// The settings of a file, flattened to dotted names.
-fn read(
+pub(super) fn read(
     file: &FileText,
     provenance: &Provenance,
 ) -> Result<Vec<(&'static Key, Value)>, ConfigError> {
@@ -263,7 +268,7 @@ fn flatten(
 }
 
 /// The 1-based line of a byte offset.
-fn line_of(text: &str, offset: usize) -> usize {
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
     let before = &text.as_bytes()[..offset.min(text.len())];
     before.iter().filter(|byte| **byte == b'\n').count() + 1
 }

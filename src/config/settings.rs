@@ -75,6 +75,8 @@ pub struct Settings {
     pub gate: GateSettings,
     /// The review of a push.
     pub pre_push: PrePushSettings,
+    /// Whether an answer that was given before counts.
+    pub cache: bool,
     /// Stored jobs.
     pub jobs: JobSettings,
 }
@@ -200,6 +202,7 @@ impl Settings {
                     .parse()
                     .expect("the key takes these words alone"),
             },
+            cache: values.switch(&key::CACHE),
             jobs: JobSettings {
                 retention: values.size(&key::JOBS_RETENTION),
             },

@@ -9,9 +9,11 @@ mod support;
 
 mod broker;
 mod builtin;
+mod cache;
 mod ci_kits;
 mod claude;
 mod cli;
+mod config;
 mod context;
 mod demo;
 mod dependencies;

@@ -3,9 +3,13 @@
 //! The files beside this folder say what was typed and what it means; these here call the library, and hand what it
 //! returns to [`super::ui`].
 
+pub(crate) mod account;
 pub(crate) mod attend;
 pub(crate) mod broker;
 pub(crate) mod ci;
+pub(crate) mod config;
+mod config_change;
+mod config_codex;
 pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod engine;

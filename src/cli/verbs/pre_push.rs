@@ -463,6 +463,8 @@ impl Push {
             options: &engine,
             fail_on: self.workspace.settings().pre_push.fail_on,
             on_empty: OnEmpty::Pass,
+            history: None,
+            since: None,
             notes: &resolved.changes.notes,
             took: began.elapsed(),
         };

@@ -12,6 +12,7 @@ mod hooks_folder;
 mod listing;
 mod objects;
 mod open;
+mod parallel;
 mod push_base;
 mod raw;
 mod refs;

@@ -2,7 +2,7 @@
 
 use bstr::ByteSlice;
 
-use super::{Repository, gix_id, own_id, refs, tree_diff};
+use super::{Repository, gix_id, own_id, refs, threads, tree_diff};
 use crate::target::{
     Endpoint, Mode, ObjectId, Part, PushedChange, ResolveError, ResolvedTarget, Select, TargetSpec,
 };
@@ -212,16 +212,15 @@ impl Repository {
     /// How many paths differ; the greatest number where that cannot be told.
     fn changed_paths(&self, old: gix::ObjectId, new: gix::ObjectId) -> usize {
         let tree = |commit: gix::ObjectId| super::objects::tree_of(&self.gix, &commit).ok();
-        let mut changes = Vec::new();
         match (tree(old), tree(new)) {
             (Some(old), Some(new)) => tree_diff::between_trees(
                 &self.gix,
                 Part::Committed,
                 Some(old),
                 Some(new),
-                &mut changes,
+                threads(0),
             )
-            .map_or(usize::MAX, |()| changes.len()),
+            .map_or(usize::MAX, |changes| changes.len()),
             _ => usize::MAX,
         }
     }
