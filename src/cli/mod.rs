@@ -13,6 +13,7 @@ mod account;
 mod arguments;
 mod broker;
 mod cancel;
+mod ci;
 mod command;
 mod completions;
 mod config;

@@ -8,6 +8,9 @@ pub(crate) enum UsageError {
     /// The options make no target.
     #[error(transparent)]
     Target(#[from] codex_review::target::SpecError),
+    /// `--unjudged` is neither of its words.
+    #[error("unknown policy `{0}` (expected pass or block)")]
+    UnknownUnjudged(String),
     /// The engine's plain review takes no focus text.
     #[error("`--native` runs the engine's plain review, which takes no focus text")]
     FocusWithNative,
@@ -135,6 +138,7 @@ impl UsageError {
             | UsageError::UnknownContextFormat(_)
             | UsageError::UnknownFailOn(_)
             | UsageError::UnknownKind(_)
+            | UsageError::UnknownUnjudged(_)
             | UsageError::Typed(_)
             | UsageError::EditorFailed { .. }
             | UsageError::ChangedMeanwhile { .. }

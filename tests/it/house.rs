@@ -42,7 +42,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("broker", &["engine", "process_identity", "rpc", "timestamp"]),
     ("jobs", &["process_identity", "review", "timestamp"]),
     ("cache", &["jobs"]),
-    ("hooks", &["jobs", "target"]),
+    ("hooks", &["jobs", "review", "target"]),
     (
         "run",
         &[

@@ -6,6 +6,7 @@
 pub(crate) mod account;
 pub(crate) mod attend;
 pub(crate) mod broker;
+pub(crate) mod ci;
 pub(crate) mod config;
 mod config_change;
 mod config_codex;
@@ -14,7 +15,10 @@ pub(crate) mod demo;
 pub(crate) mod engine;
 pub(crate) mod estimate;
 pub(crate) mod gate;
+pub(crate) mod git_hook;
 pub(crate) mod hook;
+pub(crate) mod pre_push;
+mod push_store;
 pub(crate) mod review;
 pub(crate) mod setup;
 pub(crate) mod status;
