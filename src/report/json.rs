@@ -4,6 +4,7 @@
 //! otherwise, whatever engine answered. `result` is null unless the change was judged; `result.findings` holds what is
 //! shown, and findings that point at nothing are kept apart in `rejectedFindings`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,11 @@ use crate::review::{
 };
 
 use super::model::{ContextInfo, EngineInfo, Report, TargetInfo, Timings, TokenUsage};
-use super::visible;
+use super::{Hunk, uri, visible};
+
+mod hunks;
+
+use hunks::{HunkDocument, read_raw_paths};
 
 /// The version of the document. A reader refuses a later one.
 const VERSION: u32 = 1;
@@ -76,6 +81,12 @@ struct Document {
     not_judged: Option<NotJudgedDocument>,
     rejected_findings: Vec<FindingDocument>,
     locations: LocationsDocument,
+    /// Not in documents of earlier versions, as little as `raw_paths`.
+    #[serde(default)]
+    hunks: Vec<HunkDocument>,
+    /// Paths that are no UTF-8, as URI references, by their shown form.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    raw_paths: BTreeMap<String, String>,
     raw_output: String,
     parse_error: Option<String>,
     reasoning_summary: Vec<String>,
@@ -272,6 +283,12 @@ impl From<&Report> for Document {
                 rejected: locations.rejected,
                 unchecked: locations.unchecked,
             },
+            hunks: report.hunks.iter().map(HunkDocument::from).collect(),
+            raw_paths: report
+                .raw_paths
+                .iter()
+                .map(|(shown, path)| (shown.clone(), uri::from_path(path)))
+                .collect(),
             raw_output: report.raw_output.clone(),
             parse_error: report.parse_error.clone(),
             reasoning_summary: report.reasoning.clone(),
@@ -435,6 +452,12 @@ impl TryFrom<Document> for Report {
             reasoning: document.reasoning_summary,
             thread_id: document.thread_id,
             source_thread_id: document.source_thread_id,
+            hunks: document
+                .hunks
+                .into_iter()
+                .map(Hunk::try_from)
+                .collect::<Result<_, _>>()?,
+            raw_paths: read_raw_paths(document.raw_paths)?,
             notes: document.notes,
             timings: Timings {
                 total: Duration::from_millis(document.timings.total_ms),

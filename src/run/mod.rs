@@ -10,6 +10,7 @@
 mod access;
 mod events;
 mod execute;
+mod hunks;
 mod kind;
 mod prepare;
 mod request;

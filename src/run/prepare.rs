@@ -17,7 +17,8 @@ use crate::target::{
 
 use super::kind::{Ask, Kind};
 use super::{
-    Access, Budgets, EngineChoice, NativeTarget, Question, ReviewedChange, RunRequest, ThreadChoice,
+    Access, Budgets, EngineChoice, NativeTarget, Question, ReviewedChange, RunRequest,
+    ThreadChoice, hunks,
 };
 
 /// Who answers, how, and how long it may take: what is the same for every kind of run.
@@ -118,6 +119,8 @@ impl ReviewPlan<'_> {
             reasoning: Vec::new(),
             thread_id: None,
             source_thread_id: None,
+            hunks: Vec::new(),
+            raw_paths: hunks::raw_paths(self.changes),
             notes: self.notes.to_vec(),
             timings: Timings {
                 total: self.took,
@@ -161,7 +164,14 @@ impl ReviewPlan<'_> {
             effort: self.options.effort.clone(),
             budgets: self.options.budgets,
             change: Some(ReviewedChange {
-                draft: self.draft(),
+                draft: Report {
+                    // Text that somebody else reads has no findings to be shown beside their lines.
+                    hunks: match self.kind.ask {
+                        Ask::Text => Vec::new(),
+                        Ask::Reviewer | Ask::Structured => hunks::hunks(self.changes),
+                    },
+                    ..self.draft()
+                },
                 files: changed_files(self.changes),
                 roots,
                 pinned: pinned(self.target),

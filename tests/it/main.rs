@@ -23,6 +23,7 @@ mod jobs_cli;
 mod plugin;
 mod real_codex;
 mod report;
+mod report_outputs;
 mod rpc;
 mod target;
 mod typed;

@@ -6,11 +6,13 @@
 pub(crate) mod attend;
 pub(crate) mod broker;
 pub(crate) mod context;
+mod delivery;
 pub(crate) mod demo;
 pub(crate) mod engine;
 pub(crate) mod estimate;
 pub(crate) mod gate;
 pub(crate) mod hook;
+mod output_file;
 pub(crate) mod review;
 pub(crate) mod setup;
 pub(crate) mod status;

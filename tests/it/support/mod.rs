@@ -7,6 +7,7 @@
 //! - [`fake_engine`]: the scriptable app server, and the control stream that tells it what to do.
 //! - [`real_codex`]: the pinned Codex CLI; [`responses_api`]: a stand-in for its model.
 //! - [`real_claude`]: the pinned Claude Code; [`messages_api`]: a stand-in for its model.
+//! - [`debian`]: a headless browser and an XML validator.
 //! - [`npm`] installs both programs; [`loopback`] is the HTTP below both stand-ins.
 //! - [`snapshot`]: what is redacted from text before it is compared.
 #![allow(
@@ -15,6 +16,7 @@
 )]
 
 mod command;
+pub mod debian;
 pub mod fake_engine;
 pub mod fixture;
 pub mod loopback;
