@@ -24,5 +24,7 @@ mod plugin;
 mod real_codex;
 mod report;
 mod rpc;
+mod strategies;
 mod target;
+mod trust;
 mod typed;
