@@ -30,5 +30,7 @@ mod report;
 mod report_outputs;
 mod rpc;
 mod symbols;
+mod strategies;
 mod target;
+mod trust;
 mod typed;
