@@ -32,7 +32,18 @@ const SESSION_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 const BROKER_STOP: Duration = Duration::from_secs(1);
 /// What our commands' names begin with in Claude Code.
 const PLUGIN_PREFIX: &str = "codex:";
-/// A clear begins a new conversation in the same place: nothing of the session ends.
+/// The commands, and the verb that carries each out.
+const COMMANDS: [(&str, &str); 8] = [
+    ("review", "review"),
+    ("adversarial-review", "adversarial-review"),
+    ("rescue", "task"),
+    ("transfer", "transfer"),
+    ("status", "status"),
+    ("result", "result"),
+    ("cancel", "cancel"),
+    ("setup", "setup"),
+];
+/// A clear begins a new conversation, with an id of its own, in the same place: nothing is cancelled.
 const CLEAR: &str = "clear";
 
 pub(crate) fn run(
@@ -109,13 +120,19 @@ fn prompt_expansion(input: &HookInput, surroundings: &Surroundings) -> Result<()
     else {
         return Ok(());
     };
-    let kind = match name.strip_prefix(PLUGIN_PREFIX) {
-        Some("rescue") => "task",
-        Some(kind @ ("review" | "adversarial-review")) => kind,
-        _ => return Ok(()),
+    let Some(verb) = name.strip_prefix(PLUGIN_PREFIX).and_then(verb_of) else {
+        return Ok(());
     };
     let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
-    typed_store::keep(&workspace, session, kind, typed)
+    typed_store::keep(&workspace, session, verb, typed)
+}
+
+/// The verb that carries a command of the plugin out.
+fn verb_of(command: &str) -> Option<&'static str> {
+    COMMANDS
+        .into_iter()
+        .find(|(name, _)| *name == command)
+        .map(|(_, verb)| verb)
 }
 
 fn session_end(input: &HookInput, surroundings: &Surroundings) -> Result<(), Failure> {
