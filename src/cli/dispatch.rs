@@ -40,7 +40,7 @@ pub(super) fn dispatch(
         Verb::Setup(args) => verbs::setup::run(args.into_request(), surroundings, ui),
         Verb::Demo(args) => verbs::demo::run(args.into_request()?, ui),
         Verb::Broker(args) => verbs::broker::run(args.into_request(), surroundings, ui),
-        Verb::Gate(args) => verbs::gate::status(args.into_request(), surroundings, ui),
+        Verb::Gate(args) => verbs::gate_record::status(args.into_request(), surroundings, ui),
         Verb::Hook(args) => verbs::hook::run(&args.into_request(), surroundings, ui),
         Verb::Engine(args) => verbs::engine::run(args.into_request()),
         Verb::Worker(args) => verbs::worker::run(args),

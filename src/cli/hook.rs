@@ -15,6 +15,8 @@ enum HookVerb {
     SessionStart,
     /// A Claude session ends
     SessionEnd,
+    /// A prompt was sent, and a turn begins
+    PromptSubmit,
     /// A slash command is about to run: keep what was typed behind it
     PromptExpansion,
     /// Claude wants to stop: the review gate
@@ -26,6 +28,7 @@ enum HookVerb {
 pub(crate) enum HookRequest {
     SessionStart,
     SessionEnd,
+    PromptSubmit,
     PromptExpansion,
     Stop,
 }
@@ -35,6 +38,7 @@ impl HookArgs {
         match self.verb {
             HookVerb::SessionStart => HookRequest::SessionStart,
             HookVerb::SessionEnd => HookRequest::SessionEnd,
+            HookVerb::PromptSubmit => HookRequest::PromptSubmit,
             HookVerb::PromptExpansion => HookRequest::PromptExpansion,
             HookVerb::Stop => HookRequest::Stop,
         }

@@ -14,5 +14,5 @@ pub use answer::{GateAnswer, read_answer};
 pub use env_file::{SESSION_ID_VARIABLE, TRANSCRIPT_PATH_VARIABLE, export_lines};
 pub use gate::{Conclusion, Facts, Review, Settled, Step, conclude, decide};
 pub use input::{HookInput, InputError, MAX_INPUT_BYTES, read_input};
-pub use memory::{GateMemory, GateRecord, SessionMemory, TreeState};
+pub use memory::{GateMemory, GateRecord, LastHour, Question, SessionMemory, TreeState};
 pub use tree::tree_state;

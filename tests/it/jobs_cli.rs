@@ -10,4 +10,4 @@ mod kills;
 mod life;
 mod scoping;
 mod tasks;
-mod world;
+pub mod world;

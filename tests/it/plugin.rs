@@ -16,8 +16,9 @@ const ALLOWED_TOOLS: [&str; 3] = [
 ];
 
 /// The hooks that the plugin installs, and the seconds that the host gives each.
-const HOOKS: [(&str, &str, u64); 4] = [
+const HOOKS: [(&str, &str, u64); 5] = [
     ("SessionStart", "session-start", 10),
+    ("UserPromptSubmit", "prompt-submit", 10),
     ("UserPromptExpansion", "prompt-expansion", 10),
     ("Stop", "stop", 930),
     ("SessionEnd", "session-end", 10),
@@ -389,6 +390,7 @@ fn the_windows_launcher_is_a_twin_of_the_other() {
         "hook session-start",
         "hook session-end",
         "hook stop",
+        "hook prompt-submit",
         "hook prompt-expansion",
         "exit ",
     ] {
