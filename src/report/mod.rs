@@ -25,5 +25,8 @@ mod text;
 pub mod visible;
 
 pub use format::{FORMATS, Format, UnknownFormat};
-pub use model::{ContextInfo, EngineInfo, Report, Standing, TargetInfo, Timings, TokenUsage};
+pub use model::{
+    Cached, ClosedFinding, ContextInfo, EngineInfo, Report, SinceReview, Standing, TargetInfo,
+    Timings, TokenUsage,
+};
 pub use text::document as text_document;

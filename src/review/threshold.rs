@@ -197,6 +197,7 @@ mod tests {
                 recommendation: None,
                 origin: FindingOrigin::Model,
                 placement: placement.clone(),
+                carried_from: None,
             })
             .collect();
         Outcome::Judged(Judgement {

@@ -22,6 +22,7 @@ fn finding(severity: Severity, title: &str, file: &str, lines: Option<(u32, u32)
         recommendation: None,
         origin: FindingOrigin::Model,
         placement: Placement::OnChange,
+        carried_from: None,
     }
 }
 
@@ -64,6 +65,9 @@ fn report(outcome: Outcome) -> Report {
         reasoning: vec!["Looked at the retry loop.".to_owned()],
         thread_id: Some("thread-1".to_owned()),
         source_thread_id: None,
+        cached: None,
+        since: None,
+        is_inferred: false,
         notes: Vec::new(),
         timings: Timings {
             total: Duration::from_millis(12_345),

@@ -86,6 +86,8 @@ pub(crate) fn ask(
         options: &options,
         fail_on: FailOn::Never,
         on_empty: OnEmpty::Pass,
+        history: None,
+        since: None,
         notes: &[],
         took: began.elapsed(),
     };

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use codex_review::context::{self, Context, ContextInput};
-use codex_review::jobs::Job;
+use codex_review::context::{self, ChangeView, Context, ContextInput};
+use codex_review::jobs::{Clock, Job};
 use codex_review::report::{self, Format, Report, text_document};
 use codex_review::review::{ExitStatus, FailOn, NotJudged, NotJudgedReason, Outcome, exit_status};
-use codex_review::run::ReviewPlan;
+use codex_review::run::{CacheUse, ReviewHistory, ReviewPlan, Since};
 use codex_review::target::{ChangeOptions, ChangeSet, Repository, ResolvedTarget, TargetSpec};
 use serde_json::Value;
 
@@ -24,6 +24,10 @@ use super::workspace::{Workspace, in_ci};
 
 /// A report on a terminal is laid out for this many columns.
 pub(crate) const WIDTH: usize = 100;
+
+/// What is said where there is nothing to go on from.
+const NO_LAST_REVIEW: &str =
+    "no earlier review like this one is known here, so the whole change is reviewed";
 
 /// A resolved target with its change.
 pub(crate) struct Resolved {
@@ -59,13 +63,18 @@ pub(crate) fn build_context(
     repository: &Repository,
     resolved: &Resolved,
 ) -> Result<Context, Failure> {
-    let settings = workspace.settings();
-    let CatalogOf { registry, catalog } = catalog(workspace);
     let view = context::RepositoryChanges {
         repository,
         target: &resolved.target,
         changes: &resolved.changes,
     };
+    build_context_of(workspace, &view)
+}
+
+/// As [`build_context`], of any view of a change.
+fn build_context_of(workspace: &Workspace, changes: &dyn ChangeView) -> Result<Context, Failure> {
+    let settings = workspace.settings();
+    let CatalogOf { registry, catalog } = catalog(workspace);
     let strategy = settings
         .strategy
         .parse()
@@ -76,7 +85,7 @@ pub(crate) fn build_context(
         context::Claims::Omitted
     };
     let input = ContextInput {
-        changes: &view,
+        changes,
         strategy: &strategy,
         catalog: &catalog,
         budget: None,
@@ -94,13 +103,43 @@ pub(crate) fn run(
     let (workspace, repository) = Workspace::open_repository(surroundings, request.flags, ui)?;
     let began = Instant::now();
     let resolved = resolve(&workspace, &repository, &request.target)?;
+    let mut options = workspace.engine_options(request.isolation);
+    if request.memory.asks_anyway && options.cache == CacheUse::Use {
+        options.cache = CacheUse::Refresh;
+    }
+    let view = context::RepositoryChanges {
+        repository: &repository,
+        target: &resolved.target,
+        changes: &resolved.changes,
+    };
+    let history = ReviewHistory::of(request.kind, &options.engine, focus.as_deref(), &view);
+    let mut notes = resolved.changes.notes.clone();
+    let mut since = None;
+    if request.memory.since_last {
+        let now = Clock::system().now();
+        since = history
+            .as_ref()
+            .and_then(|history| history.since(workspace.store.folder(), now, &repository, &view));
+        match &since {
+            Some(since) => notes.extend(since.notes()),
+            None => notes.push(NO_LAST_REVIEW.to_owned()),
+        }
+    }
+    let selected = match (&history, &mut since) {
+        (Some(history), Some(since)) => Some(history.select(&view, since)),
+        _ => None,
+    };
+    let nothing_new = since.as_ref().is_some_and(Since::nothing_new);
+    let shown: &dyn ChangeView = match &selected {
+        Some(selected) => selected,
+        None => &view,
+    };
     let context = match request.context {
-        Whose::Ours if !resolved.changes.is_empty() => {
-            Some(build_context(&workspace, &repository, &resolved)?)
+        Whose::Ours if !resolved.changes.is_empty() && !nothing_new => {
+            Some(build_context_of(&workspace, shown)?)
         }
         Whose::Ours | Whose::Native => None,
     };
-    let options = workspace.engine_options(request.isolation);
     let plan = ReviewPlan {
         kind: request.kind,
         root: &workspace.root,
@@ -112,7 +151,9 @@ pub(crate) fn run(
         options: &options,
         fail_on: fail_on(&workspace),
         on_empty: request.report.on_empty,
-        notes: &resolved.changes.notes,
+        history: history.as_ref(),
+        since: since.as_ref(),
+        notes: &notes,
         took: began.elapsed(),
     };
     let output = Printing {
@@ -120,7 +161,7 @@ pub(crate) fn run(
         format: Format::find(&workspace.settings().format).map_err(UsageError::from)?,
         output: request.report.output,
     };
-    if resolved.changes.is_empty() {
+    if resolved.changes.is_empty() || nothing_new {
         return output.report(&plan.draft());
     }
     let run_request = plan.request()?;
