@@ -20,6 +20,7 @@ mod dependencies;
 mod end_to_end;
 mod engine;
 mod fixtures;
+mod hooks;
 mod house;
 mod jobs;
 mod jobs_cli;
