@@ -87,8 +87,7 @@ impl EngineCommand {
 pub fn absolute_path(path: &std::ffi::OsStr) -> Option<OsString> {
     let is_odd = std::env::split_paths(path).any(|folder| !folder.is_absolute());
     let kept = std::env::split_paths(path).filter(|folder| folder.is_absolute());
-    is_odd
-        .then(|| std::env::join_paths(kept).expect("what was split can be joined"))
+    is_odd.then(|| std::env::join_paths(kept).expect("what was split can be joined"))
 }
 
 /// Looks a program up in the folders of a `PATH` value. `None` when no folder holds an executable of that name.

@@ -106,7 +106,10 @@ fn least(id: &str) -> f64 {
         let rules: toml::Table = text.parse().unwrap();
         let rules = rules["rule"].as_array().unwrap().iter();
         rules
-            .filter(|rule| rule.get("generic").is_some_and(|value| value.as_bool() == Some(true)))
+            .filter(|rule| {
+                rule.get("generic")
+                    .is_some_and(|value| value.as_bool() == Some(true))
+            })
             .map(|rule| rule["id"].as_str().unwrap().to_owned())
             .collect()
     });

@@ -489,7 +489,9 @@ fn every_trap_goes_off_under_plain_git() {
         world.disarm();
         let user = format!("codex_bin = {program:?}\n");
         world.sandbox.write("config/codex-review/config.toml", user);
-        let command = world.command(&["setup"]).env("CODEX_REVIEW_ENGINE", "codex");
+        let command = world
+            .command(&["setup"])
+            .env("CODEX_REVIEW_ENGINE", "codex");
         let _no_engine = command.env_remove("CODEX_REVIEW_CODEX_BIN").run();
         assert!(
             world.sprung().contains(name),
