@@ -361,7 +361,8 @@ fn trap_script(marker: &Path) -> String {
     format!("#!/bin/sh\n: >'{}'\nexit 0\n", marker.display())
 }
 
-/// A verb, the arguments that it is run with, and its input; `{session}` is what a hook is told.
+/// A verb, the arguments that it is run with, and its input; `{session}` is what a hook of Claude Code is told,
+/// `{push}` what git's is.
 type Case = (&'static str, &'static [&'static str], &'static str);
 
 const CASES: &[Case] = &[
@@ -408,12 +409,30 @@ const CASES: &[Case] = &[
     ("config list", &[], ""),
     ("config get", &["codex_bin"], ""),
     ("config path", &[], ""),
+    ("config set", &["effort", "high"], ""),
+    ("config unset", &["effort"], ""),
+    ("config set", &["--scope", "repo", "effort", "high"], ""),
+    // Without an editor of the user's own, none is started: least of all the repository's.
+    ("config edit", &[], ""),
+    ("config codex", &[], ""),
+    ("config codex set", &["model", "m"], ""),
+    ("config codex unset", &["model"], ""),
+    ("usage", &[], ""),
+    ("trust", &["--status"], ""),
+    ("trust", &[], ""),
+    ("trust", &["--revoke"], ""),
+    ("ci init", &["github", "--action", "o/r@v1"], ""),
+    ("ci init", &["gitlab"], ""),
     ("broker status", &[], ""),
     ("gate status", &[], ""),
     ("hook session-start", &[], "{session}"),
     ("hook prompt-expansion", &[], "{session}"),
     ("hook stop", &[], "{session}"),
     ("hook session-end", &[], "{session}"),
+    ("hook pre-push", &["local", "."], "{push}"),
+    ("hook install", &[], ""),
+    ("hook status", &[], ""),
+    ("hook uninstall", &[], ""),
     ("broker stop", &["--force"], ""),
 ];
 
@@ -437,10 +456,20 @@ fn no_command_of_ours_runs_what_the_repository_names() {
         "source": "startup", "command_name": "codex:review", "command_args": "--base base",
         "stop_hook_active": false, "last_assistant_message": "done", "reason": "other",
     });
+    let head = world.repo.rev("HEAD");
+    let push = format!(
+        "refs/heads/work {head} refs/heads/work {}\n",
+        "0".repeat(head.len())
+    );
     for (verb, args, stdin) in CASES {
         let mut all: Vec<&str> = verb.split(' ').collect();
         all.extend(*args);
-        world.run(&all, &stdin.replace("{session}", &session.to_string()));
+        world.run(
+            &all,
+            &stdin
+                .replace("{session}", &session.to_string())
+                .replace("{push}", &push),
+        );
     }
     // The same repository where its configuration moves the working tree elsewhere, and through a `.git` file.
     let elsewhere = world.sandbox.path("elsewhere");
