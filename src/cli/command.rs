@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use super::options::GlobalArgs;
 use super::{
     account, broker, cancel, ci, completions, config, context, demo, engine, estimate, gate, hook, logs, manual,
-    result, resume_candidate, review, setup, status, strategies, task, transfer, verbs,
+    result, resume_candidate, review, setup, status, strategies, task, transfer, trust, verbs,
 };
 
 /// Asks a second model family to review work in a git repository
@@ -45,6 +45,7 @@ pub(crate) enum Verb {
     AdversarialReview(review::AdversarialReviewArgs),
     Context(context::ContextArgs),
     Strategies(strategies::StrategiesArgs),
+    Trust(trust::TrustArgs),
     Estimate(estimate::EstimateArgs),
     Task(task::TaskArgs),
     TaskResumeCandidate(resume_candidate::ResumeCandidateArgs),

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use codex_review::broker::BrokerError;
-use codex_review::config::ConfigError;
+use codex_review::config::{ConfigError, TrustError};
 use codex_review::context::ContextError;
 use codex_review::engine::EngineError;
 use codex_review::engine::own_config::OwnConfigError;
@@ -25,6 +25,9 @@ pub(crate) enum Failure {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The repository's content cannot be trusted, or the user's word not be recorded.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// There is no repository, or it cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -72,12 +75,29 @@ pub(crate) enum Failure {
         /// What was probably meant.
         nearest: Option<String>,
     },
-    /// A strategy is there and cannot be used.
-    #[error("strategy `{name}` is broken: {message}")]
-    BrokenStrategy {
-        /// Its name.
+    /// A new strategy cannot be called so.
+    #[error("a strategy cannot be called `{name}`: {fault}")]
+    StrategyName {
+        /// As given.
         name: String,
-        /// What is wrong.
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+    /// A new strategy's folder is there already.
+    #[error("`{}` is there already", folder.display())]
+    StrategyExists {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// There is no place for the user's own files.
+    #[error(
+        "no configuration folder: neither `XDG_CONFIG_HOME` nor `HOME` is set to an absolute path"
+    )]
+    NoConfigFolder,
+    /// A strategy is there and cannot be used.
+    #[error("{message}")]
+    BrokenStrategy {
+        /// Which, where, and what is wrong.
         message: String,
         /// What to do about it.
         hint: Option<String>,
@@ -226,6 +246,10 @@ impl Failure {
         match self {
             Failure::Usage(error) => (ExitStatus::Usage, error.hint()),
             Failure::Config(error) => (ExitStatus::Usage, error.hint()),
+            Failure::Trust(error @ TrustError::Write { .. }) => {
+                (ExitStatus::Incomplete, error.hint().map(str::to_owned))
+            }
+            Failure::Trust(error) => (ExitStatus::Usage, error.hint().map(str::to_owned)),
             Failure::Open(error) => (ExitStatus::Usage, error.hint()),
             Failure::WorkingDirectory { .. } => (
                 ExitStatus::Usage,
@@ -250,6 +274,11 @@ impl Failure {
             Failure::UnknownStrategy { nearest: None, .. } => (
                 ExitStatus::Usage,
                 Some("`codex-review strategies` lists all of them".to_owned()),
+            ),
+            Failure::StrategyName { .. } | Failure::NoConfigFolder => (ExitStatus::Usage, None),
+            Failure::StrategyExists { .. } => (
+                ExitStatus::Usage,
+                Some("edit that one, or choose another name".to_owned()),
             ),
             Failure::BrokenStrategy { hint, .. } => (ExitStatus::Usage, hint.clone()),
             Failure::NoTaskThread | Failure::NoThreadOfJob { .. } => (

@@ -40,6 +40,7 @@ mod surroundings;
 mod task;
 mod text;
 mod transfer;
+mod trust;
 mod typed;
 mod ui;
 mod usage;

@@ -3,10 +3,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use bstr::BStr;
+
 use super::hunk_ids::{FileIds, HunkIds};
 use super::patch::{PatchParts, overlap};
-use super::view::{ChangeView, ViewError};
-use crate::target::{CommitLog, Content, FileChange, HunkRange, LeftOut, ResolvedTarget};
+use super::view::{ChangeView, ChangedLineOrigins, ViewError};
+use crate::checks::Examination;
+use crate::target::{
+    CommitLog, Content, FileChange, HunkRange, LeftOut, ResolvedTarget, TouchedFiles,
+};
 
 /// The part of a change that is new, as a change of its own.
 pub struct SelectedChanges<'a> {
@@ -137,5 +142,40 @@ impl ChangeView for SelectedChanges<'_> {
 
     fn commits(&self, limit: usize) -> Result<CommitLog, ViewError> {
         self.whole.commits(limit)
+    }
+
+    fn old_file(&self, path: &BStr) -> Result<Option<Vec<u8>>, ViewError> {
+        self.whole.old_file(path)
+    }
+
+    fn changed_line_origins(&self, commits: usize) -> Result<ChangedLineOrigins, ViewError> {
+        let mut found = self.whole.changed_line_origins(commits)?;
+        let seen: Vec<Option<usize>> = found
+            .files
+            .iter()
+            .map(|file| self.places.iter().position(|(place, _)| place == file))
+            .collect();
+        for origin in &mut found.origins.origins {
+            origin.lines.retain(|(query, _)| seen[*query].is_some());
+        }
+        found
+            .origins
+            .origins
+            .retain(|origin| !origin.lines.is_empty());
+        // No line names a file that is not seen any more, so what stands in its place does not matter.
+        found.files = seen.into_iter().map(Option::unwrap_or_default).collect();
+        Ok(found)
+    }
+
+    fn touched_files(&self, commits: usize) -> Result<Vec<TouchedFiles>, ViewError> {
+        self.whole.touched_files(commits)
+    }
+
+    fn examination(&self) -> Examination {
+        let mut examination = self.whole.examination();
+        examination
+            .findings
+            .retain(|finding| self.files.iter().any(|file| file.path == finding.file));
+        examination
     }
 }

@@ -34,8 +34,8 @@ pub use path_filter::{PathFilter, REVIEW_IGNORE_FILE, ReviewIgnore, literal_glob
 pub use push::{HooksFolder, HooksSource, PushedChange};
 pub use quote::quote_path;
 pub use repo::{
-    CommitLog, CommitSummary, CreateError, NewFile, OpenError, Repository, WorktreeFile,
-    create_repository, hooks_folder_everywhere,
+    CommitLog, CommitSummary, CreateError, LineOrigin, LineOrigins, LineQuery, NewFile, OpenError,
+    Repository, TouchedFiles, WorktreeFile, create_repository, hooks_folder_everywhere,
 };
 pub use resolve::{BaseChoice, Endpoint, Mode, ResolveError, ResolvedTarget, Twin};
 pub use spec::{SCOPES, Select, SpecArguments, SpecError, TargetSpec};

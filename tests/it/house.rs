@@ -18,13 +18,27 @@ const EDGES: &[(&str, &[&str])] = &[
     ("review", &[]),
     ("rpc", &[]),
     ("secrets", &[]),
+    ("symbols", &[]),
     ("target", &[]),
     ("timestamp", &[]),
+    ("checks", &["review", "secrets", "target"]),
     ("prompt", &["review"]),
     ("report", &["review"]),
-    ("context", &["near_miss", "prompt", "secrets", "target"]),
+    (
+        "context",
+        &[
+            "checks",
+            "near_miss",
+            "prompt",
+            "review",
+            "secrets",
+            "symbols",
+            "target",
+        ],
+    ),
     ("config", &["near_miss", "report", "review"]),
-    ("engine", &["review", "rpc", "secrets", "target"]),
+    ("engine", &["checks", "review", "rpc", "secrets", "target"]),
+    ("external", &["context", "engine"]),
     ("broker", &["engine", "process_identity", "rpc", "timestamp"]),
     ("jobs", &["process_identity", "review", "timestamp"]),
     ("cache", &["jobs"]),
@@ -39,8 +53,8 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that never touch the environment or a process.
-const PURE: [&str; 7] = [
-    "context", "prompt", "report", "review", "rpc", "secrets", "target",
+const PURE: &[&str] = &[
+    "checks", "context", "prompt", "report", "review", "rpc", "secrets", "symbols", "target",
 ];
 
 const TOO_LONG_FILE_LINES: usize = 600;

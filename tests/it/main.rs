@@ -28,5 +28,6 @@ mod pre_push;
 mod real_codex;
 mod report;
 mod rpc;
+mod symbols;
 mod target;
 mod typed;

@@ -75,9 +75,9 @@ fn load(surroundings: &Surroundings, ui: &Ui) -> Result<Resolved, Failure> {
 }
 
 /// What is said about a value in a repository's file that does not count.
-fn ignored_warning(ignored: &Ignored) -> String {
+pub(super) fn ignored_warning(ignored: &Ignored) -> String {
     let why = if ignored.would_count_if_trusted {
-        "only a repository that you trust may set it"
+        "only a repository that you trust may set it (`codex-review trust`)"
     } else {
         "no repository may set it"
     };

@@ -76,7 +76,10 @@ fn policy_in_spite_of(
 ) -> Result<Unjudged, Failure> {
     let resolved = match surroundings.settings(request.flags.clone()) {
         Ok(resolved) => resolved,
-        Err(_) => surroundings.settings_at(None, request.flags.clone())?,
+        Err(_) => {
+            let without = surroundings.settings_at(None, None, request.flags.clone())?;
+            without.resolved
+        }
     };
     Ok(resolved.settings.pre_push.unjudged)
 }
