@@ -31,6 +31,7 @@
 //! Recording never fails the work: what cannot be written is counted ([`Job::unwritten_events`]) or becomes a
 //! [`StoreWarning`]. An end is never lost silently. A store of a newer version is read and never written.
 
+mod account;
 mod atomic_file;
 mod cancel;
 mod cancel_token;
@@ -61,6 +62,8 @@ mod writer;
 
 pub use crate::process_identity::{ProcessIdentity, Signalled};
 pub use crate::timestamp::{Clock, Timestamp};
+pub use account::{Account, Spent};
+pub(crate) use atomic_file::{Durability, NEW_FILE_PREFIX, write as write_atomically};
 pub use cancel::{CancelLimits, Cancelled, cancel, request_cancel};
 pub use cancel_token::CancelToken;
 pub use documents::{
@@ -70,7 +73,7 @@ pub use documents::{
 pub use error::JobsError;
 pub use event::{EndedFacts, EventSink, JobEvent, StampedEvent};
 pub use event_log::EventReader;
-pub use follow::{FollowLimits, Followed, follow, wait_for_end};
+pub use follow::{FollowLimits, Followed, Tick, follow, follow_ticking, wait_for_end};
 pub use human_log::log_entry;
 pub use id::{InvalidJobId, JobId, ResolveIdError, resolve_id};
 pub use index::StoreWarning;
