@@ -192,20 +192,22 @@ fn cut(piece: &[u8]) -> u64 {
     if length > LONGEST_CUT {
         return length as u64;
     }
-    // most[start][end]: the most parts of the beginning up to `end` whose last part begins at `start`; 0 for none.
-    let mut most = [[0_u8; LONGEST_CUT + 1]; LONGEST_CUT + 1];
+    // At `slot(start, end)`: the most parts of the beginning up to `end` whose last part begins at `start`; 0 for none.
+    const SIDE: usize = LONGEST_CUT + 1;
+    let slot = |start: usize, end: usize| start * SIDE + end;
+    let mut most = [0_u8; SIDE * SIDE];
     for end in 1..=length {
-        most[0][end] = 1;
+        most[slot(0, end)] = 1;
         for start in 1..end {
             let before = (0..start)
-                .filter(|earlier| most[*earlier][start] > 0)
+                .filter(|earlier| most[slot(*earlier, start)] > 0)
                 .filter(|earlier| !known.contains(&piece[*earlier..end]))
-                .map(|earlier| most[earlier][start])
+                .map(|earlier| most[slot(earlier, start)])
                 .max();
-            most[start][end] = before.map_or(0, |parts| parts + 1);
+            most[slot(start, end)] = before.map_or(0, |parts| parts + 1);
         }
     }
-    let longest = (0..length).map(|start| most[start][length]).max();
+    let longest = (0..length).map(|start| most[slot(start, length)]).max();
     u64::from(longest.unwrap_or(0))
 }
 
