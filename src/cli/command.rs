@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::options::GlobalArgs;
 use super::{
-    broker, cancel, completions, config, context, demo, engine, estimate, gate, hook, logs, manual,
-    result, resume_candidate, review, setup, status, strategies, task, transfer, verbs,
+    account, broker, cancel, ci, completions, config, context, demo, engine, estimate, gate, hook, logs, manual,
+    result, resume_candidate, review, setup, status, strategies, task, transfer, trust, verbs,
 };
 
 /// Asks a second model family to review work in a git repository
@@ -45,6 +45,7 @@ pub(crate) enum Verb {
     AdversarialReview(review::AdversarialReviewArgs),
     Context(context::ContextArgs),
     Strategies(strategies::StrategiesArgs),
+    Trust(trust::TrustArgs),
     Estimate(estimate::EstimateArgs),
     Task(task::TaskArgs),
     TaskResumeCandidate(resume_candidate::ResumeCandidateArgs),
@@ -55,10 +56,12 @@ pub(crate) enum Verb {
     Cancel(cancel::CancelArgs),
     Setup(setup::SetupArgs),
     Config(config::ConfigArgs),
+    Usage(account::UsageArgs),
     Demo(demo::DemoArgs),
     Broker(broker::BrokerArgs),
     Gate(gate::GateArgs),
     Hook(hook::HookArgs),
+    Ci(ci::CiArgs),
     Engine(engine::EngineArgs),
     Worker(verbs::worker::WorkerArgs),
     Completions(completions::CompletionsArgs),

@@ -9,9 +9,11 @@
 //! nothing further in looks at flags. [`ui`] prints, [`failure`] is the one table from errors to hints and exit codes,
 //! [`surroundings`] is the one place that reads the process environment.
 
+mod account;
 mod arguments;
 mod broker;
 mod cancel;
+mod ci;
 mod command;
 mod completions;
 mod config;
@@ -26,6 +28,7 @@ mod hook;
 mod logs;
 mod manual;
 mod options;
+mod outputs;
 mod paint;
 mod progress;
 mod result;
@@ -38,6 +41,7 @@ mod surroundings;
 mod task;
 mod text;
 mod transfer;
+mod trust;
 mod typed;
 mod ui;
 mod usage;
@@ -52,6 +56,7 @@ use codex_review::review::ExitStatus;
 
 use command::Cli;
 use surroundings::Surroundings;
+use typed::Expanded;
 use ui::Ui;
 
 /// Runs the command that was typed, prints, and says how the process ends.
@@ -64,7 +69,8 @@ fn run(argv: Vec<OsString>) -> ExitStatus {
     command.build();
     let plain = Ui::plain();
     let argv = match typed::expand(argv, &command) {
-        Ok(argv) => argv,
+        Ok(Expanded::Whole(argv)) => argv,
+        Ok(Expanded::Missing) => return verbs::typed_store::say_missing(&plain),
         Err(failure) => return plain.failure(&failure),
     };
     let options_in_text = arguments::options_in_text(&argv, &command);

@@ -4,11 +4,13 @@
 //! packer (see [`build`](super::build)) decides which items get how much room; the collector never sees the budget.
 
 use std::fmt;
+use std::path::Path;
 
 use super::budget::{Cost, Room};
 use super::ledger::Coverage;
 use super::present::{Presented, Presenter};
 use super::surroundings::Surroundings;
+use super::program::Programs;
 use super::view::{ChangeView, ViewError};
 use crate::secrets::Redaction;
 
@@ -63,6 +65,10 @@ pub struct Scene<'a> {
     pub secret_names: &'a [bool],
     /// The code around the change.
     pub surroundings: &'a Surroundings<'a>,
+    /// What starts programs; `None` where none are started.
+    pub programs: Option<&'a dyn Programs>,
+    /// The strategy's folder; `None` for one that is compiled in.
+    pub strategy_folder: Option<&'a Path>,
 }
 
 impl fmt::Debug for Scene<'_> {

@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use bstr::BString;
+use bstr::{BStr, BString};
 use sha2::{Digest as _, Sha256};
 
-use super::view::{ChangeView, SnapshotFile, ViewError};
-use crate::target::{CommitLog, CommitSummary, FileChange, LeftOut, ObjectId, ResolvedTarget};
+use super::view::{ChangeView, ChangedLineOrigins, SnapshotFile, ViewError};
+use crate::checks::Examination;
+use crate::target::{
+    CommitLog, CommitSummary, FileChange, LeftOut, ObjectId, ResolvedTarget, TouchedFiles,
+};
 
 /// A change that was made by hand: for tests, benchmarks, and for trying out a strategy without a repository.
 #[derive(Debug, Clone)]
@@ -29,6 +32,14 @@ pub struct HeldChanges {
     pub snapshot: BTreeMap<BString, Vec<u8>>,
     /// The old contents of changed files, by index.
     pub old_contents: BTreeMap<usize, Vec<u8>>,
+    /// Files of the old side, by path.
+    pub old_files: BTreeMap<BString, Vec<u8>>,
+    /// Where the lines come from that the change touches.
+    pub origins: ChangedLineOrigins,
+    /// What earlier commits touched, newest first.
+    pub touched: Vec<TouchedFiles>,
+    /// What the checks say.
+    pub examination: Examination,
 }
 
 impl HeldChanges {
@@ -44,6 +55,10 @@ impl HeldChanges {
             notes: Vec::new(),
             snapshot: BTreeMap::new(),
             old_contents: BTreeMap::new(),
+            old_files: BTreeMap::new(),
+            origins: ChangedLineOrigins::default(),
+            touched: Vec::new(),
+            examination: Examination::default(),
         }
     }
 
@@ -116,6 +131,22 @@ impl ChangeView for HeldChanges {
         Ok(content
             .filter(|content| content.len() as u64 <= cap)
             .cloned())
+    }
+
+    fn old_file(&self, path: &BStr) -> Result<Option<Vec<u8>>, ViewError> {
+        Ok(self.old_files.get(path).cloned())
+    }
+
+    fn changed_line_origins(&self, _commits: usize) -> Result<ChangedLineOrigins, ViewError> {
+        Ok(self.origins.clone())
+    }
+
+    fn touched_files(&self, commits: usize) -> Result<Vec<TouchedFiles>, ViewError> {
+        Ok(self.touched.iter().take(commits).cloned().collect())
+    }
+
+    fn examination(&self) -> Examination {
+        self.examination.clone()
     }
 }
 

@@ -2,15 +2,24 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::ops::ControlFlow;
 
-use bstr::{BString, ByteSlice as _};
+use bstr::{BStr, BString, ByteSlice as _};
 
-use super::view::{ChangeView, SnapshotFile, ViewError};
+use super::patch::PatchParts;
+use super::view::{ChangeView, ChangedLineOrigins, SnapshotFile, ViewError};
+use crate::checks::{Examination, RepositorySource, examine};
 use crate::target::{
-    ChangeSet, CommitLog, Endpoint, FileChange, LeftOut, REVIEW_IGNORE_FILE, Repository,
-    ResolvedTarget, ReviewIgnore,
+    ChangeSet, CommitLog, Content, Endpoint, FileChange, LeftOut, LineQuery, ObjectId,
+    REVIEW_IGNORE_FILE, Repository, ResolvedTarget, ReviewIgnore, TouchedFiles,
 };
+
+/// The most files whose lines are followed into the past.
+const MOST_FOLLOWED_FILES: usize = 64;
+/// The most lines of one file that are followed.
+const MOST_FOLLOWED_LINES: usize = 2_000;
+/// A commit that touches more files than this says nothing about which of them belong together.
+const MOST_TOGETHER: usize = 30;
 
 /// A change set, its target and the repository that both come from.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +30,32 @@ pub struct RepositoryChanges<'a> {
     pub target: &'a ResolvedTarget,
     /// Its change.
     pub changes: &'a ChangeSet,
+}
+
+impl RepositoryChanges<'_> {
+    /// The commit on the old side.
+    fn old_commit(&self) -> Option<&ObjectId> {
+        match &self.target.old {
+            Endpoint::Commit(old) => Some(old),
+            Endpoint::EmptyTree | Endpoint::Index | Endpoint::WorkTree => None,
+        }
+    }
+
+    /// The old lines that a file's change takes out, and of a pure insertion the one above it.
+    fn touched_lines(&self, index: usize) -> Result<Vec<u32>, ViewError> {
+        let patch = self.patch(index, 0)?;
+        let hunks = PatchParts::parse(&patch).hunks;
+        Ok(hunks
+            .iter()
+            .map(|hunk| hunk.range)
+            .filter(|range| range.old_start > 0)
+            .flat_map(|range| {
+                let lines = range.old_lines.max(1);
+                range.old_start..range.old_start.saturating_add(lines)
+            })
+            .take(MOST_FOLLOWED_LINES)
+            .collect())
+    }
 }
 
 impl ChangeView for RepositoryChanges<'_> {
@@ -59,12 +94,8 @@ impl ChangeView for RepositoryChanges<'_> {
         let Endpoint::Commit(new) = &self.target.new else {
             return Ok(CommitLog::default());
         };
-        let old = match &self.target.old {
-            Endpoint::Commit(old) => Some(old),
-            _ => None,
-        };
         self.repository
-            .commits(old, new, limit)
+            .commits(self.old_commit(), new, limit)
             .map_err(|error| ViewError::of(&error))
     }
 
@@ -131,66 +162,65 @@ impl ChangeView for RepositoryChanges<'_> {
             _ => Ok(None),
         }
     }
+
+    fn old_file(&self, path: &BStr) -> Result<Option<Vec<u8>>, ViewError> {
+        let Some(old) = self.old_commit() else {
+            return Ok(None);
+        };
+        self.repository
+            .file_at(old, path)
+            .map_err(|error| ViewError::of(&error))
+    }
+
+    fn changed_line_origins(&self, commits: usize) -> Result<ChangedLineOrigins, ViewError> {
+        let Some(start) = self.old_commit() else {
+            return Ok(ChangedLineOrigins::default());
+        };
+        let mut found = ChangedLineOrigins::default();
+        let mut queries = Vec::new();
+        for (index, file) in self.changes.files.iter().enumerate() {
+            let (Some(old), Content::Text { .. }) = (&file.old, &file.content) else {
+                continue;
+            };
+            if queries.len() == MOST_FOLLOWED_FILES {
+                found.files_more += 1;
+                continue;
+            }
+            // A file that cannot be read (any more) costs its own lines.
+            let Ok(lines) = self.touched_lines(index) else {
+                found.files_more += 1;
+                continue;
+            };
+            if !lines.is_empty() {
+                queries.push(LineQuery {
+                    path: file.old_path.clone().unwrap_or_else(|| file.path.clone()),
+                    blob: old.id.clone(),
+                    lines,
+                });
+                found.files.push(index);
+            }
+        }
+        found.origins = self
+            .repository
+            .line_origins(start, &queries, commits)
+            .map_err(|error| ViewError::of(&error))?;
+        Ok(found)
+    }
+
+    fn touched_files(&self, commits: usize) -> Result<Vec<TouchedFiles>, ViewError> {
+        let Some(start) = self.old_commit() else {
+            return Ok(Vec::new());
+        };
+        self.repository
+            .touched_files(start, commits, MOST_TOGETHER)
+            .map_err(|error| ViewError::of(&error))
+    }
+
+    fn examination(&self) -> Examination {
+        let source = RepositorySource::new(self.repository, self.target.new.clone(), self.changes);
+        examine(&source, &mut |_| ControlFlow::Continue(())).unwrap_or_default()
+    }
 }
 
 /// A longer `.codexreviewignore` is not read.
 const MOST_IGNORE_BYTES: u64 = 256 * 1024;
-
-/// A change with a folder to keep outlines in, so that the next context need not parse what this one has parsed.
-#[derive(Debug, Clone, Copy)]
-pub struct CachedChanges<'a> {
-    /// The change.
-    pub changes: RepositoryChanges<'a>,
-    /// A folder that is private to the user; it need not exist.
-    pub outlines: &'a Path,
-}
-
-impl ChangeView for CachedChanges<'_> {
-    fn target(&self) -> &ResolvedTarget {
-        self.changes.target()
-    }
-
-    fn files(&self) -> &[FileChange] {
-        self.changes.files()
-    }
-
-    fn left_out(&self) -> &[LeftOut] {
-        self.changes.left_out()
-    }
-
-    fn left_out_more(&self) -> usize {
-        self.changes.left_out_more()
-    }
-
-    fn ignored(&self) -> usize {
-        self.changes.ignored()
-    }
-
-    fn notes(&self) -> &[String] {
-        self.changes.notes()
-    }
-
-    fn patch(&self, index: usize, context_lines: u32) -> Result<Cow<'_, [u8]>, ViewError> {
-        self.changes.patch(index, context_lines)
-    }
-
-    fn commits(&self, limit: usize) -> Result<CommitLog, ViewError> {
-        self.changes.commits(limit)
-    }
-
-    fn snapshot(&self) -> Result<Vec<SnapshotFile>, ViewError> {
-        self.changes.snapshot()
-    }
-
-    fn content(&self, file: &SnapshotFile, cap: u64) -> Result<Option<Vec<u8>>, ViewError> {
-        self.changes.content(file, cap)
-    }
-
-    fn old_content(&self, index: usize, cap: u64) -> Result<Option<Vec<u8>>, ViewError> {
-        self.changes.old_content(index, cap)
-    }
-
-    fn outline_folder(&self) -> Option<&Path> {
-        Some(self.outlines)
-    }
-}

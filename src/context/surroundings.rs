@@ -287,11 +287,9 @@ fn build(changes: &dyn ChangeView) -> Result<Index, ViewError> {
         }
         outlines[index] = Some(outline);
     }
-    if let Some(cache) = &mut cache
-        && let Err(error) = cache.save(&keys)
-    {
-        // Parsing again next time is all that it costs.
-        tracing::debug!(%error, "outlines were not kept");
+    if let Some(cache) = &mut cache {
+        // Where they cannot be kept, parsing again next time is all that it costs.
+        cache.save(&keys).ok();
     }
     let mut by_name: HashMap<String, Vec<Place>> = HashMap::new();
     let mut indexed = Vec::with_capacity(files.len());

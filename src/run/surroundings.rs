@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::engine::{EngineCommand, find_in_path};
+use crate::engine::{EngineCommand, absolute_path, find_in_path};
 use crate::review::{NotJudged, NotJudgedReason};
+use crate::target::GitEnvironment;
 
 use super::EngineChoice;
 
@@ -20,6 +21,8 @@ pub struct Surroundings {
     pub search_path: OsString,
     /// Codex's own folder.
     pub codex_home: PathBuf,
+    /// What git would take from the environment.
+    pub git: GitEnvironment,
     /// The repository's state folder, where its broker is recorded.
     pub state_folder: PathBuf,
     /// A short private folder for sockets whose path would be too long otherwise (`XDG_RUNTIME_DIR`, else the
@@ -40,7 +43,7 @@ impl Surroundings {
                 .arg("builtin")),
             EngineChoice::Codex(Some(program)) if program.components().count() > 1 => {
                 if program.exists() {
-                    Ok(EngineCommand::codex(program))
+                    Ok(self.codex(program))
                 } else {
                     Err(missing(format!("`{}` does not exist", program.display())))
                 }
@@ -50,9 +53,18 @@ impl Surroundings {
                     .as_ref()
                     .map_or_else(|| CODEX.into(), |name| name.to_string_lossy());
                 find_in_path(&name, &self.search_path)
-                    .map(|program| EngineCommand::codex(&program))
+                    .map(|program| self.codex(&program))
                     .ok_or_else(|| missing(format!("there is no `{name}` on PATH")))
             }
+        }
+    }
+
+    /// Codex, which may be a script that looks for its interpreter while it stands in the repository.
+    fn codex(&self, program: &std::path::Path) -> EngineCommand {
+        let command = EngineCommand::codex(program);
+        match absolute_path(&self.search_path) {
+            Some(path) => command.env("PATH", path),
+            None => command,
         }
     }
 }

@@ -57,7 +57,7 @@ pub struct SpecArguments {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
     /// The word after `--scope` is none of [`SCOPES`].
-    #[error("unknown scope `{0}` (expected one of: auto, working-tree, branch, staged)")]
+    #[error("unknown scope `{0}` (expected auto, working-tree, branch or staged)")]
     UnknownScope(String),
     /// Two flags that each choose a target.
     #[error("`{first}` and `{second}` contradict each other")]
@@ -93,6 +93,9 @@ impl SpecError {
                 Some("give only one of `--base`, `--scope`, `--commit`, `--range`".into())
             }
             SpecError::EmptyRevision(_) => Some("name a branch, a tag or a commit".into()),
+            SpecError::NotARange(text) if text.contains("..") => {
+                Some("an empty side means HEAD: `origin/main..`".into())
+            }
             SpecError::NotARange(text) => {
                 Some(format!("to review one commit, use `--commit {text}`"))
             }

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use bstr::{BString, ByteSlice as _};
-use codex_review::context::{ChangeView, RepositoryChanges, SnapshotFile, ViewError};
+use bstr::{BStr, BString, ByteSlice as _};
+use codex_review::checks::Examination;
+use codex_review::context::{ChangeView, ChangedLineOrigins, RepositoryChanges, SnapshotFile, ViewError};
 use codex_review::secrets::is_secret_name;
 use codex_review::symbols::{Kind, Language, LineRange};
 use codex_review::target::{
     ChangeOptions, ChangeSet, CommitLog, Content, Endpoint, FileChange, IgnoreSource, LeftOut,
-    ObjectId, Repository, ResolvedTarget, Select, Status, TargetSpec,
+    ObjectId, Repository, ResolvedTarget, Select, Status, TargetSpec, TouchedFiles,
 };
 
 use super::corpus::{Corpus, Text};
@@ -211,6 +212,23 @@ impl ChangeView for Partial<'_> {
     /// None: a commit's message often names what is hidden.
     fn commits(&self, _limit: usize) -> Result<CommitLog, ViewError> {
         Ok(CommitLog::default())
+    }
+
+    fn old_file(&self, path: &BStr) -> Result<Option<Vec<u8>>, ViewError> {
+        self.whole().old_file(path)
+    }
+
+    /// No history: it is not what is compared.
+    fn changed_line_origins(&self, _commits: usize) -> Result<ChangedLineOrigins, ViewError> {
+        Ok(ChangedLineOrigins::default())
+    }
+
+    fn touched_files(&self, _commits: usize) -> Result<Vec<TouchedFiles>, ViewError> {
+        Ok(Vec::new())
+    }
+
+    fn examination(&self) -> Examination {
+        Examination::default()
     }
 
     fn snapshot(&self) -> Result<Vec<SnapshotFile>, ViewError> {

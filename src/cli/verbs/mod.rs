@@ -3,21 +3,40 @@
 //! The files beside this folder say what was typed and what it means; these here call the library, and hand what it
 //! returns to [`super::ui`].
 
+pub(crate) mod account;
 pub(crate) mod attend;
 pub(crate) mod broker;
+pub(crate) mod ci;
+pub(crate) mod config;
+mod config_change;
+mod config_codex;
 pub(crate) mod context;
+mod delivery;
 pub(crate) mod demo;
 pub(crate) mod engine;
 pub(crate) mod estimate;
 pub(crate) mod gate;
+pub(crate) mod gate_question;
+pub(crate) mod gate_record;
+pub(crate) mod git_hook;
 pub(crate) mod hook;
+pub(crate) mod host;
+mod output_file;
+pub(crate) mod pre_push;
+mod push_input;
+mod push_store;
+mod push_telling;
 pub(crate) mod review;
 pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod strategies;
+mod strategies_check;
+mod strategies_explain;
+mod strategies_new;
 pub(crate) mod stream;
 pub(crate) mod task;
 pub(crate) mod transfer;
+pub(crate) mod trust;
 pub(crate) mod typed_store;
 pub(crate) mod worker;
 pub(crate) mod workspace;

@@ -2,12 +2,16 @@
 
 mod callers;
 mod changed_files;
+mod checks;
 mod commands;
 mod commit_log;
 mod definitions;
 mod diff;
 mod enclosing;
 mod excerpts;
+mod exec;
+mod guidelines;
+mod history;
 mod left_out;
 mod shell;
 mod stat;
@@ -23,10 +27,11 @@ use crate::prompt::{show_path, visible};
 use crate::target::{Content, FileChange, Part, Side};
 
 pub(super) use diff::least_patch_bytes;
+pub(super) use exec::{EXEC, program};
 pub use shell::shell_quote;
 
 /// All of them.
-pub(super) const ALL: [CollectorInfo; 14] = [
+pub(super) const ALL: [CollectorInfo; 18] = [
     status::INFO,
     diff::COMMITTED,
     diff::STAGED,
@@ -41,6 +46,10 @@ pub(super) const ALL: [CollectorInfo; 14] = [
     definitions::INFO,
     callers::INFO,
     tests::INFO,
+    history::INFO,
+    guidelines::INFO,
+    checks::INFO,
+    exec::INFO,
 ];
 
 /// The options of a collector that has none.

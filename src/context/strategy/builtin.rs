@@ -22,10 +22,12 @@ macro_rules! embedded {
 }
 
 /// All of them; a test reads the folder and finds any that is missing here.
-pub(super) const EMBEDDED: [Embedded; 4] = [
+pub(super) const EMBEDDED: [Embedded; 6] = [
     embedded!("deep"),
     embedded!("focused"),
+    embedded!("history"),
     embedded!("inline"),
+    embedded!("security"),
     embedded!("self-collect"),
 ];
 
@@ -55,7 +57,7 @@ mod tests {
         assert_eq!(names, folders);
         for embedded in EMBEDDED {
             let strategy = embedded.parse(&Registry::builtin()).unwrap();
-            assert!(!strategy.guidance.is_empty());
+            assert!(!strategy.guidance.is_empty() && !strategy.description.is_empty());
         }
     }
 }

@@ -8,9 +8,13 @@ mod convert;
 mod create;
 mod edits;
 mod files;
+mod hooks_folder;
+mod line_origins;
 mod listing;
 mod objects;
 mod open;
+mod parallel;
+mod push_base;
 mod raw;
 mod refs;
 mod renames;
@@ -19,6 +23,7 @@ mod revision;
 mod snapshot;
 mod status;
 mod submodule;
+mod touched;
 mod tree_diff;
 mod tree_files;
 mod untracked;
@@ -37,9 +42,12 @@ use status::Status;
 
 pub use commits::{CommitLog, CommitSummary};
 pub use create::{CreateError, NewFile, create_repository};
+pub use hooks_folder::hooks_folder_everywhere;
+pub use line_origins::{LineOrigin, LineOrigins, LineQuery};
 pub use open::OpenError;
-pub use tree_files::StoredFile;
 pub(super) use snapshot::Snapshot;
+pub use touched::TouchedFiles;
+pub use tree_files::StoredFile;
 
 /// An open repository. It belongs to one thread; opening another one is cheap.
 pub struct Repository {

@@ -78,7 +78,9 @@ fn a_later_layer_replaces_a_strategy_and_says_so() {
         [
             ("deep", Layer::BuiltIn, None),
             ("focused", Layer::BuiltIn, None),
+            ("history", Layer::BuiltIn, None),
             ("inline", Layer::User, Some(Layer::BuiltIn)),
+            ("security", Layer::BuiltIn, None),
             ("self-collect", Layer::BuiltIn, None)
         ]
     );

@@ -55,7 +55,7 @@ fn focused(repo: &Repo, threads: usize, cached: bool, sandbox: &Sandbox, tokens:
     };
     let outlines = sandbox.path("outlines");
     let kept = CachedChanges {
-        changes: plain,
+        changes: &plain,
         outlines: &outlines,
     };
     let view: &dyn ChangeView = if cached { &kept } else { &plain };
