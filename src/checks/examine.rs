@@ -206,6 +206,7 @@ impl Sink {
             recommendation: Some(rule.advice.to_owned()),
             origin: FindingOrigin::Rule(rule.id.to_owned()),
             placement: Placement::Unchecked,
+            carried_from: None,
         };
         self.found.push((self.file_index, finding));
     }

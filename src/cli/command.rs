@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::options::GlobalArgs;
 use super::{
-    broker, cancel, completions, config, context, demo, engine, estimate, gate, hook, logs, manual,
+    account, broker, cancel, ci, completions, config, context, demo, engine, estimate, gate, hook, logs, manual,
     result, resume_candidate, review, setup, status, strategies, task, transfer, trust, verbs,
 };
 
@@ -56,10 +56,12 @@ pub(crate) enum Verb {
     Cancel(cancel::CancelArgs),
     Setup(setup::SetupArgs),
     Config(config::ConfigArgs),
+    Usage(account::UsageArgs),
     Demo(demo::DemoArgs),
     Broker(broker::BrokerArgs),
     Gate(gate::GateArgs),
     Hook(hook::HookArgs),
+    Ci(ci::CiArgs),
     Engine(engine::EngineArgs),
     Worker(verbs::worker::WorkerArgs),
     Completions(completions::CompletionsArgs),

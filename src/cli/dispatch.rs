@@ -6,9 +6,10 @@ use codex_review::review::ExitStatus;
 
 use super::command::Verb;
 use super::failure::Failure;
+use super::hook::HookRequest;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
-use super::{completions, config, manual, verbs};
+use super::{completions, manual, verbs};
 
 pub(super) fn dispatch(
     verb: Verb,
@@ -16,7 +17,8 @@ pub(super) fn dispatch(
     ui: &Ui,
 ) -> Result<ExitStatus, Failure> {
     match verb {
-        Verb::Config(args) => config::run(args, surroundings, ui),
+        Verb::Config(args) => verbs::config::run(args.into_request(), surroundings, ui),
+        Verb::Usage(args) => verbs::account::run(args.into_request(), surroundings, ui),
         Verb::Completions(args) => completions::run(&args, ui),
         Verb::Man(args) => manual::run(&args, ui),
 
@@ -42,7 +44,14 @@ pub(super) fn dispatch(
         Verb::Demo(args) => verbs::demo::run(args.into_request()?, ui),
         Verb::Broker(args) => verbs::broker::run(args.into_request(), surroundings, ui),
         Verb::Gate(args) => verbs::gate::status(args.into_request(), surroundings, ui),
-        Verb::Hook(args) => verbs::hook::run(&args.into_request(), surroundings, ui),
+        Verb::Hook(args) => match args.into_request()? {
+            HookRequest::Claude(hook) => verbs::hook::run(&hook, surroundings, ui),
+            HookRequest::PrePush(request) => verbs::pre_push::run(&request, surroundings, ui),
+            HookRequest::Install(scope) => verbs::git_hook::install(scope, surroundings, ui),
+            HookRequest::Uninstall(scope) => verbs::git_hook::uninstall(scope, surroundings, ui),
+            HookRequest::Status(shape) => verbs::git_hook::status(shape, surroundings, ui),
+        },
+        Verb::Ci(args) => verbs::ci::init(args.into_request(), surroundings, ui),
         Verb::Engine(args) => verbs::engine::run(args.into_request()),
         Verb::Worker(args) => verbs::worker::run(args),
     }

@@ -7,7 +7,8 @@ use codex_review::broker::BrokerError;
 use codex_review::config::{ConfigError, TrustError};
 use codex_review::context::ContextError;
 use codex_review::engine::EngineError;
-use codex_review::hooks::InputError;
+use codex_review::engine::own_config::OwnConfigError;
+use codex_review::hooks::{InputError, InstallError};
 use codex_review::jobs::{JobId, JobsError};
 use codex_review::review::{ExitStatus, NotJudged};
 use codex_review::run::PrepareError;
@@ -153,6 +154,28 @@ pub(crate) enum Failure {
         #[source]
         source: io::Error,
     },
+    /// A file for the report cannot be written, which shows before the review begins.
+    #[error("cannot write `{}`", path.display())]
+    OutputNotWritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A report is there and could not be written.
+    #[error("cannot write the report to `{}`", path.display())]
+    WriteReport {
+        /// The file.
+        path: PathBuf,
+        /// The format.
+        format: &'static str,
+        /// The job whose report it is, where there is one.
+        job_id: Option<String>,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// Our own engine lost its peer.
     #[error("the engine's input or output failed")]
     EngineStreams {
@@ -163,9 +186,49 @@ pub(crate) enum Failure {
     /// A hook was told something else than what Claude Code says.
     #[error(transparent)]
     HookInput(#[from] InputError),
+    /// A hook of git cannot be installed or removed.
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    /// The user's configuration sends git elsewhere, for every repository.
+    #[error("git runs hooks from `{}` in every repository, as `{}` says", folder.display(), file.display())]
+    HooksEverywhere {
+        /// That folder.
+        folder: PathBuf,
+        /// The configuration file.
+        file: PathBuf,
+    },
+    /// No folder for the hooks of all repositories.
+    #[error(
+        "git has no folder for the hooks of all repositories: `core.hooksPath` is not set in the user's configuration"
+    )]
+    NoGlobalHooks,
+    /// A person typed what git calls.
+    #[error("`hook pre-push` reads what git writes to a hook, and this is a terminal")]
+    PushFromTerminal,
+    /// Standard input has no end.
+    #[error("standard input did not end within {} s", waited.as_secs())]
+    PushInputOpen {
+        /// How long nothing came.
+        waited: std::time::Duration,
+    },
+    /// Standard input is no list of refs.
+    #[error("standard input holds more than {limit} bytes")]
+    PushInputTooLong {
+        /// The bound.
+        limit: u64,
+    },
+    /// A file that is there stays as it is.
+    #[error("`{}` is there already", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
     /// The engine cannot be reached.
     #[error("{}", .0.detail)]
     Engine(NotJudged),
+    /// Codex's own settings could not be read or changed.
+    #[error("Codex's own settings are out of reach")]
+    OwnConfig(#[from] OwnConfigError),
     /// Neither an option nor the session names a transcript.
     #[error("no Claude session to transfer: its transcript is not known here")]
     NoTranscript,
@@ -254,8 +317,48 @@ impl Failure {
                 ExitStatus::Usage,
                 Some("only a review that came to an end has one".to_owned()),
             ),
+            Failure::OutputNotWritable { .. } => (
+                ExitStatus::Usage,
+                Some("name a file in a folder that can be written".to_owned()),
+            ),
+            Failure::WriteReport { job_id, format, .. } => (
+                ExitStatus::Incomplete,
+                job_id.as_ref().map(|id| {
+                    format!("the report is kept: `codex-review result {id} --output {format}=PATH` writes it again")
+                }),
+            ),
             Failure::NoJobId | Failure::HookInput(_) => (ExitStatus::Usage, None),
+            Failure::Install(error) => (ExitStatus::Usage, error.hint()),
+            Failure::HooksEverywhere { .. } => (
+                ExitStatus::Usage,
+                Some(
+                    "install it for all of them with `--global`, or give this repository hooks of its own: git config --local core.hooksPath .git/hooks"
+                        .to_owned(),
+                ),
+            ),
+            Failure::NoGlobalHooks => (
+                ExitStatus::Usage,
+                Some(
+                    "choose one, and know that git then ignores `.git/hooks` everywhere: git config --global core.hooksPath ~/.config/git/hooks"
+                        .to_owned(),
+                ),
+            ),
+            Failure::PushFromTerminal => (
+                ExitStatus::Usage,
+                Some("`codex-review review` reviews what you name".to_owned()),
+            ),
+            Failure::PushInputOpen { .. } | Failure::PushInputTooLong { .. } => {
+                (ExitStatus::Incomplete, None)
+            }
+            Failure::FileExists { .. } => (
+                ExitStatus::Usage,
+                Some("`--force` replaces it".to_owned()),
+            ),
             Failure::Engine(_) => (
+                ExitStatus::EngineUnavailable,
+                Some("`codex-review setup` says what is missing".to_owned()),
+            ),
+            Failure::OwnConfig(_) => (
                 ExitStatus::EngineUnavailable,
                 Some("`codex-review setup` says what is missing".to_owned()),
             ),
@@ -307,6 +410,7 @@ fn jobs_status(error: &JobsError) -> ExitStatus {
 fn resolve_status(error: &ResolveError) -> ExitStatus {
     match error {
         ResolveError::ShallowHidesBase { .. }
+        | ResolveError::ShallowHidesRevision { .. }
         | ResolveError::Status(_)
         | ResolveError::Repository { .. } => ExitStatus::Incomplete,
         _ => ExitStatus::Usage,

@@ -9,9 +9,11 @@
 //! nothing further in looks at flags. [`ui`] prints, [`failure`] is the one table from errors to hints and exit codes,
 //! [`surroundings`] is the one place that reads the process environment.
 
+mod account;
 mod arguments;
 mod broker;
 mod cancel;
+mod ci;
 mod command;
 mod completions;
 mod config;
@@ -26,6 +28,7 @@ mod hook;
 mod logs;
 mod manual;
 mod options;
+mod outputs;
 mod paint;
 mod progress;
 mod result;

@@ -7,8 +7,9 @@ use clap::{ArgAction, Args, ValueEnum};
 use codex_review::config::Flag;
 use codex_review::report::Format;
 use codex_review::review::{FailOn, OnEmpty};
-use codex_review::target::{Select, TargetSpec};
+use codex_review::target::{SpecArguments, TargetSpec};
 
+use super::outputs::{FileOutput, OutputArgs, format_help};
 use super::usage::UsageError;
 
 /// Options of every verb.
@@ -99,59 +100,14 @@ pub(crate) struct TargetArgs {
 impl TargetArgs {
     /// The target that is meant.
     pub(crate) fn into_spec(self) -> Result<TargetSpec, UsageError> {
-        let scope = match self.scope.as_deref() {
-            None | Some("auto") => Select::Auto,
-            Some("working-tree") => Select::WorkingTree,
-            Some("branch") => Select::Branch,
-            Some("staged") => Select::Staged,
-            Some(other) => return Err(UsageError::UnknownScope(other.to_owned())),
-        };
-        let select = if let Some(base) = self.base {
-            if matches!(scope, Select::WorkingTree | Select::Staged) {
-                return Err(UsageError::BaseWithScope {
-                    scope: self.scope.unwrap_or_default(),
-                });
-            }
-            Select::Base(revision("--base", base)?)
-        } else if let Some(commit) = self.commit {
-            Select::Commit(revision("--commit", commit)?)
-        } else if let Some(range) = self.range {
-            parse_range(&range)?
-        } else {
-            scope
-        };
-        Ok(TargetSpec {
-            select,
+        Ok(TargetSpec::parse(&SpecArguments {
+            base: self.base,
+            scope: self.scope,
+            commit: self.commit,
+            range: self.range,
             paths: self.paths,
-        })
+        })?)
     }
-}
-
-fn revision(option: &'static str, text: String) -> Result<String, UsageError> {
-    if text.trim().is_empty() {
-        Err(UsageError::BlankRevision { option })
-    } else {
-        Ok(text)
-    }
-}
-
-fn parse_range(text: &str) -> Result<Select, UsageError> {
-    let (from, to, merge_base) = if let Some((from, to)) = text.split_once("...") {
-        (from, to, true)
-    } else if let Some((from, to)) = text.split_once("..") {
-        (from, to, false)
-    } else {
-        return Err(UsageError::NotARange(text.to_owned()));
-    };
-    // A further `..` is in no revision, and two blank sides say nothing.
-    if to.contains("..") || (from.trim().is_empty() && to.trim().is_empty()) {
-        return Err(UsageError::NotARange(text.to_owned()));
-    }
-    Ok(Select::Range {
-        from: from.to_owned(),
-        to: to.to_owned(),
-        merge_base,
-    })
 }
 
 /// How the context is built.
@@ -226,12 +182,13 @@ pub(crate) struct ReportArgs {
     /// Print one JSON document: the same as --format json
     #[arg(long, conflicts_with_all = ["format", "json_stream"])]
     json: bool,
-    /// Print one event per line as JSON while the run goes on; the last one is the report
+    /// Print one event per line as JSON while the run goes on: the same as --format jsonl
     #[arg(long, conflicts_with = "format")]
     json_stream: bool,
-    /// How to print the report: text, markdown, json, sarif or github
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", help = format_help("How to print the report"))]
     format: Option<String>,
+    #[command(flatten)]
+    outputs: OutputArgs,
     /// Exit with 1 from this severity on: none, critical, high, medium, low or any
     #[arg(long, value_name = "SEVERITY")]
     fail_on: Option<String>,
@@ -240,44 +197,44 @@ pub(crate) struct ReportArgs {
     fail_on_empty: bool,
 }
 
-/// What goes to standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Output {
-    /// The report, in the format of the settings.
-    Report,
-    /// One event per line.
-    Stream,
-}
-
 /// How the report is shown and what it means.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct ReportRequest {
-    /// What goes to standard output.
-    pub(crate) output: Output,
+    /// The files that the report goes to as well. What goes to standard output is a setting.
+    pub(crate) files: Vec<FileOutput>,
     /// What an empty target means.
     pub(crate) on_empty: OnEmpty,
 }
 
 impl ReportArgs {
     pub(crate) fn into_flags(self) -> Result<(Vec<Flag>, ReportRequest), UsageError> {
-        let format = if self.json {
+        let outputs = self.outputs.into_outputs()?;
+        let said = if self.json {
             flag("format", "--json", Some("json".to_owned()))
+        } else if self.json_stream {
+            flag("format", "--json-stream", Some("jsonl".to_owned()))
         } else {
             if let Some(format) = &self.format {
                 Format::find(format)?;
             }
             flag("format", "--format", self.format)
         };
+        let format = match (said, outputs.printed) {
+            (Some(said), Some(printed)) => {
+                return Err(UsageError::PrintedTwice {
+                    first: said.flag.to_owned(),
+                    second: format!("--output {}", printed.name),
+                });
+            }
+            (None, Some(printed)) => flag("format", "--output", Some(printed.name.to_owned())),
+            (said, None) => said,
+        };
         if let Some(fail_on) = &self.fail_on {
             fail_on.parse::<FailOn>()?;
         }
         let flags = [format, flag("fail_on", "--fail-on", self.fail_on)];
         let request = ReportRequest {
-            output: if self.json_stream {
-                Output::Stream
-            } else {
-                Output::Report
-            },
+            files: outputs.files,
             on_empty: if self.fail_on_empty {
                 OnEmpty::Fail
             } else {
@@ -285,6 +242,36 @@ impl ReportArgs {
             },
         };
         Ok((flags.into_iter().flatten().collect(), request))
+    }
+}
+
+/// What of earlier runs counts.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Earlier reviews")]
+pub(crate) struct MemoryArgs {
+    /// Review only what is new since the last review of this branch, and look again at its open findings
+    #[arg(long)]
+    since_last: bool,
+    /// Ask again, even if the same was asked before
+    #[arg(long)]
+    no_cache: bool,
+}
+
+/// What of earlier runs counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MemoryRequest {
+    /// Go on from the last review.
+    pub(crate) since_last: bool,
+    /// An answer that was given before does not count.
+    pub(crate) asks_anyway: bool,
+}
+
+impl MemoryArgs {
+    pub(crate) fn into_request(self) -> MemoryRequest {
+        MemoryRequest {
+            since_last: self.since_last,
+            asks_anyway: self.no_cache,
+        }
     }
 }
 

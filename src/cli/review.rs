@@ -9,7 +9,7 @@ use codex_review::run::{ADVERSARIAL_REVIEW, Kind, REVIEW};
 use codex_review::target::TargetSpec;
 
 use super::options::{
-    Attendance, EngineOptions, Isolation, ReportArgs, ReportRequest, StrategyArgs, TargetArgs,
+    Attendance, EngineOptions, Isolation, MemoryArgs, MemoryRequest, ReportArgs, ReportRequest, StrategyArgs, TargetArgs,
     WaitArgs,
 };
 use super::text::{TextFileArgs, TextSource};
@@ -26,6 +26,8 @@ struct CommonArgs {
     text_file: TextFileArgs,
     #[command(flatten)]
     engine: EngineOptions,
+    #[command(flatten)]
+    memory: MemoryArgs,
     #[command(flatten)]
     wait: WaitArgs,
     #[command(flatten)]
@@ -85,6 +87,8 @@ pub(crate) struct ReviewRequest {
     pub(crate) context: Context,
     /// How the engine is reached.
     pub(crate) isolation: Isolation,
+    /// What of earlier runs counts.
+    pub(crate) memory: MemoryRequest,
     /// Whether the command waits.
     pub(crate) attendance: Attendance,
     /// How the result is shown.
@@ -103,6 +107,9 @@ impl ReviewArgs {
         let request = self.common.into_request(&REVIEW, context, self.text)?;
         if context == Context::Native && request.focus != TextSource::None {
             return Err(UsageError::FocusWithNative);
+        }
+        if context == Context::Native && request.memory.since_last {
+            return Err(UsageError::SinceLastWithNative);
         }
         Ok(request)
     }
@@ -133,6 +140,7 @@ impl CommonArgs {
             focus: TextSource::new(words, self.text_file.prompt_file)?,
             context,
             isolation,
+            memory: self.memory.into_request(),
             attendance: self.wait.attendance(),
             report,
             flags,

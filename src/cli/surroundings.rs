@@ -53,9 +53,14 @@ impl Surroundings {
         io::stdin().is_terminal()
     }
 
+    /// What git would take from the environment.
+    pub(crate) fn git_environment() -> GitEnvironment {
+        GitEnvironment::from_lookup(Self::variable)
+    }
+
     /// The repository that the command runs in.
     pub(crate) fn repository(&self) -> Result<Repository, OpenError> {
-        Repository::open(&self.cwd, &GitEnvironment::from_lookup(Self::variable))
+        Repository::open(&self.cwd, &Self::git_environment())
     }
 
     /// The root of the working tree, or `None` outside a repository and in a bare one.

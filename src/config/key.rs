@@ -43,6 +43,9 @@ pub enum RepositoryScope {
     Allowed,
     /// It costs the user or weakens a gate: only in a repository that the user trusts.
     Trusted,
+    /// Only where it makes a gate stricter than the user's own value or the default does: words further to the right,
+    /// greater numbers. In a trusted repository it counts either way.
+    Stricter,
     /// It names a program or belongs to the machine.
     Never,
 }
@@ -104,6 +107,21 @@ const fn number(min: u64, max: u64, unit: Unit) -> Kind {
     Kind::Number { min, max, unit }
 }
 
+/// The names in [`crate::report::FORMATS`], which is no constant.
+const FORMATS: &[&str] = &[
+    "text",
+    "markdown",
+    "json",
+    "jsonl",
+    "sarif",
+    "github",
+    "gitlab",
+    "rdjson",
+    "checkstyle",
+    "junit",
+    "html",
+];
+
 const DAY_MINUTES: u64 = 24 * 60;
 const MEBIBYTE: u64 = 1024 * 1024;
 
@@ -120,8 +138,10 @@ keys! {
         "how the context is built; `codex-review strategies` lists them";
     FAIL_ON = "fail_on", Kind::Word(&crate::review::FailOn::WORDS), Some("high"), Allowed,
         "from which severity on findings make the exit code 1";
-    FORMAT = "format", Kind::Word(&["text", "markdown", "json", "sarif", "github"]), Some("text"), Allowed,
+    FORMAT = "format", Kind::Word(FORMATS), Some("text"), Allowed,
         "how reports are shown";
+    STREAM_HEARTBEAT_SECONDS = "stream.heartbeat_seconds", number(1, 3600, Unit::Seconds), Some("15"), Allowed,
+        "after how long without an event a stream of events says that the job still runs";
     BROKER_MAX_STREAMS = "broker.max_streams", number(1, 64, Unit::Count), Some("4"), Trusted,
         "turns that run at once in one engine; 1 lets them run one after the other";
     BROKER_IDLE_MINUTES = "broker.idle_minutes", number(1, DAY_MINUTES, Unit::Minutes), Some("15"), Trusted,
@@ -150,6 +170,16 @@ keys! {
         "whether the gate blocks when its review failed or was unclear";
     GATE_COOLDOWN_SECONDS = "gate.cooldown_seconds", number(0, 24 * 3600, Unit::Seconds), Some("0"), Trusted,
         "how long the gate rests after a verdict";
+    PRE_PUSH_ENGINE = "pre_push.engine", Kind::Word(&["codex", "builtin"]), None, Trusted,
+        "who reviews a push, instead of `engine`";
+    PRE_PUSH_FAIL_ON = "pre_push.fail_on", Kind::Word(&crate::review::FailOn::WORDS), Some("high"), Stricter,
+        "from which severity on findings block a push";
+    PRE_PUSH_TIMEOUT_SECONDS = "pre_push.timeout_seconds", number(5, 3600, Unit::Seconds), Some("120"), Stricter,
+        "how long the review of a push may take";
+    PRE_PUSH_UNJUDGED = "pre_push.unjudged", Kind::Word(&crate::review::Unjudged::WORDS), Some("pass"), Stricter,
+        "what becomes of a push that could not be judged: pass or block";
+    CACHE = "cache", Kind::Switch, Some("true"), Allowed,
+        "whether an answer that was given before counts when the same is asked again";
     JOBS_RETENTION = "jobs.retention", number(1, 10_000, Unit::Count), Some("50"), Never,
         "how many finished jobs are kept";
 }
@@ -189,11 +219,7 @@ mod tests {
             .iter()
             .map(|format| format.name)
             .collect();
-        assert_eq!(
-            FORMAT.kind,
-            Kind::Word(&["text", "markdown", "json", "sarif", "github"])
-        );
-        assert_eq!(names, ["text", "markdown", "json", "sarif", "github"]);
+        assert_eq!(names, FORMATS);
     }
 
     #[test]
@@ -201,6 +227,20 @@ mod tests {
         assert_eq!(CODEX_BIN.repository, RepositoryScope::Never);
         for key in KEYS.iter().filter(|key| key.name.starts_with("gate.")) {
             assert_eq!(key.repository, RepositoryScope::Trusted, "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn a_repository_may_make_the_push_gate_stricter_and_no_laxer() {
+        for key in KEYS.iter().filter(|key| key.name.starts_with("pre_push.")) {
+            assert!(
+                matches!(
+                    key.repository,
+                    RepositoryScope::Stricter | RepositoryScope::Trusted
+                ),
+                "{}",
+                key.name
+            );
         }
     }
 

@@ -29,6 +29,7 @@ mod choose;
 mod collector;
 mod collectors;
 mod held;
+mod hunk_ids;
 pub mod json;
 mod ledger;
 mod pack;
@@ -38,6 +39,7 @@ mod program;
 mod reasons;
 mod registry;
 mod repository;
+mod selected;
 mod size;
 mod strategy;
 mod summary;
@@ -53,6 +55,7 @@ pub use choose::StrategyChoice;
 pub use collector::{Claims, CollectError, Collector, Item, Piece, Rung, Scene};
 pub use collectors::shell_quote;
 pub use held::HeldChanges;
+pub use hunk_ids::HunkIds;
 pub use ledger::{
     Coverage, FailedSection, FileEntry, HunkEntry, Ledger, LineTally, Omission, Shown,
 };
@@ -61,6 +64,7 @@ pub use program::{Program, ProgramCall, Programs};
 pub use reasons::describe as describe_left_out;
 pub use registry::{CollectorInfo, Factory, OptionsError, Registry, parse_options};
 pub use repository::RepositoryChanges;
+pub use selected::SelectedChanges;
 pub use size::human_size;
 pub use strategy::{
     Catalog, Entry, Layer, Layers, NamedProgram, SectionSpec, Strategy, StrategyError, When,

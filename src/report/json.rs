@@ -4,6 +4,7 @@
 //! otherwise, whatever engine answered. `result` is null unless the change was judged; `result.findings` holds what is
 //! shown, and findings that point at nothing are kept apart in `rejectedFindings`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,15 @@ use crate::review::{
     Outcome, Placement, Verdict,
 };
 
-use super::model::{ContextInfo, EngineInfo, Report, TargetInfo, Timings, TokenUsage};
-use super::visible;
+use super::model::{
+    Cached, ClosedFinding, ContextInfo, EngineInfo, Report, SinceReview, TargetInfo, Timings,
+    TokenUsage,
+};
+use super::{Hunk, uri, visible};
+
+mod hunks;
+
+use hunks::{HunkDocument, read_raw_paths};
 
 /// The version of the document. A reader refuses a later one.
 const VERSION: u32 = 1;
@@ -76,9 +84,19 @@ struct Document {
     not_judged: Option<NotJudgedDocument>,
     rejected_findings: Vec<FindingDocument>,
     locations: LocationsDocument,
+    /// Not in documents of earlier versions, as little as `raw_paths`.
+    #[serde(default)]
+    hunks: Vec<HunkDocument>,
+    /// Paths that are no UTF-8, as URI references, by their shown form.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    raw_paths: BTreeMap<String, String>,
     raw_output: String,
     parse_error: Option<String>,
     reasoning_summary: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    cached: Option<CachedDocument>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    since: Option<SinceDocument>,
     notes: Vec<String>,
     timings: TimingsDocument,
     usage: Option<UsageDocument>,
@@ -94,6 +112,28 @@ struct TargetDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     base_note: Option<String>,
     explicit: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CachedDocument {
+    job: String,
+    at: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SinceDocument {
+    job: String,
+    at: String,
+    new_hunks: usize,
+    known_hunks: usize,
+    closed: Vec<ClosedDocument>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClosedDocument {
+    title: String,
+    file: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -163,6 +203,8 @@ struct FindingDocument {
     relocated_from: Option<PlaceDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    carried_from: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -272,9 +314,20 @@ impl From<&Report> for Document {
                 rejected: locations.rejected,
                 unchecked: locations.unchecked,
             },
+            hunks: report.hunks.iter().map(HunkDocument::from).collect(),
+            raw_paths: report
+                .raw_paths
+                .iter()
+                .map(|(shown, path)| (shown.clone(), uri::from_path(path)))
+                .collect(),
             raw_output: report.raw_output.clone(),
             parse_error: report.parse_error.clone(),
             reasoning_summary: report.reasoning.clone(),
+            cached: report.cached.as_ref().map(|cached| CachedDocument {
+                job: cached.job.clone(),
+                at: cached.at.clone(),
+            }),
+            since: report.since.as_ref().map(SinceDocument::from),
             notes: report.notes.clone(),
             timings: TimingsDocument {
                 total_ms: millis(report.timings.total),
@@ -287,6 +340,38 @@ impl From<&Report> for Document {
                 output_tokens: usage.output,
                 reasoning_output_tokens: usage.reasoning_output,
             }),
+        }
+    }
+}
+
+impl From<&SinceReview> for SinceDocument {
+    fn from(since: &SinceReview) -> Self {
+        let closed = since.closed.iter().map(|closed| ClosedDocument {
+            title: closed.title.clone(),
+            file: closed.file.clone(),
+        });
+        SinceDocument {
+            job: since.job.clone(),
+            at: since.at.clone(),
+            new_hunks: since.new_hunks,
+            known_hunks: since.known_hunks,
+            closed: closed.collect(),
+        }
+    }
+}
+
+impl From<SinceDocument> for SinceReview {
+    fn from(document: SinceDocument) -> Self {
+        let closed = document.closed.into_iter().map(|closed| ClosedFinding {
+            title: closed.title,
+            file: closed.file,
+        });
+        SinceReview {
+            job: document.job,
+            at: document.at,
+            new_hunks: document.new_hunks,
+            known_hunks: document.known_hunks,
+            closed: closed.collect(),
         }
     }
 }
@@ -345,6 +430,7 @@ impl From<&Finding> for FindingDocument {
                 FindingOrigin::Rule(rule) => Some(rule.clone()),
                 FindingOrigin::Model => None,
             },
+            carried_from: finding.carried_from.clone(),
         }
     }
 }
@@ -435,6 +521,18 @@ impl TryFrom<Document> for Report {
             reasoning: document.reasoning_summary,
             thread_id: document.thread_id,
             source_thread_id: document.source_thread_id,
+            cached: document.cached.map(|cached| Cached {
+                job: cached.job,
+                at: cached.at,
+            }),
+            since: document.since.map(SinceReview::from),
+            is_inferred: false,
+            hunks: document
+                .hunks
+                .into_iter()
+                .map(Hunk::try_from)
+                .collect::<Result<_, _>>()?,
+            raw_paths: read_raw_paths(document.raw_paths)?,
             notes: document.notes,
             timings: Timings {
                 total: Duration::from_millis(document.timings.total_ms),
@@ -518,6 +616,7 @@ impl TryFrom<FindingDocument> for Finding {
                 .rule
                 .map_or(FindingOrigin::Model, FindingOrigin::Rule),
             placement,
+            carried_from: document.carried_from,
         })
     }
 }

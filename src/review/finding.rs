@@ -92,4 +92,6 @@ pub struct Finding {
     pub origin: FindingOrigin,
     /// What the location check said; [`Placement::Unchecked`] before it ran.
     pub placement: Placement,
+    /// The job of the earlier review that found it, where it was not found again but is still open.
+    pub carried_from: Option<String>,
 }

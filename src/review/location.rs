@@ -344,6 +344,7 @@ mod tests {
             recommendation: None,
             origin: FindingOrigin::Model,
             placement: Placement::Unchecked,
+            carried_from: None,
         }
     }
 

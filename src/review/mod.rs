@@ -11,6 +11,7 @@ mod location;
 mod outcome;
 mod spelling;
 mod threshold;
+mod unjudged;
 
 pub use finding::{Finding, FindingOrigin, Severity, UnknownSeverity};
 pub use lines::LineRange;
@@ -20,3 +21,4 @@ pub use location::{
 };
 pub use outcome::{Judgement, NotJudged, NotJudgedReason, Outcome, Verdict};
 pub use threshold::{ExitStatus, FailOn, OnEmpty, UnknownFailOn, exit_status};
+pub use unjudged::{UnknownUnjudged, Unjudged};

@@ -18,7 +18,9 @@ use crate::review::{
 };
 
 use super::access::{self, OpenedEngine};
+use super::hunks::MAX_REPORT_BYTES;
 use super::kind::{Ask, Thread};
+use super::redaction::{RedactingSink, RunRedactor};
 use super::{
     EngineChoice, NativeTarget, Question, ReviewedChange, RunRequest, Surroundings, TaskAnswer,
     ThreadChoice, events,
@@ -120,6 +122,17 @@ pub async fn execute(
     cancelled: &CancelToken,
 ) -> RunEnd {
     let began = Instant::now();
+    let taken = request
+        .change
+        .as_ref()
+        .and_then(|change| change.draft.context.as_ref())
+        .map_or(0, |context| context.redactions);
+    let redactor = RunRedactor::after(taken);
+    let mut sink = RedactingSink {
+        redactor: redactor.clone(),
+        inner: sink,
+    };
+    let sink: &mut dyn EventSink = &mut sink;
     let mut run = Run {
         request,
         surroundings,
@@ -136,18 +149,21 @@ pub async fn execute(
         ..
     } = run;
     match &request.change {
-        None => RunEnd::Answered(TaskAnswer::of(request, ended, &notes)),
-        Some(change) => RunEnd::Reviewed(Box::new(reviewed(
-            request,
-            change,
-            ended,
-            Engine {
+        None => {
+            let mut answer = TaskAnswer::of(request, ended, &notes);
+            redactor.answer(&mut answer);
+            RunEnd::Answered(answer)
+        }
+        Some(change) => {
+            let engine = Engine {
                 version,
                 stderr,
                 notes,
-            },
-            began.elapsed(),
-        ))),
+            };
+            let mut report = reviewed(request, change, ended, engine, began.elapsed());
+            redactor.report(&mut report);
+            RunEnd::Reviewed(Box::new(report))
+        }
     }
 }
 
@@ -354,6 +370,7 @@ fn reviewed(
                 output: usage.output,
                 reasoning_output: usage.reasoning_output,
             });
+            report.is_inferred = result.inferred;
             report.source_thread_id = Some(result.thread_id.clone());
             report.thread_id = Some(result.thread_id);
             report.reasoning = result.reasoning;
@@ -368,6 +385,8 @@ fn reviewed(
         };
         check_locations(&mut judgement.findings, &tree);
     }
+    let held = std::mem::take(&mut report.hunks);
+    report.hunks = report::keep_beside(&held, &report.shown_findings(), MAX_REPORT_BYTES);
     report.engine.version = engine.version.or(report.engine.version);
     report.engine_stderr = engine.stderr;
     report.notes.extend(engine.notes);

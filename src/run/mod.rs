@@ -8,11 +8,16 @@
 //! owns the job. This is the one module that knows both the engine's and the jobs' vocabulary.
 
 mod access;
+mod asked_before;
 mod events;
 mod execute;
+mod hunks;
 mod kind;
+mod open_code;
 mod prepare;
+mod redaction;
 mod request;
+mod since_last;
 mod submit;
 mod surroundings;
 mod task_answer;
@@ -24,9 +29,10 @@ pub use kind::{
 };
 pub use prepare::{EngineOptions, PrepareError, ReviewPlan, first_line, task_request};
 pub use request::{
-    Access, Budgets, EngineChoice, NativeTarget, Question, RequestError, ReviewedChange,
+    Access, Budgets, CacheUse, EngineChoice, NativeTarget, Question, RequestError, ReviewedChange,
     RunRequest, ThreadChoice,
 };
+pub use since_last::{ReviewHistory, Since, Trail};
 pub use submit::{Submission, submit, work, work_here};
 pub use surroundings::Surroundings;
 pub use task_answer::TaskAnswer;

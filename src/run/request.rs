@@ -9,9 +9,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cache::ReviewKey;
 use crate::report::{self, Report};
 use crate::review::{ChangedFile, ChangedLines, LineRange, OnEmpty};
 
+use super::Trail;
 use super::kind::{Kind, find_kind};
 
 /// The version of the stored request; a worker refuses a newer one.
@@ -103,6 +105,19 @@ pub enum ThreadChoice {
     Resume(String),
 }
 
+/// Whether an earlier answer to the same question will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CacheUse {
+    /// Nothing is looked up and nothing is kept.
+    #[default]
+    Off,
+    /// It is asked, and the answer is kept (`--no-cache`).
+    Refresh,
+    /// An earlier answer is taken, and a new one is kept.
+    Use,
+}
+
 /// The bounds of a run's waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budgets {
@@ -125,6 +140,10 @@ pub struct ReviewedChange {
     pub roots: Vec<String>,
     /// The pinned change in the wire shape that the builtin engine takes.
     pub pinned: Value,
+    /// A hash of the change's content, beyond what any context shows of it; `None` where it is not known whole.
+    pub digest: Option<String>,
+    /// What the next review of the branch is to know of this one; `None` where there is none to come.
+    pub trail: Option<Trail>,
     /// What an empty target means for the exit code.
     pub on_empty: OnEmpty,
 }
@@ -154,6 +173,8 @@ pub struct RunRequest {
     pub effort: Option<String>,
     /// The bounds.
     pub budgets: Budgets,
+    /// Whether an earlier answer will do.
+    pub cache: CacheUse,
     /// The change under review; `None` for a task.
     pub change: Option<ReviewedChange>,
 }
@@ -198,6 +219,8 @@ struct Stored {
     turn_budget_ms: u64,
     silence_budget_ms: u64,
     rpc_timeout_ms: u64,
+    #[serde(default)]
+    cache: CacheUse,
     change: Option<StoredChange>,
 }
 
@@ -208,7 +231,17 @@ struct StoredChange {
     files: Vec<StoredFile>,
     roots: Vec<String>,
     pinned: Value,
+    #[serde(default)]
+    digest: Option<String>,
+    #[serde(default)]
+    trail: Option<StoredTrail>,
     fail_on_empty: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredTrail {
+    key: String,
+    hunks: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -248,6 +281,7 @@ impl RunRequest {
             turn_budget_ms: milliseconds(self.budgets.turn),
             silence_budget_ms: milliseconds(self.budgets.silence),
             rpc_timeout_ms: milliseconds(self.budgets.rpc),
+            cache: self.cache,
             change: self.change.as_ref().map(StoredChange::from),
         };
         serde_json::to_value(stored)
@@ -291,6 +325,7 @@ impl RunRequest {
                 silence: Duration::from_millis(stored.silence_budget_ms),
                 rpc: Duration::from_millis(stored.rpc_timeout_ms),
             },
+            cache: stored.cache,
             change: stored.change.map(ReviewedChange::try_from).transpose()?,
         })
     }
@@ -308,6 +343,11 @@ impl From<&ReviewedChange> for StoredChange {
             files: change.files.iter().map(StoredFile::from).collect(),
             roots: change.roots.clone(),
             pinned: change.pinned.clone(),
+            digest: change.digest.clone(),
+            trail: change.trail.as_ref().map(|trail| StoredTrail {
+                key: trail.key.to_string(),
+                hunks: trail.hunks.clone(),
+            }),
             fail_on_empty: change.on_empty == OnEmpty::Fail,
         }
     }
@@ -323,6 +363,13 @@ impl TryFrom<StoredChange> for ReviewedChange {
             files: stored.files.into_iter().map(ChangedFile::from).collect(),
             roots: stored.roots,
             pinned: stored.pinned,
+            digest: stored.digest,
+            trail: stored.trail.and_then(|trail| {
+                Some(Trail {
+                    key: ReviewKey::parse(&trail.key)?,
+                    hunks: trail.hunks,
+                })
+            }),
             on_empty: if stored.fail_on_empty {
                 OnEmpty::Fail
             } else {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::engine::{EngineCommand, find_in_path};
 use crate::review::{NotJudged, NotJudgedReason};
+use crate::target::GitEnvironment;
 
 use super::EngineChoice;
 
@@ -20,6 +21,8 @@ pub struct Surroundings {
     pub search_path: OsString,
     /// Codex's own folder.
     pub codex_home: PathBuf,
+    /// What git would take from the environment.
+    pub git: GitEnvironment,
     /// The repository's state folder, where its broker is recorded.
     pub state_folder: PathBuf,
     /// A short private folder for sockets whose path would be too long otherwise (`XDG_RUNTIME_DIR`, else the

@@ -3,9 +3,11 @@
 //! The follower only reads: killing it never touches the job. Ctrl-C once asks the job to end and waits for that; twice
 //! leaves it running and says how to find it.
 
+use std::time::Duration;
+
 use codex_review::jobs::{
     CancelToken, FollowLimits, Followed, Job, JobEvent, JobId, JobStore, OwnedJob, StampedEvent,
-    follow, request_cancel,
+    Tick, follow, follow_ticking, request_cancel,
 };
 use codex_review::run::{RunRequest, Submission, submit, work_here};
 use serde_json::json;
@@ -15,7 +17,7 @@ use crate::cli::options::{Attendance, Shape};
 use crate::cli::progress::Progress;
 use crate::cli::ui::Ui;
 
-use super::stream;
+use super::stream::Stream;
 use super::workspace::{Workspace, random};
 
 /// How a job that was asked for stands when the command returns.
@@ -28,13 +30,12 @@ pub(crate) enum Attended {
     Left(Box<Job>),
 }
 
-/// What goes to standard output while a job is followed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Telling {
-    /// Nothing: progress goes to standard error.
+/// What is told while a job is followed.
+pub(crate) enum Telling<'a> {
+    /// Its progress, on standard error.
     Progress,
-    /// Every event, one a line.
-    Stream,
+    /// That, and every event to this stream.
+    Stream(&'a mut Stream),
 }
 
 /// Makes a job of the request and starts it.
@@ -44,7 +45,7 @@ pub(crate) fn attend(
     request: &RunRequest,
     summary: String,
     attendance: Attendance,
-    telling: Telling,
+    telling: Telling<'_>,
 ) -> Result<Attended, Failure> {
     let submission = Submission {
         title: None,
@@ -74,6 +75,50 @@ pub(crate) fn attend(
     }
 }
 
+/// How long a job that was asked to end is waited for.
+const END_GRACE: Duration = Duration::from_secs(10);
+
+/// Starts the job and follows it without a word, for at most `limit`. `None` for a job that was not over by then; it has
+/// been asked to end.
+pub(crate) fn attend_within(
+    workspace: &Workspace,
+    ui: &Ui,
+    request: &RunRequest,
+    summary: String,
+    limit: Duration,
+) -> Result<Option<Box<Job>>, Failure> {
+    let submission = Submission {
+        title: None,
+        summary,
+        session_id: workspace.session.clone(),
+        background: false,
+        random: random(),
+    };
+    let store = &workspace.store;
+    let owned = submit(store, request, submission)?;
+    let id = owned.job().id.clone();
+    let interrupts = Interrupts::watch(store, &id, ui);
+    start_or_work_here(workspace, ui, owned)?;
+    let within = |timeout| {
+        let limits = FollowLimits {
+            timeout: Some(timeout),
+            ..FollowLimits::default()
+        };
+        follow(store, &id, 0, &limits, &interrupts.leave, |_| ())
+    };
+    let followed = match within(limit)? {
+        Followed::TimedOut(_) => {
+            request_cancel(store, &id, Some("the time limit of its push"))?;
+            within(END_GRACE)?;
+            return Ok(None);
+        }
+        followed => followed,
+    };
+    Ok(match followed {
+        Followed::Ended(job) | Followed::Stopped(job) | Followed::TimedOut(job) => Some(job),
+    })
+}
+
 /// Where no worker can be started, the work is done here rather than not at all.
 fn start_or_work_here(workspace: &Workspace, ui: &Ui, owned: OwnedJob) -> Result<(), Failure> {
     match workspace.launcher() {
@@ -97,21 +142,19 @@ fn follow_until(
     store: &JobStore,
     ui: &Ui,
     id: &JobId,
-    telling: Telling,
+    mut telling: Telling<'_>,
     leave: &CancelToken,
 ) -> Result<Attended, Failure> {
     let mut progress = ui.progress();
-    let mut failed = None;
-    let followed = follow(store, id, 0, &FollowLimits::default(), leave, |stamped| {
-        if telling == Telling::Stream && failed.is_none() {
-            failed = ui.result(&stream::line(stamped)).err();
+    let followed = follow_ticking(store, id, 0, &FollowLimits::default(), leave, |tick| {
+        if let Telling::Stream(stream) = &mut telling {
+            stream.tell(tick);
         }
-        show(stamped, &mut progress);
+        if let Tick::Event(stamped) = tick {
+            show(stamped, &mut progress);
+        }
     })?;
     drop(progress);
-    if let Some(error) = failed {
-        return Err(error.into());
-    }
     Ok(match followed {
         Followed::Ended(job) => Attended::Ended(job),
         Followed::TimedOut(job) | Followed::Stopped(job) => {

@@ -303,6 +303,8 @@ fn ask(
         options: &options,
         fail_on: FailOn::Never,
         on_empty: OnEmpty::Pass,
+        history: None,
+        since: None,
         notes: &[],
         took: began.elapsed(),
     };

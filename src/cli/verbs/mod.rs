@@ -3,14 +3,24 @@
 //! The files beside this folder say what was typed and what it means; these here call the library, and hand what it
 //! returns to [`super::ui`].
 
+pub(crate) mod account;
 pub(crate) mod attend;
 pub(crate) mod broker;
+pub(crate) mod ci;
+pub(crate) mod config;
+mod config_change;
+mod config_codex;
 pub(crate) mod context;
+mod delivery;
 pub(crate) mod demo;
 pub(crate) mod engine;
 pub(crate) mod estimate;
 pub(crate) mod gate;
+pub(crate) mod git_hook;
 pub(crate) mod hook;
+mod output_file;
+pub(crate) mod pre_push;
+mod push_store;
 pub(crate) mod review;
 pub(crate) mod setup;
 pub(crate) mod status;

@@ -2,28 +2,28 @@
 
 use std::time::Instant;
 
-use codex_review::context::{self, Context, ContextInput};
-use codex_review::jobs::Job;
-use codex_review::report::{self, Format, Report, text_document};
+use codex_review::context::{self, ChangeView, Context, ContextInput};
+use codex_review::jobs::{Clock, Job};
+use codex_review::report::{self, Format, Report};
 use codex_review::review::{ExitStatus, FailOn, NotJudged, NotJudgedReason, Outcome, exit_status};
-use codex_review::run::ReviewPlan;
+use codex_review::run::{CacheUse, ReviewHistory, ReviewPlan, Since};
 use codex_review::target::{ChangeSet, Repository, ResolvedTarget, TargetSpec};
-use serde_json::Value;
 
 use crate::cli::failure::Failure;
-use crate::cli::options::{Output, Shape};
+use crate::cli::options::{Attendance, Shape};
 use crate::cli::review::{Context as Whose, ReviewRequest};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
 use super::attend::{Attended, Telling, attend, print_queued};
+use super::delivery::Delivery;
 use super::strategies::{CatalogOf, catalog};
-use super::stream;
 use super::workspace::{Workspace, in_ci};
 
-/// A report on a terminal is laid out for this many columns.
-pub(crate) const WIDTH: usize = 100;
+/// What is said where there is nothing to go on from.
+const NO_LAST_REVIEW: &str =
+    "no earlier review like this one is known here, so the whole change is reviewed";
 
 /// A resolved target with its change.
 pub(crate) struct Resolved {
@@ -55,13 +55,18 @@ pub(crate) fn build_context(
     repository: &Repository,
     resolved: &Resolved,
 ) -> Result<Context, Failure> {
-    let settings = workspace.settings();
-    let CatalogOf { registry, catalog } = catalog(workspace);
     let view = context::RepositoryChanges {
         repository,
         target: &resolved.target,
         changes: &resolved.changes,
     };
+    build_context_of(workspace, &view)
+}
+
+/// As [`build_context`], of any view of a change.
+fn build_context_of(workspace: &Workspace, changes: &dyn ChangeView) -> Result<Context, Failure> {
+    let settings = workspace.settings();
+    let CatalogOf { registry, catalog } = catalog(workspace);
     let strategy = settings
         .strategy
         .parse()
@@ -72,7 +77,7 @@ pub(crate) fn build_context(
         context::Claims::Omitted
     };
     let input = ContextInput {
-        changes: &view,
+        changes,
         strategy: &strategy,
         catalog: &catalog,
         budget: None,
@@ -88,15 +93,57 @@ pub(crate) fn run(
 ) -> Result<ExitStatus, Failure> {
     let focus = request.focus.read(&surroundings.cwd)?;
     let (workspace, repository) = Workspace::open_repository(surroundings, request.flags, ui)?;
+    let settings = workspace.settings();
+    let format = Format::find(&settings.format).map_err(UsageError::from)?;
+    if request.attendance == Attendance::Background && !request.report.files.is_empty() {
+        return Err(UsageError::OutputInBackground.into());
+    }
+    let mut delivery = Delivery::prepare(
+        ui,
+        surroundings,
+        Some(format),
+        request.report.files,
+        settings.heartbeat,
+    )?;
     let began = Instant::now();
     let resolved = resolve(&workspace, &repository, &request.target)?;
+    let mut options = workspace.engine_options(request.isolation);
+    if request.memory.asks_anyway && options.cache == CacheUse::Use {
+        options.cache = CacheUse::Refresh;
+    }
+    let view = context::RepositoryChanges {
+        repository: &repository,
+        target: &resolved.target,
+        changes: &resolved.changes,
+    };
+    let history = ReviewHistory::of(request.kind, &options.engine, focus.as_deref(), &view);
+    let mut notes = resolved.changes.notes.clone();
+    let mut since = None;
+    if request.memory.since_last {
+        let now = Clock::system().now();
+        since = history
+            .as_ref()
+            .and_then(|history| history.since(workspace.store.folder(), now, &repository, &view));
+        match &since {
+            Some(since) => notes.extend(since.notes()),
+            None => notes.push(NO_LAST_REVIEW.to_owned()),
+        }
+    }
+    let selected = match (&history, &mut since) {
+        (Some(history), Some(since)) => Some(history.select(&view, since)),
+        _ => None,
+    };
+    let nothing_new = since.as_ref().is_some_and(Since::nothing_new);
+    let shown: &dyn ChangeView = match &selected {
+        Some(selected) => selected,
+        None => &view,
+    };
     let context = match request.context {
-        Whose::Ours if !resolved.changes.is_empty() => {
-            Some(build_context(&workspace, &repository, &resolved)?)
+        Whose::Ours if !resolved.changes.is_empty() && !nothing_new => {
+            Some(build_context_of(&workspace, shown)?)
         }
         Whose::Ours | Whose::Native => None,
     };
-    let options = workspace.engine_options(request.isolation);
     let plan = ReviewPlan {
         kind: request.kind,
         root: &workspace.root,
@@ -108,25 +155,24 @@ pub(crate) fn run(
         options: &options,
         fail_on: fail_on(&workspace),
         on_empty: request.report.on_empty,
-        notes: &resolved.changes.notes,
+        history: history.as_ref(),
+        since: since.as_ref(),
+        notes: &notes,
         took: began.elapsed(),
     };
-    let output = Printing {
-        ui,
-        format: Format::find(&workspace.settings().format).map_err(UsageError::from)?,
-        output: request.report.output,
-    };
-    if resolved.changes.is_empty() {
-        return output.report(&plan.draft());
+    if resolved.changes.is_empty() || nothing_new {
+        let report = plan.draft();
+        delivery.report(&report)?;
+        return Ok(report.exit);
     }
     let run_request = plan.request()?;
     let summary = match &context {
         Some(context) => format!("{}: {}", resolved.target.label, context.summary),
         None => resolved.target.label.clone(),
     };
-    let telling = match request.report.output {
-        Output::Stream => Telling::Stream,
-        Output::Report => Telling::Progress,
+    let telling = match delivery.stream() {
+        Some(stream) => Telling::Stream(stream),
+        None => Telling::Progress,
     };
     let attended = attend(
         &workspace,
@@ -138,16 +184,19 @@ pub(crate) fn run(
     )?;
     match attended {
         Attended::Queued(job) => {
-            let shape = if output.format.name == "json" {
-                Shape::Json
-            } else {
-                Shape::People
+            let shape = match format.name {
+                "json" | "jsonl" => Shape::Json,
+                _ => Shape::People,
             };
             print_queued(&workspace, ui, &job, shape)?;
             Ok(ExitStatus::Passed)
         }
         Attended::Left(_) => Ok(ExitStatus::Interrupted),
-        Attended::Ended(job) => output.report(&report_of(&job, &plan)),
+        Attended::Ended(job) => {
+            let report = report_of(&job, &plan);
+            delivery.report(&report)?;
+            Ok(report.exit)
+        }
     }
 }
 
@@ -187,27 +236,4 @@ pub(crate) fn report_of(job: &Job, plan: &ReviewPlan<'_>) -> Report {
         report.exit = exit_status(&report.outcome, report.fail_on, plan.on_empty);
         report
     })
-}
-
-struct Printing<'a> {
-    ui: &'a Ui,
-    format: &'static Format,
-    output: Output,
-}
-
-impl Printing<'_> {
-    fn report(&self, report: &Report) -> Result<ExitStatus, Failure> {
-        match self.output {
-            Output::Stream => {
-                let document: Value = serde_json::from_slice(&report::json::render(report))
-                    .expect("a rendered report is JSON");
-                self.ui.result(&stream::report_line(document))?;
-            }
-            Output::Report if self.format.name == "text" => {
-                self.ui.document(&text_document(report, WIDTH))?;
-            }
-            Output::Report => self.ui.result(&self.format.render(report))?,
-        }
-        Ok(report.exit)
-    }
 }

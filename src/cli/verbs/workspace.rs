@@ -9,10 +9,9 @@ use codex_review::jobs::{
     Clock, JobStore, JobsError, STATE_DIR_VARIABLE, StateEnvironment, StateRoot, StoreOptions,
     Surface, WorkerProgram,
 };
-use codex_review::run::{self, Access, Budgets, EngineChoice, EngineOptions};
-use codex_review::target::{OpenError, Repository};
+use codex_review::run::{self, Access, Budgets, CacheUse, EngineChoice, EngineOptions};
+use codex_review::target::{GitEnvironment, OpenError, Repository};
 
-use crate::cli::config::ignored_warning;
 use crate::cli::failure::Failure;
 use crate::cli::options::Isolation;
 use crate::cli::surroundings::{Settled, Surroundings};
@@ -92,6 +91,17 @@ impl Workspace {
         Ok((workspace, repository))
     }
 
+    /// Hands the repository over, for a verb that learns only after opening that it reviews: there must be one.
+    pub(crate) fn take_repository(
+        &mut self,
+        surroundings: &Surroundings,
+    ) -> Result<Repository, Failure> {
+        let outside = || OpenError::NotARepository {
+            path: surroundings.cwd.clone(),
+        };
+        Ok(self.repository.take().ok_or_else(outside)?)
+    }
+
     fn around(
         surroundings: &Surroundings,
         repository: Option<Repository>,
@@ -102,7 +112,7 @@ impl Workspace {
         let Settled { resolved, trust } =
             surroundings.settings_at(repository.as_ref(), Some(&state_root), flags)?;
         for ignored in &resolved.ignored {
-            ui.warning(&ignored_warning(ignored));
+            ui.warning(&super::config::ignored_warning(ignored));
         }
         match &trust {
             TrustState::Changed { .. } => ui.warning(VOID_TRUST),
@@ -161,6 +171,11 @@ impl Workspace {
                 silence: settings.limits.silence,
                 rpc: settings.limits.rpc,
             },
+            cache: if settings.cache {
+                CacheUse::Use
+            } else {
+                CacheUse::Off
+            },
         }
     }
 
@@ -218,6 +233,7 @@ pub(crate) fn run_surroundings(state_folder: &Path) -> Result<run::Surroundings,
             .map(PathBuf::from)
             .or_else(|| home.map(|home| home.join(".codex")))
             .unwrap_or_else(|| PathBuf::from(".codex")),
+        git: GitEnvironment::from_lookup(Surroundings::variable),
         state_folder: state_folder.to_owned(),
         runtime_dir: path("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from),
     })

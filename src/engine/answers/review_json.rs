@@ -56,6 +56,7 @@ fn finding(item: &Value, from: AnswerFrom) -> Option<Finding> {
         recommendation: value::text(&item["recommendation"]),
         origin: origin(item, from),
         placement: Placement::Unchecked,
+        carried_from: None,
     })
 }
 
@@ -101,6 +102,7 @@ mod tests {
                 recommendation: None,
                 origin: FindingOrigin::Model,
                 placement: Placement::Unchecked,
+                carried_from: None,
             }]
         );
     }

@@ -88,6 +88,7 @@ fn heading(line: &str) -> Option<Finding> {
         recommendation: None,
         origin: FindingOrigin::Model,
         placement: Placement::Unchecked,
+        carried_from: None,
     })
 }
 

@@ -55,14 +55,8 @@ impl Repository {
                 Err(ChangesError::MissingObject { .. }) => continue,
                 Err(error) => return Err(error),
             };
-            let mut changes = Vec::new();
-            between_trees(
-                &self.gix,
-                Part::Committed,
-                Some(parent_tree),
-                Some(tree),
-                &mut changes,
-            )?;
+            let changes =
+                between_trees(&self.gix, Part::Committed, Some(parent_tree), Some(tree), 1)?;
             if changes.len() <= most_paths {
                 touched.push(TouchedFiles {
                     commit: own_id(&found.id),
