@@ -107,6 +107,21 @@ const fn number(min: u64, max: u64, unit: Unit) -> Kind {
     Kind::Number { min, max, unit }
 }
 
+/// The names in [`crate::report::FORMATS`], which is no constant.
+const FORMATS: &[&str] = &[
+    "text",
+    "markdown",
+    "json",
+    "jsonl",
+    "sarif",
+    "github",
+    "gitlab",
+    "rdjson",
+    "checkstyle",
+    "junit",
+    "html",
+];
+
 const DAY_MINUTES: u64 = 24 * 60;
 const MEBIBYTE: u64 = 1024 * 1024;
 
@@ -123,8 +138,10 @@ keys! {
         "how the context is built; `codex-review strategies` lists them";
     FAIL_ON = "fail_on", Kind::Word(&crate::review::FailOn::WORDS), Some("high"), Allowed,
         "from which severity on findings make the exit code 1";
-    FORMAT = "format", Kind::Word(&["text", "markdown", "json", "sarif", "github"]), Some("text"), Allowed,
+    FORMAT = "format", Kind::Word(FORMATS), Some("text"), Allowed,
         "how reports are shown";
+    STREAM_HEARTBEAT_SECONDS = "stream.heartbeat_seconds", number(1, 3600, Unit::Seconds), Some("15"), Allowed,
+        "after how long without an event a stream of events says that the job still runs";
     BROKER_MAX_STREAMS = "broker.max_streams", number(1, 64, Unit::Count), Some("4"), Trusted,
         "turns that run at once in one engine; 1 lets them run one after the other";
     BROKER_IDLE_MINUTES = "broker.idle_minutes", number(1, DAY_MINUTES, Unit::Minutes), Some("15"), Trusted,
@@ -147,12 +164,16 @@ keys! {
         "the reasoning effort of the stop gate, instead of `effort`";
     GATE_MAX_BLOCKS = "gate.max_blocks", number(0, 100, Unit::Count), Some("3"), Trusted,
         "how often in a row the gate may block one session";
-    GATE_TIMEOUT_MINUTES = "gate.timeout_minutes", number(1, 120, Unit::Minutes), Some("15"), Trusted,
-        "how long the gate's review may take";
+    GATE_TIMEOUT_SECONDS = "gate.timeout_seconds", number(1, 900, Unit::Seconds), Some("900"), Trusted,
+        "how long the gate's review may take; Claude Code waits little longer than the most";
     GATE_FAIL_CLOSED = "gate.fail_closed", Kind::Switch, Some("true"), Trusted,
         "whether the gate blocks when its review failed or was unclear";
     GATE_COOLDOWN_SECONDS = "gate.cooldown_seconds", number(0, 24 * 3600, Unit::Seconds), Some("0"), Trusted,
-        "how long the gate rests after a verdict";
+        "how long the gate rests after a question to the engine";
+    GATE_MAX_PER_HOUR = "gate.max_per_hour", number(0, 500, Unit::Count), Some("30"), Trusted,
+        "how many questions the gate may ask in an hour; 0 for no limit";
+    GATE_MAX_TOKENS_PER_HOUR = "gate.max_tokens_per_hour", number(0, 1_000_000_000, Unit::Count), Some("0"), Trusted,
+        "after how many tokens in an hour the gate asks no more; 0 for no limit";
     PRE_PUSH_ENGINE = "pre_push.engine", Kind::Word(&["codex", "builtin"]), None, Trusted,
         "who reviews a push, instead of `engine`";
     PRE_PUSH_FAIL_ON = "pre_push.fail_on", Kind::Word(&crate::review::FailOn::WORDS), Some("high"), Stricter,
@@ -202,11 +223,7 @@ mod tests {
             .iter()
             .map(|format| format.name)
             .collect();
-        assert_eq!(
-            FORMAT.kind,
-            Kind::Word(&["text", "markdown", "json", "sarif", "github"])
-        );
-        assert_eq!(names, ["text", "markdown", "json", "sarif", "github"]);
+        assert_eq!(names, FORMATS);
     }
 
     #[test]

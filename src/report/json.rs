@@ -5,7 +5,9 @@
 //! shown, and findings that point at nothing are kept apart in `rejectedFindings`.
 
 mod earlier;
+mod hunks;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -18,8 +20,9 @@ use crate::review::{
 use super::model::{
     Cached, ContextInfo, EngineInfo, Report, SinceReview, TargetInfo, Timings, TokenUsage,
 };
-use super::visible;
+use super::{Hunk, uri, visible};
 use earlier::{CachedDocument, SinceDocument};
+use hunks::{HunkDocument, read_raw_paths};
 
 /// The version of the document. A reader refuses a later one.
 const VERSION: u32 = 1;
@@ -81,6 +84,12 @@ struct Document {
     not_judged: Option<NotJudgedDocument>,
     rejected_findings: Vec<FindingDocument>,
     locations: LocationsDocument,
+    /// Not in documents of earlier versions, as little as `raw_paths`.
+    #[serde(default)]
+    hunks: Vec<HunkDocument>,
+    /// Paths that are no UTF-8, as URI references, by their shown form.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    raw_paths: BTreeMap<String, String>,
     raw_output: String,
     parse_error: Option<String>,
     reasoning_summary: Vec<String>,
@@ -283,6 +292,12 @@ impl From<&Report> for Document {
                 rejected: locations.rejected,
                 unchecked: locations.unchecked,
             },
+            hunks: report.hunks.iter().map(HunkDocument::from).collect(),
+            raw_paths: report
+                .raw_paths
+                .iter()
+                .map(|(shown, path)| (shown.clone(), uri::from_path(path)))
+                .collect(),
             raw_output: report.raw_output.clone(),
             parse_error: report.parse_error.clone(),
             reasoning_summary: report.reasoning.clone(),
@@ -452,6 +467,12 @@ impl TryFrom<Document> for Report {
             cached: document.cached.map(Cached::from),
             since: document.since.map(SinceReview::from),
             is_inferred: false,
+            hunks: document
+                .hunks
+                .into_iter()
+                .map(Hunk::try_from)
+                .collect::<Result<_, _>>()?,
+            raw_paths: read_raw_paths(document.raw_paths)?,
             notes: document.notes,
             timings: Timings {
                 total: Duration::from_millis(document.timings.total_ms),
