@@ -4,6 +4,9 @@
 //! otherwise, whatever engine answered. `result` is null unless the change was judged; `result.findings` holds what is
 //! shown, and findings that point at nothing are kept apart in `rejectedFindings`.
 
+mod earlier;
+mod hunks;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,13 +18,10 @@ use crate::review::{
 };
 
 use super::model::{
-    Cached, ClosedFinding, ContextInfo, EngineInfo, Report, SinceReview, TargetInfo, Timings,
-    TokenUsage,
+    Cached, ContextInfo, EngineInfo, Report, SinceReview, TargetInfo, Timings, TokenUsage,
 };
 use super::{Hunk, uri, visible};
-
-mod hunks;
-
+use earlier::{CachedDocument, SinceDocument};
 use hunks::{HunkDocument, read_raw_paths};
 
 /// The version of the document. A reader refuses a later one.
@@ -112,28 +112,6 @@ struct TargetDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     base_note: Option<String>,
     explicit: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-struct CachedDocument {
-    job: String,
-    at: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SinceDocument {
-    job: String,
-    at: String,
-    new_hunks: usize,
-    known_hunks: usize,
-    closed: Vec<ClosedDocument>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct ClosedDocument {
-    title: String,
-    file: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -323,10 +301,7 @@ impl From<&Report> for Document {
             raw_output: report.raw_output.clone(),
             parse_error: report.parse_error.clone(),
             reasoning_summary: report.reasoning.clone(),
-            cached: report.cached.as_ref().map(|cached| CachedDocument {
-                job: cached.job.clone(),
-                at: cached.at.clone(),
-            }),
+            cached: report.cached.as_ref().map(CachedDocument::from),
             since: report.since.as_ref().map(SinceDocument::from),
             notes: report.notes.clone(),
             timings: TimingsDocument {
@@ -340,38 +315,6 @@ impl From<&Report> for Document {
                 output_tokens: usage.output,
                 reasoning_output_tokens: usage.reasoning_output,
             }),
-        }
-    }
-}
-
-impl From<&SinceReview> for SinceDocument {
-    fn from(since: &SinceReview) -> Self {
-        let closed = since.closed.iter().map(|closed| ClosedDocument {
-            title: closed.title.clone(),
-            file: closed.file.clone(),
-        });
-        SinceDocument {
-            job: since.job.clone(),
-            at: since.at.clone(),
-            new_hunks: since.new_hunks,
-            known_hunks: since.known_hunks,
-            closed: closed.collect(),
-        }
-    }
-}
-
-impl From<SinceDocument> for SinceReview {
-    fn from(document: SinceDocument) -> Self {
-        let closed = document.closed.into_iter().map(|closed| ClosedFinding {
-            title: closed.title,
-            file: closed.file,
-        });
-        SinceReview {
-            job: document.job,
-            at: document.at,
-            new_hunks: document.new_hunks,
-            known_hunks: document.known_hunks,
-            closed: closed.collect(),
         }
     }
 }
@@ -521,10 +464,7 @@ impl TryFrom<Document> for Report {
             reasoning: document.reasoning_summary,
             thread_id: document.thread_id,
             source_thread_id: document.source_thread_id,
-            cached: document.cached.map(|cached| Cached {
-                job: cached.job,
-                at: cached.at,
-            }),
+            cached: document.cached.map(Cached::from),
             since: document.since.map(SinceReview::from),
             is_inferred: false,
             hunks: document
