@@ -120,6 +120,8 @@ keys! {
         "how the context is built; `codex-review strategies` lists them";
     FAIL_ON = "fail_on", Kind::Word(&crate::review::FailOn::WORDS), Some("high"), Allowed,
         "from which severity on findings make the exit code 1";
+    FILTER = "filter", Kind::Word(&crate::review::FindingFilter::WORDS), Some("none"), Trusted,
+        "where findings count: on added lines, in the diff, in changed files, or everywhere";
     FORMAT = "format", Kind::Word(&["text", "markdown", "json", "sarif", "github"]), Some("text"), Allowed,
         "how reports are shown";
     BROKER_MAX_STREAMS = "broker.max_streams", number(1, 64, Unit::Count), Some("4"), Trusted,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::key::{self, Key};
 use super::{Ignored, Provenance, Value};
-use crate::review::FailOn;
+use crate::review::{FailOn, FindingFilter};
 
 /// Settings, where each came from, and what did not count.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +63,8 @@ pub struct Settings {
     pub strategy: String,
     /// The threshold of the exit code.
     pub fail_on: FailOn,
+    /// Where findings count.
+    pub filter: FindingFilter,
     /// The name of the report format.
     pub format: String,
     /// The shared engine.
@@ -150,6 +152,10 @@ impl Settings {
                 .required_text(&key::FAIL_ON)
                 .parse()
                 .expect("the key takes the words of the threshold alone"),
+            filter: values
+                .required_text(&key::FILTER)
+                .parse()
+                .expect("the key takes the words of the filter alone"),
             format: values.required_text(&key::FORMAT),
             broker: BrokerSettings {
                 max_streams: values.size(&key::BROKER_MAX_STREAMS),

@@ -2,17 +2,19 @@
 //!
 //! Member names are fixed; members are added, never renamed. `codex.status` is 0 for a change that was judged and 1
 //! otherwise, whatever engine answered. `result` is null unless the change was judged; `result.findings` holds what is
-//! shown, and findings that point at nothing are kept apart in `rejectedFindings`.
+//! shown, findings that point at nothing are kept apart in `rejectedFindings`, and those that a filter, the baseline or a
+//! marker took out in `suppressedFindings`, each with what took it out.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::review::{
-    ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, NotJudged, NotJudgedReason,
+    Exclusion, ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, NotAFingerprint, NotJudged, NotJudgedReason,
     Outcome, Placement, Verdict,
 };
 
+use super::identity_json::{ExclusionDocument, IdentityDocument, NoiseDocument};
 use super::model::{ContextInfo, EngineInfo, Report, TargetInfo, Timings, TokenUsage};
 use super::visible;
 
@@ -51,7 +53,7 @@ pub fn render(report: &Report) -> Vec<u8> {
     bytes
 }
 
-/// Reads a report back. Findings come in the document's order, rejected ones last.
+/// Reads a report back. Findings come in the document's order, suppressed and rejected ones last.
 pub fn parse(bytes: &[u8]) -> Result<Report, ParseError> {
     let document: Document = serde_json::from_slice(bytes).map_err(ParseError::Shape)?;
     document.try_into()
@@ -67,6 +69,10 @@ struct Document {
     fail_on: String,
     job_id: Option<String>,
     target: TargetDocument,
+    #[serde(default)]
+    identity: IdentityDocument,
+    #[serde(default)]
+    suppression: NoiseDocument,
     thread_id: Option<String>,
     source_thread_id: Option<String>,
     engine: EngineDocument,
@@ -75,6 +81,8 @@ struct Document {
     result: Option<ResultDocument>,
     not_judged: Option<NotJudgedDocument>,
     rejected_findings: Vec<FindingDocument>,
+    #[serde(default)]
+    suppressed_findings: Vec<FindingDocument>,
     locations: LocationsDocument,
     raw_output: String,
     parse_error: Option<String>,
@@ -163,6 +171,10 @@ struct FindingDocument {
     relocated_from: Option<PlaceDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suppression: Option<ExclusionDocument>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -234,6 +246,8 @@ impl From<&Report> for Document {
             fail_on: report.fail_on.as_str().to_owned(),
             job_id: report.job_id.clone(),
             target: TargetDocument::from(&report.target),
+            identity: IdentityDocument::from(&report.identity),
+            suppression: NoiseDocument::from(&report.noise),
             thread_id: report.thread_id.clone(),
             source_thread_id: report.source_thread_id.clone(),
             engine: EngineDocument {
@@ -261,6 +275,11 @@ impl From<&Report> for Document {
             not_judged,
             rejected_findings: report
                 .rejected_findings()
+                .into_iter()
+                .map(FindingDocument::from)
+                .collect(),
+            suppressed_findings: report
+                .excluded_findings()
                 .into_iter()
                 .map(FindingDocument::from)
                 .collect(),
@@ -345,6 +364,10 @@ impl From<&Finding> for FindingDocument {
                 FindingOrigin::Rule(rule) => Some(rule.clone()),
                 FindingOrigin::Model => None,
             },
+            fingerprint: finding
+                .fingerprint
+                .map(|fingerprint| fingerprint.to_string()),
+            suppression: finding.exclusion.as_ref().map(ExclusionDocument::from),
         }
     }
 }
@@ -358,9 +381,10 @@ impl TryFrom<Document> for Report {
                 found: document.version,
             });
         }
-        let rejected = document
-            .rejected_findings
+        let apart = document
+            .suppressed_findings
             .into_iter()
+            .chain(document.rejected_findings)
             .map(Finding::try_from)
             .collect::<Result<Vec<_>, _>>()?;
         let outcome = match (document.result, document.not_judged) {
@@ -370,7 +394,7 @@ impl TryFrom<Document> for Report {
                     .into_iter()
                     .map(Finding::try_from)
                     .collect::<Result<Vec<_>, _>>()?;
-                findings.extend(rejected);
+                findings.extend(apart);
                 Outcome::Judged(Judgement {
                     verdict: one_of(
                         "verdict",
@@ -407,6 +431,8 @@ impl TryFrom<Document> for Report {
             repository_root: document.context.repo_root,
             branch: document.context.branch,
             target: document.target.into(),
+            identity: document.identity.try_into()?,
+            noise: document.suppression.try_into()?,
             engine: EngineInfo {
                 name: document.engine.name,
                 version: document.engine.version,
@@ -518,6 +544,18 @@ impl TryFrom<FindingDocument> for Finding {
                 .rule
                 .map_or(FindingOrigin::Model, FindingOrigin::Rule),
             placement,
+            fingerprint: document
+                .fingerprint
+                .map(|text| text.parse())
+                .transpose()
+                .map_err(|error: NotAFingerprint| ParseError::Word {
+                    member: "fingerprint",
+                    word: error.0,
+                })?,
+            exclusion: document
+                .suppression
+                .map(Exclusion::try_from)
+                .transpose()?,
         })
     }
 }
@@ -527,7 +565,7 @@ fn line_range(start: Option<u32>, end: Option<u32>) -> Option<LineRange> {
     Some(LineRange::new(start, end.unwrap_or(start)))
 }
 
-fn one_of<T>(
+pub(super) fn one_of<T>(
     member: &'static str,
     word: &str,
     values: impl IntoIterator<Item = T>,

@@ -14,6 +14,7 @@
 
 mod format;
 mod github;
+mod identity_json;
 pub mod json;
 mod markdown;
 mod markdown_text;
@@ -25,5 +26,5 @@ mod text;
 pub mod visible;
 
 pub use format::{FORMATS, Format, UnknownFormat};
-pub use model::{ContextInfo, EngineInfo, Report, Standing, TargetInfo, Timings, TokenUsage};
+pub use model::{ContextInfo, EngineInfo, Report, ReviewIdentity, Standing, TargetInfo, Timings, TokenUsage};
 pub use text::document as text_document;

@@ -8,13 +8,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::review::{Finding, FindingOrigin, Outcome, Severity};
 
 use super::{Report, phrases, visible};
 
-/// Where results of the same defect are matched across runs.
+/// Where results of the same defect are matched across runs; the fingerprint's own version is in its value.
 const FINGERPRINT_KEY: &str = "codexReviewFinding/v1";
 
 /// GitHub shows no more results of a run than this.
@@ -49,7 +48,10 @@ pub(super) fn render(report: &Report) -> Vec<u8> {
         );
         notifications.push(notification("warning", &text));
     }
-    if let Some(text) = phrases::rejected_line(report) {
+    for text in phrases::rejected_line(report)
+        .into_iter()
+        .chain(phrases::excluded_lines(report))
+    {
         notifications.push(notification("note", &text));
     }
     if let Outcome::NotJudged(not_judged) = &report.outcome {
@@ -144,7 +146,7 @@ fn result(finding: &Finding, rule_index: &BTreeMap<&str, usize>) -> Value {
         "level": level(finding.severity),
         "message": { "text": message_of(finding) },
         "locations": [{ "physicalLocation": physical }],
-        "partialFingerprints": { FINGERPRINT_KEY: fingerprint(finding) },
+        "partialFingerprints": partial_fingerprints(finding),
         "properties": properties,
     })
 }
@@ -183,18 +185,12 @@ fn security_severity(severity: Severity) -> &'static str {
     }
 }
 
-/// The same for the same rule, file and title, wherever the lines have moved to.
-fn fingerprint(finding: &Finding) -> String {
-    let mut hash = Sha256::new();
-    for part in [&rule_id(finding), &finding.file, &finding.title] {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
+/// The finding's fingerprint; a document of an earlier version has none.
+fn partial_fingerprints(finding: &Finding) -> Value {
+    match finding.fingerprint {
+        Some(fingerprint) => json!({ FINGERPRINT_KEY: fingerprint.to_string() }),
+        None => json!({}),
     }
-    hash.finalize()
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// A relative URI reference: everything but unreserved characters and slashes is escaped.

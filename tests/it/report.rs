@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use codex_review::report::{
-    ContextInfo, EngineInfo, FORMATS, Report, Standing, TargetInfo, Timings, TokenUsage, json,
+    ContextInfo, EngineInfo, FORMATS, Report, ReviewIdentity, Standing, TargetInfo, Timings, TokenUsage, json,
     text_document,
 };
 use codex_review::review::{
-    ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, NotJudged, NotJudgedReason,
-    OnEmpty, Outcome, Placement, Severity, Verdict, exit_status,
+    ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, Noise, NotJudged,
+    NotJudgedReason, OnEmpty, Outcome, Placement, Severity, Verdict, exit_status,
 };
 
 fn finding(severity: Severity, title: &str, file: &str, lines: Option<(u32, u32)>) -> Finding {
@@ -22,6 +22,8 @@ fn finding(severity: Severity, title: &str, file: &str, lines: Option<(u32, u32)
         recommendation: None,
         origin: FindingOrigin::Model,
         placement: Placement::OnChange,
+        fingerprint: None,
+        exclusion: None,
     }
 }
 
@@ -39,6 +41,8 @@ fn report(outcome: Outcome) -> Report {
             base_ref: Some("origin/main".to_owned()),
             base_note: Some("merge base 0123456789ab; main is 3 commits behind".to_owned()),
         },
+        identity: ReviewIdentity::default(),
+        noise: Noise::default(),
         engine: EngineInfo {
             name: "codex".to_owned(),
             version: Some("0.169.0".to_owned()),

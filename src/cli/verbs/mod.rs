@@ -4,14 +4,17 @@
 //! returns to [`super::ui`].
 
 pub(crate) mod attend;
+pub(crate) mod baseline;
 pub(crate) mod broker;
 pub(crate) mod context;
+pub(crate) mod decide;
 pub(crate) mod demo;
 pub(crate) mod engine;
 pub(crate) mod estimate;
 pub(crate) mod gate;
 pub(crate) mod hook;
 pub(crate) mod review;
+pub(crate) mod saved;
 pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod strategies;
