@@ -224,6 +224,9 @@ pub(super) fn remarks(finding: &Finding) -> Vec<String> {
             place_of(from_file.trim(), *from_lines)
         )),
     }
+    if let Some(fingerprint) = finding.fingerprint {
+        remarks.push(fingerprint.short());
+    }
     remarks
 }
 

@@ -116,9 +116,10 @@ pub fn merge_reports(
         whole(parts)
     } else {
         merged.notes.extend(found_so_far(parts));
-        let mut detail = format!("the parts make no whole: {}", first_of(&problems, "; "));
-        detail.truncate(detail.trim_end().len());
-        no_whole(detail)
+        no_whole(format!(
+            "the parts make no whole: {}",
+            first_of(&problems, "; ")
+        ))
     };
     merge_remarks(&mut merged, parts);
     merged.exit = exit_status(&merged.outcome, merged.fail_on, on_empty);

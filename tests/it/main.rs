@@ -18,6 +18,7 @@ mod end_to_end;
 mod engine;
 mod fixtures;
 mod house;
+mod identity;
 mod jobs;
 mod jobs_cli;
 mod plugin;

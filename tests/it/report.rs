@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use codex_review::report::{
-    ContextInfo, EngineInfo, FORMATS, Report, ReviewIdentity, Standing, TargetInfo, Timings, TokenUsage, json,
-    text_document,
+    ContextInfo, EngineInfo, FORMATS, Report, ReviewIdentity, Standing, TargetInfo, Timings,
+    TokenUsage, json, text_document,
 };
 use codex_review::review::{
     ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, Noise, NotJudged,
-    NotJudgedReason, OnEmpty, Outcome, Placement, Severity, Verdict, exit_status,
+    NotJudgedReason, OnEmpty, Outcome, Placement, Severity, Verdict, exit_status, identify,
 };
 
 fn finding(severity: Severity, title: &str, file: &str, lines: Option<(u32, u32)>) -> Finding {
@@ -503,8 +503,11 @@ fn annotations_are_ranked_and_the_rest_is_counted() {
 
 #[test]
 fn sarif_results_have_what_code_scanning_needs() {
-    let sarif: serde_json::Value =
-        serde_json::from_str(&rendered("sarif", &with_findings())).unwrap();
+    let mut report = with_findings();
+    if let Outcome::Judged(judgement) = &mut report.outcome {
+        identify(&mut judgement.findings, &mut |_| None);
+    }
+    let sarif: serde_json::Value = serde_json::from_str(&rendered("sarif", &report)).unwrap();
     let run = &sarif["runs"][0];
     let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
     let results = run["results"].as_array().unwrap();
@@ -539,6 +542,7 @@ fn a_fingerprint_survives_moved_lines_and_tells_files_apart() {
             unreachable!("passed is judged")
         };
         judgement.findings = vec![finding(Severity::High, "t", file, Some((line, line)))];
+        identify(&mut judgement.findings, &mut |_| None);
         let sarif: serde_json::Value = serde_json::from_str(&rendered("sarif", &report)).unwrap();
         sarif["runs"][0]["results"][0]["partialFingerprints"].to_string()
     };
