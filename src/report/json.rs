@@ -10,12 +10,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::review::{
-    Exclusion, ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, NotAFingerprint, NotJudged, NotJudgedReason,
-    Outcome, Placement, Verdict,
+    Exclusion, ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, NotAFingerprint,
+    NotJudged, NotJudgedReason, Outcome, Placement, Verdict,
 };
 
 use super::identity_json::{ExclusionDocument, IdentityDocument, NoiseDocument};
-use super::model::{ContextInfo, EngineInfo, Report, TargetInfo, Timings, TokenUsage};
+use super::model::{
+    Cached, ClosedFinding, ContextInfo, EngineInfo, Report, SinceReview, TargetInfo, Timings,
+    TokenUsage,
+};
 use super::visible;
 
 /// The version of the document. A reader refuses a later one.
@@ -87,6 +90,10 @@ struct Document {
     raw_output: String,
     parse_error: Option<String>,
     reasoning_summary: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    cached: Option<CachedDocument>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    since: Option<SinceDocument>,
     notes: Vec<String>,
     timings: TimingsDocument,
     usage: Option<UsageDocument>,
@@ -102,6 +109,28 @@ struct TargetDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     base_note: Option<String>,
     explicit: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CachedDocument {
+    job: String,
+    at: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SinceDocument {
+    job: String,
+    at: String,
+    new_hunks: usize,
+    known_hunks: usize,
+    closed: Vec<ClosedDocument>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClosedDocument {
+    title: String,
+    file: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -175,6 +204,8 @@ struct FindingDocument {
     fingerprint: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     suppression: Option<ExclusionDocument>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    carried_from: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -294,6 +325,11 @@ impl From<&Report> for Document {
             raw_output: report.raw_output.clone(),
             parse_error: report.parse_error.clone(),
             reasoning_summary: report.reasoning.clone(),
+            cached: report.cached.as_ref().map(|cached| CachedDocument {
+                job: cached.job.clone(),
+                at: cached.at.clone(),
+            }),
+            since: report.since.as_ref().map(SinceDocument::from),
             notes: report.notes.clone(),
             timings: TimingsDocument {
                 total_ms: millis(report.timings.total),
@@ -306,6 +342,38 @@ impl From<&Report> for Document {
                 output_tokens: usage.output,
                 reasoning_output_tokens: usage.reasoning_output,
             }),
+        }
+    }
+}
+
+impl From<&SinceReview> for SinceDocument {
+    fn from(since: &SinceReview) -> Self {
+        let closed = since.closed.iter().map(|closed| ClosedDocument {
+            title: closed.title.clone(),
+            file: closed.file.clone(),
+        });
+        SinceDocument {
+            job: since.job.clone(),
+            at: since.at.clone(),
+            new_hunks: since.new_hunks,
+            known_hunks: since.known_hunks,
+            closed: closed.collect(),
+        }
+    }
+}
+
+impl From<SinceDocument> for SinceReview {
+    fn from(document: SinceDocument) -> Self {
+        let closed = document.closed.into_iter().map(|closed| ClosedFinding {
+            title: closed.title,
+            file: closed.file,
+        });
+        SinceReview {
+            job: document.job,
+            at: document.at,
+            new_hunks: document.new_hunks,
+            known_hunks: document.known_hunks,
+            closed: closed.collect(),
         }
     }
 }
@@ -368,6 +436,7 @@ impl From<&Finding> for FindingDocument {
                 .fingerprint
                 .map(|fingerprint| fingerprint.to_string()),
             suppression: finding.exclusion.as_ref().map(ExclusionDocument::from),
+            carried_from: finding.carried_from.clone(),
         }
     }
 }
@@ -461,6 +530,12 @@ impl TryFrom<Document> for Report {
             reasoning: document.reasoning_summary,
             thread_id: document.thread_id,
             source_thread_id: document.source_thread_id,
+            cached: document.cached.map(|cached| Cached {
+                job: cached.job,
+                at: cached.at,
+            }),
+            since: document.since.map(SinceReview::from),
+            is_inferred: false,
             notes: document.notes,
             timings: Timings {
                 total: Duration::from_millis(document.timings.total_ms),
@@ -552,10 +627,8 @@ impl TryFrom<FindingDocument> for Finding {
                     member: "fingerprint",
                     word: error.0,
                 })?,
-            exclusion: document
-                .suppression
-                .map(Exclusion::try_from)
-                .transpose()?,
+            exclusion: document.suppression.map(Exclusion::try_from).transpose()?,
+            carried_from: document.carried_from,
         })
     }
 }

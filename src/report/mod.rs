@@ -26,5 +26,8 @@ mod text;
 pub mod visible;
 
 pub use format::{FORMATS, Format, UnknownFormat};
-pub use model::{ContextInfo, EngineInfo, Report, ReviewIdentity, Standing, TargetInfo, Timings, TokenUsage};
+pub use model::{
+    Cached, ClosedFinding, ContextInfo, EngineInfo, Report, ReviewIdentity, SinceReview, Standing,
+    TargetInfo, Timings, TokenUsage,
+};
 pub use text::document as text_document;

@@ -74,6 +74,9 @@ pub fn merge_reports(
     merged.thread_id = None;
     merged.source_thread_id = None;
     merged.parse_error = None;
+    merged.cached = None;
+    merged.since = None;
+    merged.is_inferred = parts.iter().any(|(_, report)| report.is_inferred);
     merged.identity.shard = None;
     if let Some(shard) = first.identity.shard {
         merged.target.label = first
@@ -311,6 +314,7 @@ fn held_without_finding(report: &Report) -> Finding {
         recommendation: None,
         origin: FindingOrigin::Model,
         placement: Placement::Unchecked,
+        carried_from: None,
         fingerprint: None,
         exclusion: None,
     }];

@@ -24,6 +24,7 @@ fn finding(severity: Severity, title: &str, file: &str, lines: Option<(u32, u32)
         placement: Placement::OnChange,
         fingerprint: None,
         exclusion: None,
+        carried_from: None,
     }
 }
 
@@ -68,6 +69,9 @@ fn report(outcome: Outcome) -> Report {
         reasoning: vec!["Looked at the retry loop.".to_owned()],
         thread_id: Some("thread-1".to_owned()),
         source_thread_id: None,
+        cached: None,
+        since: None,
+        is_inferred: false,
         notes: Vec::new(),
         timings: Timings {
             total: Duration::from_millis(12_345),

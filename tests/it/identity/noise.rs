@@ -135,7 +135,13 @@ fn what_was_accepted_no_longer_counts_and_is_still_reported() {
 
     // A saved report keeps all of it, and passes the gate for it.
     let saved = shop.sandbox.write("saved.json", report.to_string());
-    let gate = shop.run(&["gate", saved.to_str().unwrap(), "--fail-on", "any", "--json"]);
+    let gate = shop.run(&[
+        "gate",
+        saved.to_str().unwrap(),
+        "--fail-on",
+        "any",
+        "--json",
+    ]);
     let again = gate.expect_code(0).json();
     for member in ["suppressedFindings", "suppression", "identity", "result"] {
         assert_eq!(again[member], report[member], "{member}");
@@ -220,6 +226,42 @@ fn an_entry_that_accepts_nothing_any_more_is_told_and_can_be_pruned() {
     shop.run(&["baseline", "prune", "--unmatched"])
         .expect_code(0)
         .assert_stdout_has(&fingerprint);
+}
+
+#[test]
+fn what_an_earlier_review_left_open_is_excused_and_comes_back_by_the_terms_of_today() {
+    let shop = Shop::changed();
+    let open = shop.review(&[]);
+    shop.run(&["baseline", "add", "--all", "--reason", "known"])
+        .expect_code(0);
+    // Nothing is new: nobody is asked, and the open finding is excused all the same.
+    let excused = shop.review(&["--since-last"]);
+    assert_eq!(counted(&excused), (vec![], words(&["eval-call baseline"])));
+    assert_eq!(
+        excused["suppressedFindings"][0]["fingerprint"],
+        open["result"]["findings"][0]["fingerprint"]
+    );
+    // Something else is new.
+    shop.repo.write("src/other.js", "eval(other);\n");
+    shop.repo.commit("more");
+    let more = shop.review(&["--since-last"]);
+    assert_eq!(
+        counted(&more),
+        (words(&["eval-call"]), words(&["eval-call baseline"])),
+        "{more:#}"
+    );
+    let digits = open["result"]["findings"][0]["fingerprint"]
+        .as_str()
+        .unwrap();
+    shop.run(&["baseline", "remove", digits]).expect_code(0);
+    let back = shop.review(&["--since-last", "--filter", "added"]);
+    assert_eq!(
+        counted(&back),
+        (words(&["eval-call"; 2]), vec![]),
+        "{back:#}"
+    );
+    shop.run(&["review", "--since-last", "--shard", "1/2"])
+        .expect_code(2);
 }
 
 #[test]

@@ -294,6 +294,7 @@ impl Scene {
             recommendation: None,
             origin: FindingOrigin::Model,
             placement: Placement::OnChange,
+            carried_from: None,
             fingerprint: None,
             exclusion: None,
         }];

@@ -7,6 +7,7 @@
 //! - [`fake_engine`]: the scriptable app server, and the control stream that tells it what to do.
 //! - [`real_codex`]: the pinned Codex CLI; [`responses_api`]: a stand-in for its model.
 //! - [`real_claude`]: the pinned Claude Code; [`messages_api`]: a stand-in for its model.
+//! - [`hook_frameworks`]: pre-commit, lefthook and husky, pinned.
 //! - [`npm`] installs both programs; [`loopback`] is the HTTP below both stand-ins.
 //! - [`snapshot`]: what is redacted from text before it is compared.
 #![allow(
@@ -17,6 +18,7 @@
 mod command;
 pub mod fake_engine;
 pub mod fixture;
+pub mod hook_frameworks;
 pub mod loopback;
 pub mod messages_api;
 pub mod npm;
