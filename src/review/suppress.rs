@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Day, Exclusion, Finding, FindingFilter, Fingerprint, Marker, Severity};
+use super::{Day, Exclusion, Finding, FindingFilter, Fingerprint, LineRange, Marker, Severity};
 
 /// An entry of a baseline: one finding that somebody accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +148,9 @@ pub struct SuppressedChange<'a> {
     pub exists: &'a dyn Fn(&str) -> bool,
     /// Whether the file, by its new or its old name, is part of what was looked at: only there is told what excuses nothing.
     pub in_change: &'a dyn Fn(&str) -> bool,
+    /// Whether the change brings any of these lines, where it has no say in what is excused: a marker of the base does not
+    /// speak for lines that came after it.
+    pub brings: &'a dyn Fn(&str, LineRange) -> bool,
     /// Whether the engine that judged knows rules. Where it does not, nothing is said about markers and entries of rules.
     pub knows_rules: bool,
 }
@@ -177,10 +180,10 @@ fn apply_markers(
             let mut matched = false;
             for finding in findings.iter_mut() {
                 let here = finding.file == *file
-                    && finding.lines.is_some_and(|lines| {
-                        lines.start() <= marker.covers && marker.line <= lines.end()
-                    })
-                    && !finding.placement.is_rejected();
+                    && !finding.placement.is_rejected()
+                    && finding
+                        .lines
+                        .is_some_and(|lines| covers(marker, lines, file, change.brings));
                 if here && excused.names(finding.class(), finding.fingerprint) {
                     matched = true;
                     finding.exclusion.get_or_insert_with(|| Exclusion::Marker {
@@ -199,6 +202,19 @@ fn apply_markers(
             }
         }
     }
+}
+
+/// Whether a marker is about these lines: they begin with it or with the line that it covers, and do not go on to lines
+/// that it cannot speak for.
+fn covers(
+    marker: &Marker,
+    lines: LineRange,
+    file: &str,
+    brings: &dyn Fn(&str, LineRange) -> bool,
+) -> bool {
+    let begins = (marker.line..=marker.covers).contains(&lines.start());
+    let beyond = LineRange::new(marker.covers.saturating_add(1), lines.end());
+    begins && (lines.end() <= marker.covers || !brings(file, beyond))
 }
 
 fn apply_baseline(
@@ -372,6 +388,7 @@ mod tests {
             SuppressedChange {
                 exists: &|file| there.contains(&file),
                 in_change: &|_| true,
+                brings: &|_, _| false,
                 knows_rules: true,
             },
         );
@@ -439,6 +456,41 @@ mod tests {
             ..entry
         };
         assert_eq!(laid_over(critical, vec![any], &["a.rs"]).0, [false]);
+    }
+
+    #[test]
+    fn a_marker_speaks_for_what_begins_at_it_and_not_for_lines_that_came_after_it() {
+        let text = b"// codex-review: ignore review -- known\nfn one() {\n    two();\n}\n";
+        let markers = crate::review::read_markers(text).0;
+        let check = |start: u32, end: u32, brought: Option<u32>, expected: bool| {
+            let mut findings = [finding("a.rs", Severity::High)];
+            findings[0].lines = Some(LineRange::new(start, end));
+            let suppressions = Suppressions {
+                markers: vec![PlacedMarker {
+                    file: "a.rs".to_owned(),
+                    marker: markers[0].clone(),
+                }],
+                ..Suppressions::default()
+            };
+            let change = SuppressedChange {
+                exists: &|_| true,
+                in_change: &|_| true,
+                brings: &|_, lines| {
+                    brought.is_some_and(|line| lines.distance(LineRange::new(line, line)) == 0)
+                },
+                knows_rules: false,
+            };
+            let remarks = suppress(&mut findings, &suppressions, change);
+            assert_eq!(!findings[0].counts(), expected, "{start}-{end} {brought:?}");
+            assert_eq!(remarks.is_empty(), expected);
+        };
+        check(2, 2, None, true);
+        check(1, 2, None, true);
+        check(2, 4, None, true);
+        check(3, 3, None, false);
+        check(2, 4, Some(3), false);
+        // The covered line itself was compared with the base.
+        check(2, 2, Some(2), true);
     }
 
     #[test]

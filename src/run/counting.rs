@@ -63,6 +63,11 @@ impl CountedChange {
             SuppressedChange {
                 exists: &|path| new_side.exists(path),
                 in_change: &|path| paths.contains(path),
+                brings: &|path, lines| {
+                    let adds =
+                        |file: &ChangedFile| file.path == path && file.added.touches(lines, 0);
+                    from == SuppressFrom::Base && self.files.iter().any(adds)
+                },
                 knows_rules: *engine == EngineChoice::Builtin,
             },
         );
