@@ -45,7 +45,7 @@ pub(super) fn dispatch(
         Verb::Demo(args) => verbs::demo::run(args.into_request()?, ui),
         Verb::Broker(args) => verbs::broker::run(args.into_request(), surroundings, ui),
         Verb::Baseline(args) => verbs::baseline::run(args.into_request()?, surroundings, ui),
-        Verb::Merge(args) => verbs::decide::merge(&args.into_request()?, surroundings, ui),
+        Verb::Merge(args) => verbs::decide::merge(args.into_request()?, surroundings, ui),
         Verb::Gate(args) => match args.into_request()? {
             GateRequest::Status(shape) => verbs::gate::status(shape, surroundings, ui),
             GateRequest::Decide(request) => verbs::decide::gate(&request, surroundings, ui),

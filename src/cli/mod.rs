@@ -30,6 +30,7 @@ mod logs;
 mod manual;
 mod merge;
 mod options;
+mod outputs;
 mod paint;
 mod progress;
 mod result;

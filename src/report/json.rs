@@ -5,21 +5,26 @@
 //! shown, findings that point at nothing are kept apart in `rejectedFindings`, and those that a filter, the baseline or a
 //! marker took out in `suppressedFindings`, each with what took it out.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::review::{
-    Exclusion, ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, NotAFingerprint,
-    NotJudged, NotJudgedReason, Outcome, Placement, Verdict,
+    ExitStatus, FailOn, Finding, Judgement, NotJudged, NotJudgedReason, Outcome, Verdict,
 };
 
-use super::identity_json::{ExclusionDocument, IdentityDocument, NoiseDocument};
+use super::finding_json::FindingDocument;
+use super::identity_json::{IdentityDocument, NoiseDocument};
 use super::model::{
     Cached, ClosedFinding, ContextInfo, EngineInfo, Report, SinceReview, TargetInfo, Timings,
     TokenUsage,
 };
-use super::visible;
+use super::{Hunk, uri, visible};
+
+mod hunks;
+
+use hunks::{HunkDocument, read_raw_paths};
 
 /// The version of the document. A reader refuses a later one.
 const VERSION: u32 = 1;
@@ -87,6 +92,12 @@ struct Document {
     #[serde(default)]
     suppressed_findings: Vec<FindingDocument>,
     locations: LocationsDocument,
+    /// Not in documents of earlier versions, as little as `raw_paths`.
+    #[serde(default)]
+    hunks: Vec<HunkDocument>,
+    /// Paths that are no UTF-8, as URI references, by their shown form.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    raw_paths: BTreeMap<String, String>,
     raw_output: String,
     parse_error: Option<String>,
     reasoning_summary: Vec<String>,
@@ -182,37 +193,6 @@ struct ResultDocument {
 struct NotJudgedDocument {
     reason: String,
     detail: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct FindingDocument {
-    severity: String,
-    title: String,
-    body: String,
-    file: String,
-    line_start: Option<u32>,
-    line_end: Option<u32>,
-    confidence: Option<f64>,
-    /// Empty when there is none: readers expect text.
-    recommendation: String,
-    placement: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    relocated_from: Option<PlaceDocument>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    fingerprint: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    suppression: Option<ExclusionDocument>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    carried_from: Option<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct PlaceDocument {
-    file: String,
-    line_start: Option<u32>,
-    line_end: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -322,6 +302,12 @@ impl From<&Report> for Document {
                 rejected: locations.rejected,
                 unchecked: locations.unchecked,
             },
+            hunks: report.hunks.iter().map(HunkDocument::from).collect(),
+            raw_paths: report
+                .raw_paths
+                .iter()
+                .map(|(shown, path)| (shown.clone(), uri::from_path(path)))
+                .collect(),
             raw_output: report.raw_output.clone(),
             parse_error: report.parse_error.clone(),
             reasoning_summary: report.reasoning.clone(),
@@ -400,43 +386,6 @@ impl From<&ContextInfo> for ShownDocument {
             hash: context.hash.clone(),
             redactions: context.redactions,
             left_out: context.left_out.clone(),
-        }
-    }
-}
-
-impl From<&Finding> for FindingDocument {
-    fn from(finding: &Finding) -> Self {
-        let relocated_from = match &finding.placement {
-            Placement::Relocated {
-                from_file,
-                from_lines,
-            } => Some(PlaceDocument {
-                file: from_file.clone(),
-                line_start: from_lines.map(LineRange::start),
-                line_end: from_lines.map(LineRange::end),
-            }),
-            _ => None,
-        };
-        FindingDocument {
-            severity: finding.severity.as_str().to_owned(),
-            title: finding.title.clone(),
-            body: finding.body.clone(),
-            file: finding.file.clone(),
-            line_start: finding.lines.map(LineRange::start),
-            line_end: finding.lines.map(LineRange::end),
-            confidence: finding.confidence.filter(|value| value.is_finite()),
-            recommendation: finding.recommendation.clone().unwrap_or_default(),
-            placement: finding.placement.as_str().to_owned(),
-            relocated_from,
-            rule: match &finding.origin {
-                FindingOrigin::Rule(rule) => Some(rule.clone()),
-                FindingOrigin::Model => None,
-            },
-            fingerprint: finding
-                .fingerprint
-                .map(|fingerprint| fingerprint.to_string()),
-            suppression: finding.exclusion.as_ref().map(ExclusionDocument::from),
-            carried_from: finding.carried_from.clone(),
         }
     }
 }
@@ -536,6 +485,12 @@ impl TryFrom<Document> for Report {
             }),
             since: document.since.map(SinceReview::from),
             is_inferred: false,
+            hunks: document
+                .hunks
+                .into_iter()
+                .map(Hunk::try_from)
+                .collect::<Result<_, _>>()?,
+            raw_paths: read_raw_paths(document.raw_paths)?,
             notes: document.notes,
             timings: Timings {
                 total: Duration::from_millis(document.timings.total_ms),
@@ -577,65 +532,6 @@ impl ShownDocument {
             left_out: self.left_out,
         }
     }
-}
-
-impl TryFrom<FindingDocument> for Finding {
-    type Error = ParseError;
-
-    fn try_from(document: FindingDocument) -> Result<Self, ParseError> {
-        let placement = match (document.placement.as_str(), document.relocated_from) {
-            ("relocated", Some(place)) => Placement::Relocated {
-                from_file: place.file,
-                from_lines: line_range(place.line_start, place.line_end),
-            },
-            (word, _) => one_of(
-                "placement",
-                word,
-                [
-                    Placement::Unchecked,
-                    Placement::OnChange,
-                    Placement::OffChange,
-                    Placement::OutsideChange,
-                    Placement::Rejected,
-                ],
-                |placement| placement.as_str(),
-            )?,
-        };
-        Ok(Finding {
-            severity: document
-                .severity
-                .parse()
-                .map_err(|_unknown| ParseError::Word {
-                    member: "severity",
-                    word: document.severity.clone(),
-                })?,
-            title: document.title,
-            body: document.body,
-            file: document.file,
-            lines: line_range(document.line_start, document.line_end),
-            confidence: document.confidence,
-            recommendation: Some(document.recommendation).filter(|text| !text.is_empty()),
-            origin: document
-                .rule
-                .map_or(FindingOrigin::Model, FindingOrigin::Rule),
-            placement,
-            fingerprint: document
-                .fingerprint
-                .map(|text| text.parse())
-                .transpose()
-                .map_err(|error: NotAFingerprint| ParseError::Word {
-                    member: "fingerprint",
-                    word: error.0,
-                })?,
-            exclusion: document.suppression.map(Exclusion::try_from).transpose()?,
-            carried_from: document.carried_from,
-        })
-    }
-}
-
-fn line_range(start: Option<u32>, end: Option<u32>) -> Option<LineRange> {
-    let start = start?;
-    Some(LineRange::new(start, end.unwrap_or(start)))
 }
 
 pub(super) fn one_of<T>(

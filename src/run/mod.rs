@@ -13,6 +13,7 @@ mod counting;
 mod decide;
 mod events;
 mod execute;
+mod hunks;
 mod kind;
 mod new_side;
 mod open_code;

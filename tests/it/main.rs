@@ -28,6 +28,7 @@ mod plugin;
 mod pre_push;
 mod real_codex;
 mod report;
+mod report_outputs;
 mod rpc;
 mod symbols;
 mod target;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use codex_review::report::{self, Report, Standing, text_document, visible};
+use codex_review::report::{self, Report, Standing, visible};
 use codex_review::review::{ExitStatus, Outcome};
 use codex_review::run::{decide_again, merge_reports};
 
@@ -13,7 +13,7 @@ use crate::cli::options::Shape;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
-use super::review::WIDTH;
+use super::delivery::Delivery;
 use super::saved::{list_results, read_report};
 
 pub(crate) fn gate(
@@ -78,10 +78,12 @@ fn decision(report: &Report) -> String {
 }
 
 pub(crate) fn merge(
-    request: &MergeRequest,
+    request: MergeRequest,
     surroundings: &Surroundings,
     ui: &Ui,
 ) -> Result<ExitStatus, Failure> {
+    let heartbeat = surroundings.settings(Vec::new())?.settings.heartbeat;
+    let delivery = Delivery::prepare(ui, surroundings, request.printed, request.files, heartbeat)?;
     let files = list_results(&request.results, &surroundings.cwd)?;
     let parts = files
         .iter()
@@ -91,10 +93,6 @@ pub(crate) fn merge(
         })
         .collect::<Result<Vec<_>, Failure>>()?;
     let merged = merge_reports(&parts, request.fail_on, request.on_empty);
-    if request.format.name == "text" {
-        ui.document(&text_document(&merged, WIDTH))?;
-    } else {
-        ui.result(&request.format.render(&merged))?;
-    }
+    delivery.report(&merged)?;
     Ok(merged.exit)
 }
