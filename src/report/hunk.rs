@@ -284,6 +284,8 @@ mod tests {
             origin: FindingOrigin::Model,
             placement: Placement::OnChange,
             carried_from: None,
+            fingerprint: None,
+            exclusion: None,
         }
     }
 

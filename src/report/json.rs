@@ -2,7 +2,8 @@
 //!
 //! Member names are fixed; members are added, never renamed. `codex.status` is 0 for a change that was judged and 1
 //! otherwise, whatever engine answered. `result` is null unless the change was judged; `result.findings` holds what is
-//! shown, and findings that point at nothing are kept apart in `rejectedFindings`.
+//! shown, findings that point at nothing are kept apart in `rejectedFindings`, and those that a filter, the baseline or a
+//! marker took out in `suppressedFindings`, each with what took it out.
 
 mod earlier;
 mod hunks;
@@ -13,10 +14,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::review::{
-    ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, NotJudged, NotJudgedReason,
-    Outcome, Placement, Verdict,
+    ExitStatus, FailOn, Finding, Judgement, NotJudged, NotJudgedReason, Outcome, Verdict,
 };
 
+use super::finding_json::FindingDocument;
+use super::identity_json::{IdentityDocument, NoiseDocument};
 use super::model::{
     Cached, ContextInfo, EngineInfo, Report, SinceReview, TargetInfo, Timings, TokenUsage,
 };
@@ -59,7 +61,7 @@ pub fn render(report: &Report) -> Vec<u8> {
     bytes
 }
 
-/// Reads a report back. Findings come in the document's order, rejected ones last.
+/// Reads a report back. Findings come in the document's order, suppressed and rejected ones last.
 pub fn parse(bytes: &[u8]) -> Result<Report, ParseError> {
     let document: Document = serde_json::from_slice(bytes).map_err(ParseError::Shape)?;
     document.try_into()
@@ -75,6 +77,10 @@ struct Document {
     fail_on: String,
     job_id: Option<String>,
     target: TargetDocument,
+    #[serde(default)]
+    identity: IdentityDocument,
+    #[serde(default)]
+    suppression: NoiseDocument,
     thread_id: Option<String>,
     source_thread_id: Option<String>,
     engine: EngineDocument,
@@ -83,6 +89,8 @@ struct Document {
     result: Option<ResultDocument>,
     not_judged: Option<NotJudgedDocument>,
     rejected_findings: Vec<FindingDocument>,
+    #[serde(default)]
+    suppressed_findings: Vec<FindingDocument>,
     locations: LocationsDocument,
     /// Not in documents of earlier versions, as little as `raw_paths`.
     #[serde(default)]
@@ -166,33 +174,6 @@ struct NotJudgedDocument {
 }
 
 #[derive(Serialize, Deserialize)]
-struct FindingDocument {
-    severity: String,
-    title: String,
-    body: String,
-    file: String,
-    line_start: Option<u32>,
-    line_end: Option<u32>,
-    confidence: Option<f64>,
-    /// Empty when there is none: readers expect text.
-    recommendation: String,
-    placement: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    relocated_from: Option<PlaceDocument>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    carried_from: Option<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct PlaceDocument {
-    file: String,
-    line_start: Option<u32>,
-    line_end: Option<u32>,
-}
-
-#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LocationsDocument {
     on_change: usize,
@@ -254,6 +235,8 @@ impl From<&Report> for Document {
             fail_on: report.fail_on.as_str().to_owned(),
             job_id: report.job_id.clone(),
             target: TargetDocument::from(&report.target),
+            identity: IdentityDocument::from(&report.identity),
+            suppression: NoiseDocument::from(&report.noise),
             thread_id: report.thread_id.clone(),
             source_thread_id: report.source_thread_id.clone(),
             engine: EngineDocument {
@@ -281,6 +264,11 @@ impl From<&Report> for Document {
             not_judged,
             rejected_findings: report
                 .rejected_findings()
+                .into_iter()
+                .map(FindingDocument::from)
+                .collect(),
+            suppressed_findings: report
+                .excluded_findings()
                 .into_iter()
                 .map(FindingDocument::from)
                 .collect(),
@@ -345,39 +333,6 @@ impl From<&ContextInfo> for ShownDocument {
     }
 }
 
-impl From<&Finding> for FindingDocument {
-    fn from(finding: &Finding) -> Self {
-        let relocated_from = match &finding.placement {
-            Placement::Relocated {
-                from_file,
-                from_lines,
-            } => Some(PlaceDocument {
-                file: from_file.clone(),
-                line_start: from_lines.map(LineRange::start),
-                line_end: from_lines.map(LineRange::end),
-            }),
-            _ => None,
-        };
-        FindingDocument {
-            severity: finding.severity.as_str().to_owned(),
-            title: finding.title.clone(),
-            body: finding.body.clone(),
-            file: finding.file.clone(),
-            line_start: finding.lines.map(LineRange::start),
-            line_end: finding.lines.map(LineRange::end),
-            confidence: finding.confidence.filter(|value| value.is_finite()),
-            recommendation: finding.recommendation.clone().unwrap_or_default(),
-            placement: finding.placement.as_str().to_owned(),
-            relocated_from,
-            rule: match &finding.origin {
-                FindingOrigin::Rule(rule) => Some(rule.clone()),
-                FindingOrigin::Model => None,
-            },
-            carried_from: finding.carried_from.clone(),
-        }
-    }
-}
-
 impl TryFrom<Document> for Report {
     type Error = ParseError;
 
@@ -387,9 +342,10 @@ impl TryFrom<Document> for Report {
                 found: document.version,
             });
         }
-        let rejected = document
-            .rejected_findings
+        let apart = document
+            .suppressed_findings
             .into_iter()
+            .chain(document.rejected_findings)
             .map(Finding::try_from)
             .collect::<Result<Vec<_>, _>>()?;
         let outcome = match (document.result, document.not_judged) {
@@ -399,7 +355,7 @@ impl TryFrom<Document> for Report {
                     .into_iter()
                     .map(Finding::try_from)
                     .collect::<Result<Vec<_>, _>>()?;
-                findings.extend(rejected);
+                findings.extend(apart);
                 Outcome::Judged(Judgement {
                     verdict: one_of(
                         "verdict",
@@ -436,6 +392,8 @@ impl TryFrom<Document> for Report {
             repository_root: document.context.repo_root,
             branch: document.context.branch,
             target: document.target.into(),
+            identity: document.identity.try_into()?,
+            noise: document.suppression.try_into()?,
             engine: EngineInfo {
                 name: document.engine.name,
                 version: document.engine.version,
@@ -516,57 +474,7 @@ impl ShownDocument {
     }
 }
 
-impl TryFrom<FindingDocument> for Finding {
-    type Error = ParseError;
-
-    fn try_from(document: FindingDocument) -> Result<Self, ParseError> {
-        let placement = match (document.placement.as_str(), document.relocated_from) {
-            ("relocated", Some(place)) => Placement::Relocated {
-                from_file: place.file,
-                from_lines: line_range(place.line_start, place.line_end),
-            },
-            (word, _) => one_of(
-                "placement",
-                word,
-                [
-                    Placement::Unchecked,
-                    Placement::OnChange,
-                    Placement::OffChange,
-                    Placement::OutsideChange,
-                    Placement::Rejected,
-                ],
-                |placement| placement.as_str(),
-            )?,
-        };
-        Ok(Finding {
-            severity: document
-                .severity
-                .parse()
-                .map_err(|_unknown| ParseError::Word {
-                    member: "severity",
-                    word: document.severity.clone(),
-                })?,
-            title: document.title,
-            body: document.body,
-            file: document.file,
-            lines: line_range(document.line_start, document.line_end),
-            confidence: document.confidence,
-            recommendation: Some(document.recommendation).filter(|text| !text.is_empty()),
-            origin: document
-                .rule
-                .map_or(FindingOrigin::Model, FindingOrigin::Rule),
-            placement,
-            carried_from: document.carried_from,
-        })
-    }
-}
-
-fn line_range(start: Option<u32>, end: Option<u32>) -> Option<LineRange> {
-    let start = start?;
-    Some(LineRange::new(start, end.unwrap_or(start)))
-}
-
-fn one_of<T>(
+pub(super) fn one_of<T>(
     member: &'static str,
     word: &str,
     values: impl IntoIterator<Item = T>,

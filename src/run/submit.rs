@@ -116,6 +116,13 @@ async fn answer(
             let carried = carried.findings.clone();
             since_last::carry_over(report, carried, &request.engine, change.on_empty);
         }
+        change.counted.apply(
+            report,
+            &request.cwd,
+            &surroundings.git,
+            &request.engine,
+            change.on_empty,
+        );
         since_last::remember(request, change, report, surroundings, id, at);
     }
     end

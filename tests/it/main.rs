@@ -24,6 +24,7 @@ mod fixtures;
 mod hooks;
 mod hostile;
 mod house;
+mod identity;
 mod jobs;
 mod jobs_cli;
 mod plugin;
