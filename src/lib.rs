@@ -15,6 +15,7 @@
 //! - [`target`]: what is under review, from a git repository, read in process by gix.
 //! - [`secrets`]: finds and redacts credentials in text, by rules that are data.
 //! - [`context`]: what the reviewer is shown: strategies, collectors, budget, ledger.
+//! - [`baseline`]: the file that says which findings were accepted, why and until when.
 //! - [`prompt`]: templates, and the envelope around text that nobody vouches for.
 //! - [`engine`]: an app-server child: spawn, handshake, the turn as a reducer; and our own engine.
 //! - [`broker`]: one app server shared by many clients: a state machine, and thin tasks around it.
@@ -34,6 +35,7 @@
 //!   else in the crate. gix types are named only below `target/repo/`.
 //! - Reading a repository never runs a program that the repository names.
 
+pub mod baseline;
 pub mod broker;
 pub mod config;
 pub mod context;

@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::options::GlobalArgs;
 use super::{
-    broker, cancel, completions, config, context, demo, engine, estimate, gate, hook, logs, manual,
-    result, resume_candidate, review, setup, status, strategies, task, transfer, verbs,
+    baseline, broker, cancel, completions, config, context, demo, engine, estimate, gate, hook, logs,
+    manual, merge, result, resume_candidate, review, setup, status, strategies, task, transfer, verbs,
 };
 
 /// Asks a second model family to review work in a git repository
@@ -57,6 +57,8 @@ pub(crate) enum Verb {
     Config(config::ConfigArgs),
     Demo(demo::DemoArgs),
     Broker(broker::BrokerArgs),
+    Baseline(baseline::BaselineArgs),
+    Merge(merge::MergeArgs),
     Gate(gate::GateArgs),
     Hook(hook::HookArgs),
     Engine(engine::EngineArgs),

@@ -6,6 +6,7 @@ use codex_review::review::ExitStatus;
 
 use super::command::Verb;
 use super::failure::Failure;
+use super::gate::GateRequest;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
 use super::{completions, config, manual, verbs};
@@ -40,7 +41,12 @@ pub(super) fn dispatch(
         Verb::Setup(args) => verbs::setup::run(args.into_request(), surroundings, ui),
         Verb::Demo(args) => verbs::demo::run(args.into_request()?, ui),
         Verb::Broker(args) => verbs::broker::run(args.into_request(), surroundings, ui),
-        Verb::Gate(args) => verbs::gate::status(args.into_request(), surroundings, ui),
+        Verb::Baseline(args) => verbs::baseline::run(args.into_request()?, surroundings, ui),
+        Verb::Merge(args) => verbs::decide::merge(args.into_request()?, surroundings, ui),
+        Verb::Gate(args) => match args.into_request()? {
+            GateRequest::Status(shape) => verbs::gate::status(shape, surroundings, ui),
+            GateRequest::Decide(request) => verbs::decide::gate(&request, surroundings, ui),
+        },
         Verb::Hook(args) => verbs::hook::run(&args.into_request(), surroundings, ui),
         Verb::Engine(args) => verbs::engine::run(args.into_request()),
         Verb::Worker(args) => verbs::worker::run(args),

@@ -10,6 +10,7 @@
 //! [`surroundings`] is the one place that reads the process environment.
 
 mod arguments;
+mod baseline;
 mod broker;
 mod cancel;
 mod command;
@@ -25,6 +26,7 @@ mod gate;
 mod hook;
 mod logs;
 mod manual;
+mod merge;
 mod options;
 mod outputs;
 mod paint;
@@ -37,6 +39,7 @@ mod status;
 mod strategies;
 mod surroundings;
 mod task;
+mod terms;
 mod text;
 mod transfer;
 mod typed;

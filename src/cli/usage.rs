@@ -93,6 +93,40 @@ pub(crate) enum UsageError {
     /// The threshold is none.
     #[error(transparent)]
     UnknownFailOn(#[from] codex_review::review::UnknownFailOn),
+    /// The filter is none.
+    #[error("{unknown}")]
+    UnknownFilter {
+        /// As given.
+        unknown: codex_review::review::UnknownFilter,
+        /// What was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// `--suppress-from` names none of the sides.
+    #[error("unknown side `{word}` (expected base or new)")]
+    UnknownSide {
+        /// As given.
+        word: String,
+        /// What was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// `--shard` names no shard.
+    #[error(transparent)]
+    NotAShard(#[from] codex_review::review::NotAShard),
+    /// `--expires` names no day.
+    #[error(transparent)]
+    NotADay(#[from] codex_review::review::NotADay),
+    /// `--expected-head` can be no commit's id.
+    #[error("`{0}` is no commit id (expected 7 to 64 hex digits)")]
+    NotACommit(String),
+    /// A text that must say something is blank.
+    #[error("`{option}` is blank")]
+    BlankText {
+        /// The option.
+        option: &'static str,
+    },
+    /// Nobody is known who accepts a finding.
+    #[error("nobody is named who accepts this")]
+    NoAuthor,
     /// The engine is none of ours.
     #[error("unknown engine `{0}` (expected codex or builtin)")]
     UnknownEngine(String),
@@ -137,6 +171,21 @@ impl UsageError {
             UsageError::NotARange(_) => "an empty side means HEAD: `origin/main..`",
             UsageError::CutArguments | UsageError::UnknownRequest(_) => "type the command again",
             UsageError::BaseWithScope { .. } => "leave one of them out",
+            UsageError::NoAuthor => "name yourself with `--author`, or set git's `user.name`",
+            UsageError::UnknownFilter {
+                nearest: Some(nearest),
+                ..
+            }
+            | UsageError::UnknownSide {
+                nearest: Some(nearest),
+                ..
+            } => return Some(format!("did you mean `{nearest}`?")),
+            UsageError::NotACommit(_) => "`git rev-parse HEAD` prints one",
+            UsageError::UnknownFilter { nearest: None, .. }
+            | UsageError::UnknownSide { nearest: None, .. }
+            | UsageError::NotAShard(_)
+            | UsageError::NotADay(_)
+            | UsageError::BlankText { .. } => return None,
             UsageError::UnknownScope(_)
             | UsageError::BlankRevision { .. }
             | UsageError::UnknownContextFormat(_)

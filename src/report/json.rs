@@ -2,23 +2,26 @@
 //!
 //! Member names are fixed; members are added, never renamed. `codex.status` is 0 for a change that was judged and 1
 //! otherwise, whatever engine answered. `result` is null unless the change was judged; `result.findings` holds what is
-//! shown, and findings that point at nothing are kept apart in `rejectedFindings`.
+//! shown, findings that point at nothing are kept apart in `rejectedFindings`, and those that a filter, the baseline or a
+//! marker took out in `suppressedFindings`, each with what took it out.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::review::{
-    ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, NotJudged, NotJudgedReason,
-    Outcome, Placement, Verdict,
+    Exclusion, ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, NotAFingerprint,
+    NotJudged, NotJudgedReason, Outcome, Placement, Verdict,
 };
 
-use super::model::{ContextInfo, EngineInfo, Report, TargetInfo, Timings, TokenUsage};
+use super::identity_json::{ExclusionDocument, IdentityDocument, NoiseDocument};
+use super::model::{ContextInfo, EngineInfo, Report, TargetInfo, TokenUsage};
 use super::{Hunk, uri, visible};
 
+mod figures;
 mod hunks;
 
+use figures::{LocationsDocument, TimingsDocument, UsageDocument};
 use hunks::{HunkDocument, read_raw_paths};
 
 /// The version of the document. A reader refuses a later one.
@@ -56,7 +59,7 @@ pub fn render(report: &Report) -> Vec<u8> {
     bytes
 }
 
-/// Reads a report back. Findings come in the document's order, rejected ones last.
+/// Reads a report back. Findings come in the document's order, suppressed and rejected ones last.
 pub fn parse(bytes: &[u8]) -> Result<Report, ParseError> {
     let document: Document = serde_json::from_slice(bytes).map_err(ParseError::Shape)?;
     document.try_into()
@@ -72,6 +75,10 @@ struct Document {
     fail_on: String,
     job_id: Option<String>,
     target: TargetDocument,
+    #[serde(default)]
+    identity: IdentityDocument,
+    #[serde(default)]
+    suppression: NoiseDocument,
     thread_id: Option<String>,
     source_thread_id: Option<String>,
     engine: EngineDocument,
@@ -80,6 +87,8 @@ struct Document {
     result: Option<ResultDocument>,
     not_judged: Option<NotJudgedDocument>,
     rejected_findings: Vec<FindingDocument>,
+    #[serde(default)]
+    suppressed_findings: Vec<FindingDocument>,
     locations: LocationsDocument,
     /// Not in documents of earlier versions, as little as `raw_paths`.
     #[serde(default)]
@@ -174,6 +183,10 @@ struct FindingDocument {
     relocated_from: Option<PlaceDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suppression: Option<ExclusionDocument>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -181,34 +194,6 @@ struct PlaceDocument {
     file: String,
     line_start: Option<u32>,
     line_end: Option<u32>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LocationsDocument {
-    on_change: usize,
-    off_change: usize,
-    relocated: usize,
-    outside_change: usize,
-    rejected: usize,
-    unchecked: usize,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TimingsDocument {
-    total_ms: u64,
-    context_ms: Option<u64>,
-    turn_ms: Option<u64>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UsageDocument {
-    input_tokens: u64,
-    cached_input_tokens: u64,
-    output_tokens: u64,
-    reasoning_output_tokens: u64,
 }
 
 impl From<&Report> for Document {
@@ -236,7 +221,6 @@ impl From<&Report> for Document {
             }
             Outcome::Empty => (None, None),
         };
-        let locations = report.locations();
         Document {
             version: VERSION,
             review: report.kind.clone(),
@@ -245,6 +229,8 @@ impl From<&Report> for Document {
             fail_on: report.fail_on.as_str().to_owned(),
             job_id: report.job_id.clone(),
             target: TargetDocument::from(&report.target),
+            identity: IdentityDocument::from(&report.identity),
+            suppression: NoiseDocument::from(&report.noise),
             thread_id: report.thread_id.clone(),
             source_thread_id: report.source_thread_id.clone(),
             engine: EngineDocument {
@@ -275,14 +261,12 @@ impl From<&Report> for Document {
                 .into_iter()
                 .map(FindingDocument::from)
                 .collect(),
-            locations: LocationsDocument {
-                on_change: locations.on_change,
-                off_change: locations.off_change,
-                relocated: locations.relocated,
-                outside_change: locations.outside_change,
-                rejected: locations.rejected,
-                unchecked: locations.unchecked,
-            },
+            suppressed_findings: report
+                .excluded_findings()
+                .into_iter()
+                .map(FindingDocument::from)
+                .collect(),
+            locations: report.locations().into(),
             hunks: report.hunks.iter().map(HunkDocument::from).collect(),
             raw_paths: report
                 .raw_paths
@@ -293,17 +277,8 @@ impl From<&Report> for Document {
             parse_error: report.parse_error.clone(),
             reasoning_summary: report.reasoning.clone(),
             notes: report.notes.clone(),
-            timings: TimingsDocument {
-                total_ms: millis(report.timings.total),
-                context_ms: report.timings.context.map(millis),
-                turn_ms: report.timings.turn.map(millis),
-            },
-            usage: report.usage.map(|usage| UsageDocument {
-                input_tokens: usage.input,
-                cached_input_tokens: usage.cached_input,
-                output_tokens: usage.output,
-                reasoning_output_tokens: usage.reasoning_output,
-            }),
+            timings: report.timings.into(),
+            usage: report.usage.map(UsageDocument::from),
         }
     }
 }
@@ -362,6 +337,10 @@ impl From<&Finding> for FindingDocument {
                 FindingOrigin::Rule(rule) => Some(rule.clone()),
                 FindingOrigin::Model => None,
             },
+            fingerprint: finding
+                .fingerprint
+                .map(|fingerprint| fingerprint.to_string()),
+            suppression: finding.exclusion.as_ref().map(ExclusionDocument::from),
         }
     }
 }
@@ -375,9 +354,10 @@ impl TryFrom<Document> for Report {
                 found: document.version,
             });
         }
-        let rejected = document
-            .rejected_findings
+        let apart = document
+            .suppressed_findings
             .into_iter()
+            .chain(document.rejected_findings)
             .map(Finding::try_from)
             .collect::<Result<Vec<_>, _>>()?;
         let outcome = match (document.result, document.not_judged) {
@@ -387,7 +367,7 @@ impl TryFrom<Document> for Report {
                     .into_iter()
                     .map(Finding::try_from)
                     .collect::<Result<Vec<_>, _>>()?;
-                findings.extend(rejected);
+                findings.extend(apart);
                 Outcome::Judged(Judgement {
                     verdict: one_of(
                         "verdict",
@@ -424,6 +404,8 @@ impl TryFrom<Document> for Report {
             repository_root: document.context.repo_root,
             branch: document.context.branch,
             target: document.target.into(),
+            identity: document.identity.try_into()?,
+            noise: document.suppression.try_into()?,
             engine: EngineInfo {
                 name: document.engine.name,
                 version: document.engine.version,
@@ -459,17 +441,8 @@ impl TryFrom<Document> for Report {
                 .collect::<Result<_, _>>()?,
             raw_paths: read_raw_paths(document.raw_paths)?,
             notes: document.notes,
-            timings: Timings {
-                total: Duration::from_millis(document.timings.total_ms),
-                context: document.timings.context_ms.map(Duration::from_millis),
-                turn: document.timings.turn_ms.map(Duration::from_millis),
-            },
-            usage: document.usage.map(|usage| TokenUsage {
-                input: usage.input_tokens,
-                cached_input: usage.cached_input_tokens,
-                output: usage.output_tokens,
-                reasoning_output: usage.reasoning_output_tokens,
-            }),
+            timings: document.timings.into(),
+            usage: document.usage.map(TokenUsage::from),
         })
     }
 }
@@ -541,6 +514,15 @@ impl TryFrom<FindingDocument> for Finding {
                 .rule
                 .map_or(FindingOrigin::Model, FindingOrigin::Rule),
             placement,
+            fingerprint: document
+                .fingerprint
+                .map(|text| text.parse())
+                .transpose()
+                .map_err(|error: NotAFingerprint| ParseError::Word {
+                    member: "fingerprint",
+                    word: error.0,
+                })?,
+            exclusion: document.suppression.map(Exclusion::try_from).transpose()?,
         })
     }
 }
@@ -550,7 +532,7 @@ fn line_range(start: Option<u32>, end: Option<u32>) -> Option<LineRange> {
     Some(LineRange::new(start, end.unwrap_or(start)))
 }
 
-fn one_of<T>(
+pub(super) fn one_of<T>(
     member: &'static str,
     word: &str,
     values: impl IntoIterator<Item = T>,
@@ -563,8 +545,4 @@ fn one_of<T>(
             member,
             word: word.to_owned(),
         })
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -21,6 +21,7 @@ mod html;
 mod hunk;
 mod issue;
 mod job_summary;
+mod identity_json;
 pub mod json;
 mod jsonl;
 mod junit;
@@ -39,5 +40,7 @@ mod xml;
 pub use format::{Delivery, FORMATS, Format, UnknownFormat};
 pub use hunk::{Hunk, HunkLine, LineSide, keep_beside};
 pub use job_summary::{MAX_JOB_SUMMARY_BYTES, job_summary};
-pub use model::{ContextInfo, EngineInfo, Report, Standing, TargetInfo, Timings, TokenUsage};
+pub use model::{
+    ContextInfo, EngineInfo, Report, ReviewIdentity, Standing, TargetInfo, Timings, TokenUsage,
+};
 pub use text::document as text_document;

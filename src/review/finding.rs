@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{LineRange, Placement};
+use super::{Exclusion, Fingerprint, LineRange, Placement};
 
 /// How grave a finding is, gravest first in order of harm: `Critical > High > Medium > Low`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,4 +92,16 @@ pub struct Finding {
     pub origin: FindingOrigin,
     /// What the location check said; [`Placement::Unchecked`] before it ran.
     pub placement: Placement,
+    /// Who it is from one review to the next; `None` before [`super::identify`] ran.
+    pub fingerprint: Option<Fingerprint>,
+    /// Why it does not count; `None` for one that does.
+    pub exclusion: Option<Exclusion>,
+}
+
+impl Finding {
+    /// Whether it counts: it points at something, and nothing takes it out.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        !self.placement.is_rejected() && self.exclusion.is_none()
+    }
 }

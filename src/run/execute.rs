@@ -3,6 +3,7 @@
 //! [`execute`] always comes back with a [`RunEnd`]: whatever fails on the way is an outcome, never an error, so that a
 //! job cannot end without saying how.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -14,12 +15,15 @@ use crate::engine::{
 use crate::jobs::{CancelToken, EndStatus, EventSink, JobEnd, JobEvent};
 use crate::report::{self, Report};
 use crate::review::{
-    ExitStatus, NotJudged, NotJudgedReason, Outcome, ReviewedTree, check_locations, exit_status,
+    ExitStatus, Finding, NotJudged, NotJudgedReason, Outcome, PlacedMarker, Placement,
+    ReviewedTree, SuppressFrom, SuppressedChange, apply_filter, check_locations, exit_status,
+    identify, read_markers, suppress,
 };
 
 use super::access::{self, OpenedEngine};
 use super::hunks::MAX_REPORT_BYTES;
 use super::kind::{Ask, Thread};
+use super::new_side::NewSide;
 use super::{
     EngineChoice, NativeTarget, Question, ReviewedChange, RunRequest, Surroundings, TaskAnswer,
     ThreadChoice, events,
@@ -147,6 +151,7 @@ pub async fn execute(
                 stderr,
                 notes,
             },
+            surroundings,
             began.elapsed(),
         ))),
     }
@@ -331,6 +336,7 @@ fn reviewed(
     change: &ReviewedChange,
     ended: Result<TurnResult, NotJudged>,
     engine: Engine,
+    surroundings: &Surroundings,
     turn: Duration,
 ) -> Report {
     let mut report = change.draft.clone();
@@ -368,6 +374,32 @@ fn reviewed(
             line_count: &|path| count_lines(&request.cwd.join(path)),
         };
         check_locations(&mut judgement.findings, &tree);
+        let new_side = NewSide::open(&request.cwd, change, &surroundings.git);
+        identify(&mut judgement.findings, &mut |path| new_side.content(path));
+        let paths: BTreeSet<&str> = change
+            .files
+            .iter()
+            .flat_map(|file| [Some(file.path.as_str()), file.old_path.as_deref()])
+            .flatten()
+            .collect();
+        let mut suppressions = change.suppressions.clone();
+        suppressions.markers.extend(markers_elsewhere(
+            &judgement.findings,
+            &paths,
+            &new_side,
+            report.noise.from,
+        ));
+        let remarks = suppress(
+            &mut judgement.findings,
+            &suppressions,
+            SuppressedChange {
+                exists: &|path| new_side.exists(path),
+                in_change: &|path| paths.contains(path),
+                knows_rules: request.engine == EngineChoice::Builtin,
+            },
+        );
+        report.noise.remarks.extend(remarks);
+        apply_filter(&mut judgement.findings, &change.files, report.noise.filter);
     }
     let held = std::mem::take(&mut report.hunks);
     report.hunks = report::keep_beside(&held, &report.shown_findings(), MAX_REPORT_BYTES);
@@ -378,6 +410,35 @@ fn reviewed(
     report.timings.total = turn + report.timings.context.unwrap_or_default();
     report.exit = exit_status(&report.outcome, report.fail_on, change.on_empty);
     report
+}
+
+/// The markers of files that are not part of what is judged. Where the base has the word, only a file counts that is the
+/// same there: it may be part of the change all the same, in another shard or outside the path filters.
+fn markers_elsewhere(
+    findings: &[Finding],
+    changed: &BTreeSet<&str>,
+    new_side: &NewSide<'_>,
+    from: SuppressFrom,
+) -> Vec<PlacedMarker> {
+    let files: BTreeSet<&str> = findings
+        .iter()
+        .filter(|finding| finding.placement == Placement::OutsideChange)
+        .map(|finding| finding.file.as_str())
+        .filter(|file| !changed.contains(file))
+        .collect();
+    let placed = files.into_iter().flat_map(|file| {
+        let mut content = new_side.content(file);
+        if from == SuppressFrom::Base && new_side.base_content(file) != content {
+            content = None;
+        }
+        let content = content.unwrap_or_default();
+        let (markers, _) = read_markers(&content);
+        markers.into_iter().map(|marker| PlacedMarker {
+            file: file.to_owned(),
+            marker,
+        })
+    });
+    placed.collect()
 }
 
 /// The gate's answer is read by whoever asked; here it only matters whether there is one.

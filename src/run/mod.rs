@@ -8,17 +8,22 @@
 //! owns the job. This is the one module that knows both the engine's and the jobs' vocabulary.
 
 mod access;
+mod decide;
 mod events;
 mod execute;
 mod hunks;
 mod kind;
+mod new_side;
 mod prepare;
 mod request;
 mod submit;
+mod suppression_wire;
 mod surroundings;
 mod task_answer;
+mod terms;
 
 pub use access::{OpenedEngine, broker_options, open_engine};
+pub use decide::{decide_again, merge_reports, shard_label};
 pub use execute::{RunEnd, execute, unreadable_request};
 pub use kind::{
     ADVERSARIAL_REVIEW, Ask, GATE, KINDS, Kind, MayWrite, REVIEW, TASK, Thread, find_kind,
@@ -31,3 +36,6 @@ pub use request::{
 pub use submit::{Submission, submit, work, work_here};
 pub use surroundings::Surroundings;
 pub use task_answer::TaskAnswer;
+pub use terms::{
+    ReviewTerms, TermsError, TermsInput, change_hash, review_ignore, review_terms, shard_paths,
+};

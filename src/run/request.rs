@@ -3,6 +3,7 @@
 //! The request is made once, by the command that the user typed; the worker that carries it out, perhaps much later,
 //! reads no flags, no configuration and no repository to find out what was meant.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::report::{self, Report};
-use crate::review::{ChangedFile, ChangedLines, LineRange, OnEmpty};
+use crate::review::{ChangedFile, ChangedLines, LineRange, OnEmpty, Suppressions};
+use crate::target::ObjectId;
 
 use super::kind::{Kind, find_kind};
+use super::suppression_wire::StoredSuppressions;
 
 /// The version of the stored request; a worker refuses a newer one.
 const VERSION: u32 = 1;
@@ -121,6 +124,10 @@ pub struct ReviewedChange {
     pub draft: Report,
     /// The changed files, for the location check.
     pub files: Vec<ChangedFile>,
+    /// The new content of changed files by path, where a commit or the index holds it.
+    pub blobs: BTreeMap<String, ObjectId>,
+    /// What may excuse a finding.
+    pub suppressions: Suppressions,
     /// Every spelling of the repository root.
     pub roots: Vec<String>,
     /// The pinned change in the wire shape that the builtin engine takes.
@@ -206,6 +213,10 @@ struct Stored {
 struct StoredChange {
     draft: Value,
     files: Vec<StoredFile>,
+    #[serde(default)]
+    blobs: BTreeMap<String, String>,
+    #[serde(default)]
+    suppressions: StoredSuppressions,
     roots: Vec<String>,
     pinned: Value,
     fail_on_empty: bool,
@@ -220,6 +231,8 @@ struct StoredFile {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     line_count: Option<u32>,
     changed: Vec<(u32, u32)>,
+    #[serde(default)]
+    added: Vec<(u32, u32)>,
 }
 
 impl RunRequest {
@@ -306,6 +319,12 @@ impl From<&ReviewedChange> for StoredChange {
             draft: serde_json::from_slice(&report::json::render(&change.draft))
                 .expect("a rendered report is JSON"),
             files: change.files.iter().map(StoredFile::from).collect(),
+            blobs: change
+                .blobs
+                .iter()
+                .map(|(path, id)| (path.clone(), id.as_hex().to_owned()))
+                .collect(),
+            suppressions: StoredSuppressions::from(&change.suppressions),
             roots: change.roots.clone(),
             pinned: change.pinned.clone(),
             fail_on_empty: change.on_empty == OnEmpty::Fail,
@@ -321,6 +340,12 @@ impl TryFrom<StoredChange> for ReviewedChange {
         Ok(ReviewedChange {
             draft: report::json::parse(draft.as_bytes()).map_err(RequestError::Draft)?,
             files: stored.files.into_iter().map(ChangedFile::from).collect(),
+            blobs: stored
+                .blobs
+                .into_iter()
+                .filter_map(|(path, id)| Some((path, ObjectId::from_hex(&id)?)))
+                .collect(),
+            suppressions: stored.suppressions.into(),
             roots: stored.roots,
             pinned: stored.pinned,
             on_empty: if stored.fail_on_empty {
@@ -338,28 +363,34 @@ impl From<&ChangedFile> for StoredFile {
             path: file.path.clone(),
             old_path: file.old_path.clone(),
             line_count: file.line_count,
-            changed: file
-                .changed
-                .0
-                .iter()
-                .map(|range| (range.start(), range.end()))
-                .collect(),
+            changed: pairs(&file.changed),
+            added: pairs(&file.added),
         }
     }
 }
 
 impl From<StoredFile> for ChangedFile {
     fn from(stored: StoredFile) -> Self {
-        let ranges = stored.changed.into_iter();
         ChangedFile {
             path: stored.path,
             old_path: stored.old_path,
             line_count: stored.line_count,
-            changed: ChangedLines(
-                ranges
-                    .map(|(start, end)| LineRange::new(start, end))
-                    .collect(),
-            ),
+            changed: lines(stored.changed),
+            added: lines(stored.added),
         }
     }
+}
+
+fn pairs(lines: &ChangedLines) -> Vec<(u32, u32)> {
+    let ranges = lines.0.iter();
+    ranges.map(|range| (range.start(), range.end())).collect()
+}
+
+fn lines(pairs: Vec<(u32, u32)>) -> ChangedLines {
+    let ranges = pairs.into_iter();
+    ChangedLines(
+        ranges
+            .map(|(start, end)| LineRange::new(start, end))
+            .collect(),
+    )
 }

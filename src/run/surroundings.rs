@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::engine::{EngineCommand, find_in_path};
 use crate::review::{NotJudged, NotJudgedReason};
+use crate::target::GitEnvironment;
 
 use super::EngineChoice;
 
@@ -25,6 +26,8 @@ pub struct Surroundings {
     /// A short private folder for sockets whose path would be too long otherwise (`XDG_RUNTIME_DIR`, else the
     /// temporary folder).
     pub runtime_dir: PathBuf,
+    /// What git would take from the environment, to read the files that findings point to.
+    pub git: GitEnvironment,
 }
 
 impl Surroundings {

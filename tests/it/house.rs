@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::package_root;
 
 /// Which module of the library may name which. A new edge is a design change: say why in the commit that adds it here.
-const EDGES: [(&str, &[&str]); 14] = [
+const EDGES: [(&str, &[&str]); 15] = [
     ("near_miss", &[]),
     ("review", &[]),
     ("rpc", &[]),
@@ -20,6 +20,7 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("target", &[]),
     ("prompt", &["review"]),
     ("report", &["review"]),
+    ("baseline", &["review"]),
     ("context", &["near_miss", "prompt", "secrets", "target"]),
     ("config", &["near_miss", "report", "review"]),
     ("engine", &["review", "rpc", "secrets", "target"]),
@@ -29,15 +30,15 @@ const EDGES: [(&str, &[&str]); 14] = [
     (
         "run",
         &[
-            "broker", "config", "context", "engine", "jobs", "prompt", "report", "review",
+            "baseline", "broker", "config", "context", "engine", "jobs", "prompt", "report", "review",
             "secrets", "target",
         ],
     ),
 ];
 
 /// Modules that never touch the environment or a process.
-const PURE: [&str; 7] = [
-    "context", "prompt", "report", "review", "rpc", "secrets", "target",
+const PURE: [&str; 8] = [
+    "baseline", "context", "prompt", "report", "review", "rpc", "secrets", "target",
 ];
 
 const TOO_LONG_FILE_LINES: usize = 600;

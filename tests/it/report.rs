@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use codex_review::report::{
-    ContextInfo, EngineInfo, FORMATS, Hunk, Report, Standing, TargetInfo, Timings, TokenUsage,
-    json, text_document,
+    ContextInfo, EngineInfo, FORMATS, Hunk, Report, ReviewIdentity, Standing, TargetInfo, Timings,
+    TokenUsage, json, text_document,
 };
 use codex_review::review::{
-    ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, NotJudged, NotJudgedReason,
-    OnEmpty, Outcome, Placement, Severity, Verdict, exit_status,
+    ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, Noise, NotJudged,
+    NotJudgedReason, OnEmpty, Outcome, Placement, Severity, Verdict, exit_status,
 };
 
 fn finding(severity: Severity, title: &str, file: &str, lines: Option<(u32, u32)>) -> Finding {
@@ -27,6 +27,8 @@ fn finding(severity: Severity, title: &str, file: &str, lines: Option<(u32, u32)
         recommendation: None,
         origin: FindingOrigin::Model,
         placement: Placement::OnChange,
+        fingerprint: None,
+        exclusion: None,
     }
 }
 
@@ -44,6 +46,8 @@ fn report(outcome: Outcome) -> Report {
             base_ref: Some("origin/main".to_owned()),
             base_note: Some("merge base 0123456789ab; main is 3 commits behind".to_owned()),
         },
+        identity: ReviewIdentity::default(),
+        noise: Noise::default(),
         engine: EngineInfo {
             name: "codex".to_owned(),
             version: Some("0.169.0".to_owned()),

@@ -16,7 +16,7 @@ use codex_review::jobs::{Job, Timestamp};
 use codex_review::report::styled::Role;
 use codex_review::report::{self, Report};
 use codex_review::review::{ExitStatus, FailOn, NotJudgedReason, OnEmpty, Outcome};
-use codex_review::run::{GATE, ReviewPlan, first_line};
+use codex_review::run::{GATE, ReviewPlan, ReviewTerms, first_line};
 use codex_review::target::{Repository, Select, TargetSpec, literal_glob};
 use serde_json::{Value, json};
 
@@ -304,6 +304,7 @@ fn ask(
         fail_on: FailOn::Never,
         on_empty: OnEmpty::Pass,
         notes: &[],
+        terms: &ReviewTerms::default(),
         took: began.elapsed(),
     };
     let summary = format!("stop gate: {}", context.summary);

@@ -4,8 +4,10 @@
 //! returns to [`super::ui`].
 
 pub(crate) mod attend;
+pub(crate) mod baseline;
 pub(crate) mod broker;
 pub(crate) mod context;
+pub(crate) mod decide;
 mod delivery;
 pub(crate) mod demo;
 pub(crate) mod engine;
@@ -14,6 +16,7 @@ pub(crate) mod gate;
 pub(crate) mod hook;
 mod output_file;
 pub(crate) mod review;
+pub(crate) mod saved;
 pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod strategies;

@@ -5,8 +5,13 @@ use std::time::Instant;
 use codex_review::context::{self, Context, ContextInput};
 use codex_review::jobs::Job;
 use codex_review::report::{self, Format, Report};
-use codex_review::review::{ExitStatus, FailOn, NotJudged, NotJudgedReason, Outcome, exit_status};
-use codex_review::run::ReviewPlan;
+use codex_review::review::{
+    ExitStatus, FailOn, NotJudged, NotJudgedReason, OnEmpty, Outcome, Shard, SuppressFrom,
+    exit_status,
+};
+use codex_review::run::{
+    ReviewPlan, TermsInput, change_hash, review_ignore, review_terms, shard_label, shard_paths,
+};
 use codex_review::target::{ChangeSet, Repository, ResolvedTarget, TargetSpec};
 
 use crate::cli::failure::Failure;
@@ -19,7 +24,7 @@ use crate::cli::usage::UsageError;
 use super::attend::{Attended, Telling, attend, print_queued};
 use super::delivery::Delivery;
 use super::strategies::{CatalogOf, catalog};
-use super::workspace::{Workspace, in_ci};
+use super::workspace::{Workspace, in_ci, today};
 
 /// A resolved target with its change.
 pub(crate) struct Resolved {
@@ -33,16 +38,44 @@ pub(crate) fn resolve(
     repository: &Repository,
     spec: &TargetSpec,
 ) -> Result<Resolved, Failure> {
+    resolve_by(workspace, repository, spec, SuppressFrom::New)
+}
+
+/// As [`resolve`], with `.codexreviewignore` from the side of the change that may say what is excused.
+fn resolve_by(
+    workspace: &Workspace,
+    repository: &Repository,
+    spec: &TargetSpec,
+    from: SuppressFrom,
+) -> Result<Resolved, Failure> {
     let target = repository.resolve(spec)?;
     let context = &workspace.settings().context;
     let options = codex_review::target::ChangeOptions {
         untracked_file_cap: context.untracked_file_bytes,
         untracked_total_cap: context.untracked_total_bytes,
+        review_ignore: review_ignore(&target, from),
         secret_name: |path| codex_review::secrets::is_secret_name(path),
         ..Default::default()
     };
     let changes = repository.changes(&target, &options)?;
     Ok(Resolved { target, changes })
+}
+
+/// Leaves of the change what belongs to the shard.
+fn take_shard(resolved: &mut Resolved, shard: Shard) {
+    let paths = shard_paths(&resolved.changes, shard);
+    resolved.changes.retain(|path| {
+        let path: &[u8] = path;
+        paths.contains(path)
+    });
+    resolved.target.label.push_str(&shard_label(shard));
+    if shard.count() > 1 {
+        resolved.changes.notes.push(format!(
+            "this is shard {} of {} of the change: the other files are reviewed elsewhere",
+            shard.index(),
+            shard.count()
+        ));
+    }
 }
 
 /// Builds the context of a resolved change, with the strategy of the settings.
@@ -97,14 +130,49 @@ pub(crate) fn run(
         settings.heartbeat,
     )?;
     let began = Instant::now();
-    let resolved = resolve(&workspace, &repository, &request.target)?;
+    let from = request.terms.from.unwrap_or(if in_ci() {
+        SuppressFrom::Base
+    } else {
+        SuppressFrom::New
+    });
+    let mut resolved = resolve_by(&workspace, &repository, &request.target, from)?;
+    let change = change_hash(&resolved.changes);
+    let mut on_empty = request.report.on_empty;
+    if let Some(shard) = request.terms.shard {
+        if !resolved.changes.is_empty() {
+            // A shard without files says nothing about the change.
+            on_empty = OnEmpty::Pass;
+        }
+        take_shard(&mut resolved, shard);
+    }
+    let options = workspace.engine_options(request.isolation);
+    let fail_on = fail_on(&workspace);
+    let terms = review_terms(&TermsInput {
+        repository: &repository,
+        target: &resolved.target,
+        changes: &resolved.changes,
+        change,
+        shard: request.terms.shard,
+        from,
+        filter: workspace.settings().filter,
+        today: today(),
+        configuration: &[
+            ("kind", request.kind.name.to_owned()),
+            ("context", format!("{:?}", request.context)),
+            ("engine", options.engine.name().to_owned()),
+            ("model", format!("{:?}", options.model)),
+            ("effort", format!("{:?}", options.effort)),
+            ("strategy", workspace.settings().strategy.clone()),
+            ("focus", focus.clone().unwrap_or_default()),
+            ("fail_on", fail_on.to_string()),
+        ],
+    })?;
     let context = match request.context {
         Whose::Ours if !resolved.changes.is_empty() => {
             Some(build_context(&workspace, &repository, &resolved)?)
         }
         Whose::Ours | Whose::Native => None,
     };
-    let options = workspace.engine_options(request.isolation);
     let plan = ReviewPlan {
         kind: request.kind,
         root: &workspace.root,
@@ -114,9 +182,10 @@ pub(crate) fn run(
         focus: focus.as_deref(),
         last_message: None,
         options: &options,
-        fail_on: fail_on(&workspace),
-        on_empty: request.report.on_empty,
+        fail_on,
+        on_empty,
         notes: &resolved.changes.notes,
+        terms: &terms,
         took: began.elapsed(),
     };
     if resolved.changes.is_empty() {

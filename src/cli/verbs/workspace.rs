@@ -10,7 +10,7 @@ use codex_review::jobs::{
     Surface, WorkerProgram,
 };
 use codex_review::run::{self, Access, Budgets, EngineChoice, EngineOptions};
-use codex_review::target::{OpenError, Repository};
+use codex_review::target::{GitEnvironment, OpenError, Repository};
 
 use crate::cli::failure::Failure;
 use crate::cli::options::Isolation;
@@ -212,6 +212,7 @@ pub(crate) fn run_surroundings(state_folder: &Path) -> Result<run::Surroundings,
             .unwrap_or_else(|| PathBuf::from(".codex")),
         state_folder: state_folder.to_owned(),
         runtime_dir: path("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from),
+        git: GitEnvironment::from_lookup(Surroundings::variable),
     })
 }
 
@@ -269,6 +270,14 @@ fn access(engine: &EngineChoice, isolation: Isolation, settings: &Settings) -> A
             },
         },
     }
+}
+
+/// The day that it is, in UTC.
+pub(crate) fn today() -> codex_review::review::Day {
+    let now = Clock::system().now().to_string();
+    now.get(..10)
+        .and_then(|day| day.parse().ok())
+        .expect("a timestamp begins with its day")
 }
 
 /// Whether a CI system runs us.

@@ -9,8 +9,8 @@ use bstr::{BStr, BString, ByteSlice};
 
 use crate::secrets;
 use crate::target::{
-    ChangeOptions, ChangeSet, Content, Endpoint, FileChange, GitEnvironment, LeftOut,
-    LeftOutReason, Mode, ObjectId, Part, Repository, ResolvedTarget, Select, Status, TargetSpec,
+    ChangeOptions, ChangeSet, Content, Endpoint, FileChange, GitEnvironment, IgnoreSource,
+    LeftOut, LeftOutReason, Mode, ObjectId, Part, Repository, ResolvedTarget, Select, Status, TargetSpec,
     WorktreeFile,
 };
 
@@ -34,7 +34,8 @@ impl ChangeOpener for RepositoryOpener {
         let repository = Repository::open(cwd, &self.environment).map_err(|error| chain(&error))?;
         let root = repository.root().to_owned();
         let target = resolve(&repository, request)?;
-        let source = RepositorySource::new(repository, &target)?;
+        let source =
+            RepositorySource::ignoring(repository, &target, request.review_ignore.clone())?;
         Ok(OpenedChange {
             root,
             source: Box::new(source),
@@ -127,9 +128,23 @@ impl RepositorySource {
     ///
     /// The change cannot be read.
     pub fn new(repository: Repository, target: &ResolvedTarget) -> Result<Self, OpenChangeError> {
+        RepositorySource::ignoring(repository, target, IgnoreSource::default())
+    }
+
+    /// As [`RepositorySource::new`], with `.codexreviewignore` from another place.
+    ///
+    /// # Errors
+    ///
+    /// The change cannot be read.
+    pub fn ignoring(
+        repository: Repository,
+        target: &ResolvedTarget,
+        review_ignore: IgnoreSource,
+    ) -> Result<Self, OpenChangeError> {
         let options = ChangeOptions {
             untracked_file_cap: CONTENT_CAP,
             untracked_total_cap: UNTRACKED_TOTAL,
+            review_ignore,
             secret_name: |path| secrets::is_secret_name(path),
             ..ChangeOptions::default()
         };
