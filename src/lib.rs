@@ -13,40 +13,52 @@
 //! - [`review`]: findings, verdicts and the three-valued outcome, as plain values.
 //! - [`rpc`]: JSON-RPC lines as values; knows no method and no process.
 //! - [`target`]: what is under review, from a git repository, read in process by gix.
+//! - [`checks`]: deterministic rules over a change, for our own engine and for contexts.
 //! - [`secrets`]: finds and redacts credentials in text, by rules that are data.
+//! - [`symbols`]: what a source file defines and names, by tree-sitter grammars, and a cache of it.
 //! - [`context`]: what the reviewer is shown: strategies, collectors, budget, ledger.
 //! - [`baseline`]: the file that says which findings were accepted, why and until when.
+//! - [`external`]: starts the programs that trusted strategies name, and ends them.
 //! - [`prompt`]: templates, and the envelope around text that nobody vouches for.
 //! - [`engine`]: an app-server child: spawn, handshake, the turn as a reducer; and our own engine.
 //! - [`broker`]: one app server shared by many clients: a state machine, and thin tasks around it.
 //! - [`jobs`]: one owner per engine run; event log, record, index, lock, retention.
+//! - [`cache`]: answers and last reviews that later runs build on.
 //! - [`run`]: the kinds of run (prompt, schema, sandbox) declared in one place, and their execution.
 //! - [`report`]: one findings model to text, markdown and json.
 //! - [`hooks`]: what Claude Code and git call: session start and end, the stop gate, pre-push.
 //! - [`config`]: layered settings, each with its provenance.
+//! - [`process_identity`]: a pid with the start of its process, so that no other one is taken for it.
+//! - [`timestamp`]: wall-clock moments and the clock that tells them.
 //! - [`near_miss`]: the known word that a mistyped one is close to.
 //!
 //! # Invariants
 //!
 //! - The library returns values; only the binary (`src/cli/`) prints, reads flags or exits.
 //! - Time, ids, environment and home enter as parameters.
-//! - `target`, `context`, `prompt`, `review`, `rpc`, `report` and `secrets` never touch a terminal, the
+//! - `target`, `context`, `prompt`, `review`, `rpc`, `report`, `secrets` and `checks` never touch a terminal, the
 //!   environment, HOME or a process. `broker` and `jobs` never know `context`. `rpc` and `review` depend on nothing
 //!   else in the crate. gix types are named only below `target/repo/`.
 //! - Reading a repository never runs a program that the repository names.
 
 pub mod baseline;
 pub mod broker;
+pub mod cache;
+pub mod checks;
 pub mod config;
 pub mod context;
 pub mod engine;
+pub mod external;
 pub mod hooks;
 pub mod jobs;
 pub mod near_miss;
+pub mod process_identity;
 pub mod prompt;
 pub mod report;
 pub mod review;
 pub mod rpc;
 pub mod run;
 pub mod secrets;
+pub mod symbols;
 pub mod target;
+pub mod timestamp;

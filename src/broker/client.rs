@@ -225,6 +225,25 @@ pub(super) async fn ask(
         .unwrap_or(Asked::TimedOut)
 }
 
+/// What ties a process to one worktree, as `git rev-parse --local-env-vars` lists it. git sets some for its hooks.
+const REPOSITORY_VARIABLES: [&str; 15] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CONFIG",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_COMMON_DIR",
+];
+
 /// Starts a broker's process and waits until it is ready. It leaves our session, keeps none of our files, and lives on
 /// when we are gone.
 async fn start(dir: &SessionDir, options: &BrokerOptions) -> Result<(), BrokerError> {
@@ -239,6 +258,10 @@ async fn start(dir: &SessionDir, options: &BrokerOptions) -> Result<(), BrokerEr
         .stdout(Stdio::piped())
         .stderr(log)
         .kill_on_drop(false);
+    // A broker serves every worktree of its repository: what git tells one hook of one worktree is not for it.
+    for name in REPOSITORY_VARIABLES {
+        command.env_remove(name);
+    }
     #[cfg(windows)]
     command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
     let mut child = command.spawn().map_err(|source| BrokerError::Spawn {

@@ -11,6 +11,7 @@ use super::client::{Asked, ask, connect};
 use super::folder::SessionDir;
 use super::wire::{self, BrokerReason, BrokerStatus};
 use super::{BrokerError, BrokerRecord};
+use crate::process_identity::Signalled;
 
 /// One broker, and what it says.
 #[derive(Debug)]
@@ -155,7 +156,7 @@ async fn stop(
         Asked::TimedOut if !force => return StopOutcome::Failed(mute(record, "does not answer")),
         Asked::TimedOut => {}
     }
-    if !record.process().kill() {
+    if !matches!(record.process().kill(), Ok(Signalled::Sent)) {
         return StopOutcome::Failed(mute(record, "does not answer and cannot be ended safely"));
     }
     match dir.lock_broker(limit).await {

@@ -5,7 +5,7 @@
 //! <state_dir>/broker/<key>/broker.json   the broker of one engine identity
 //!                          broker.sock   where it listens, unless the path is too long for an address
 //!                          broker.pid    its pid, for people and scripts
-//!                          broker.log    what it and its engine complain about; `broker.log.old` is the one before
+//!                          broker.log    what happened to it and its engine, bounded; `broker.log.old` is the one before
 //!                          broker.lock   held by the broker for its life
 //!                          start.lock    held by whoever is about to start one
 //! ```
@@ -96,11 +96,20 @@ impl SessionDir {
         self.path.join("broker.log")
     }
 
+    pub(super) fn old_log_file(&self) -> PathBuf {
+        self.path.join("broker.log.old")
+    }
+
     /// Opens a new log and keeps the one before.
     pub(super) fn new_log(&self) -> Result<File, BrokerError> {
-        let path = self.log_file();
         // A log that is not there cannot be kept.
-        let _first = std::fs::rename(&path, self.path.join("broker.log.old"));
+        let _first = std::fs::rename(self.log_file(), self.old_log_file());
+        self.append_log()
+    }
+
+    /// Opens the log, at its end.
+    pub(super) fn append_log(&self) -> Result<File, BrokerError> {
+        let path = self.log_file();
         private()
             .append(true)
             .create(true)

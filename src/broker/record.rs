@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::process::ProcessMark;
 use super::{BrokerError, Endpoint};
+use crate::process_identity::ProcessIdentity;
 
 /// One broker, as its record tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,8 +111,8 @@ impl BrokerRecord {
         write_whole(path, &json)
     }
 
-    pub(super) fn process(&self) -> ProcessMark {
-        ProcessMark {
+    pub(super) fn process(&self) -> ProcessIdentity {
+        ProcessIdentity {
             pid: self.pid,
             start: self.process_start.clone(),
         }

@@ -14,13 +14,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::endpoint::imp;
 use super::folder::SessionDir;
 use super::link::{EngineLauncher, ProcessLauncher};
-use super::process::ProcessMark;
+use super::log::Log;
 use super::record::write_whole;
 use super::server::{Bounds, Server};
 use super::state::Settings;
 use super::wire::BrokerStatus;
 use super::{BrokerError, BrokerIdentity, BrokerRecord, Ending, Endpoint, ServeOptions};
 use crate::engine::{ClientInfo, initialize_params, policy};
+use crate::process_identity::ProcessIdentity;
+use crate::timestamp::Clock;
 
 /// How long a broker waits for the one before it to finish.
 const PREDECESSOR: Duration = Duration::from_secs(8);
@@ -65,9 +67,18 @@ pub async fn serve_with(
     write_whole(&dir.pid_file(), format!("{}\n", record.pid).as_bytes())?;
     record.write(&dir.record())?;
     record.write(&dir.newest_record())?;
+    let mut log = Log::open(&dir, Clock::system());
+    log.line(format_args!(
+        "codex-review {} serves {} {}, pid {}",
+        record.version,
+        record.engine.display(),
+        record.engine_version,
+        record.pid
+    ));
     ready(&record.endpoint);
 
-    let server = Server::new(settings(&options, &record), Bounds::default(), launcher);
+    let settings = settings(&options, &record);
+    let server = Server::new(settings, Bounds::default(), launcher, log);
     // The records go as soon as the loop ends, before the engine is waited for.
     let ending = server
         .run(listener, stop, || {
@@ -104,8 +115,8 @@ pub fn serve_process(
             let _gone = out.write_all(READY).and_then(|()| out.flush());
         },
         async {
-            if let Err(error) = imp::told_to_end().await {
-                tracing::warn!(%error, "signals cannot be watched");
+            // Where signals cannot be watched, one ends the process as it ends any other.
+            if imp::told_to_end().await.is_err() {
                 std::future::pending::<()>().await;
             }
         },
@@ -116,7 +127,7 @@ pub fn serve_process(
 }
 
 fn new_record(dir: &SessionDir, identity: &BrokerIdentity, endpoint: Endpoint) -> BrokerRecord {
-    let process = ProcessMark::current();
+    let process = ProcessIdentity::current();
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

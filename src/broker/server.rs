@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::endpoint::imp::{self, Listener};
 use super::link::{EngineLauncher, EngineLink};
+use super::log::Log;
 use super::session::Session;
 use super::state::{Action, ClientId, Ending, EngineRun, Event, Settings, State};
 
@@ -56,6 +57,7 @@ pub(super) struct Server {
     last_client: u64,
     engine: Option<EngineLink>,
     launcher: Box<dyn EngineLauncher>,
+    log: Log,
     sender: mpsc::Sender<Event>,
     events: mpsc::Receiver<Event>,
     /// Events that the loop makes itself; they go before those that wait.
@@ -68,6 +70,7 @@ impl Server {
         settings: Settings,
         bounds: Bounds,
         launcher: Box<dyn EngineLauncher>,
+        log: Log,
     ) -> Self {
         let (sender, events) = mpsc::channel(EVENTS);
         Server {
@@ -77,6 +80,7 @@ impl Server {
             last_client: 0,
             engine: None,
             launcher,
+            log,
             sender,
             events,
             own_events: VecDeque::new(),
@@ -119,7 +123,7 @@ impl Server {
                 accepted = accepted => match accepted {
                     Ok((reader, writer)) => self.join(reader, writer),
                     Err(error) => {
-                        tracing::warn!(%error, "cannot accept a client");
+                        self.log.line(format_args!("a client could not be accepted: {error}"));
                         if error.kind() != std::io::ErrorKind::PermissionDenied {
                             accepts_from = Instant::now() + ACCEPT_PAUSE;
                         }
@@ -129,6 +133,11 @@ impl Server {
                 () = &mut stop => self.handle(Event::Stop),
             }
         };
+        self.log.line(match ending {
+            Ending::Idle => "ends: nobody needs it",
+            Ending::Asked => "ends: a client asked for it",
+            Ending::Stopped => "ends: the system asked for it",
+        });
         // Nobody new comes in; who connected and was not accepted sees the connection close and looks again.
         drop(listener);
         closed();
@@ -163,7 +172,8 @@ impl Server {
 
     fn join(&mut self, reader: imp::ReadHalf, writer: imp::WriteHalf) {
         if self.sessions.len() >= self.bounds.clients {
-            tracing::warn!("a client was turned away: too many are connected");
+            self.log
+                .line("a client was turned away: too many are connected");
             return;
         }
         self.last_client += 1;
@@ -189,7 +199,7 @@ impl Server {
                 session.cut();
             }
             if let Event::EngineExited(run, reason) = &event {
-                tracing::warn!(%reason, "the engine ended");
+                self.log.line(format_args!("the engine ended: {reason}"));
                 if self
                     .engine
                     .as_ref()
@@ -225,7 +235,7 @@ impl Server {
                     .get(&client)
                     .is_none_or(|session| session.write(line));
                 if !keeps_up && let Some(session) = self.sessions.remove(&client) {
-                    tracing::warn!("a client does not read and was disconnected");
+                    self.log.line("a client was disconnected: it does not read");
                     session.cut();
                     self.own_events.push_back(Event::ClientLeft(client));
                 }
@@ -237,6 +247,10 @@ impl Server {
     fn start_engine(&mut self, run: EngineRun) {
         match self.launcher.launch() {
             Ok(engine) => {
+                match engine.pid {
+                    Some(pid) => self.log.line(format_args!("the engine started, pid {pid}")),
+                    None => self.log.line("the engine started"),
+                }
                 self.engine = Some(EngineLink::start(
                     run,
                     engine,

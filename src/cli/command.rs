@@ -4,8 +4,9 @@ use clap::{Parser, Subcommand};
 
 use super::options::GlobalArgs;
 use super::{
-    baseline, broker, cancel, completions, config, context, demo, engine, estimate, gate, hook, logs,
-    manual, merge, result, resume_candidate, review, setup, status, strategies, task, transfer, verbs,
+    account, baseline, broker, cancel, ci, completions, config, context, demo, engine, estimate,
+    gate, hook, logs, manual, merge, result, resume_candidate, review, setup, status, strategies,
+    task, transfer, trust, verbs,
 };
 
 /// Asks a second model family to review work in a git repository
@@ -45,6 +46,7 @@ pub(crate) enum Verb {
     AdversarialReview(review::AdversarialReviewArgs),
     Context(context::ContextArgs),
     Strategies(strategies::StrategiesArgs),
+    Trust(trust::TrustArgs),
     Estimate(estimate::EstimateArgs),
     Task(task::TaskArgs),
     TaskResumeCandidate(resume_candidate::ResumeCandidateArgs),
@@ -55,12 +57,14 @@ pub(crate) enum Verb {
     Cancel(cancel::CancelArgs),
     Setup(setup::SetupArgs),
     Config(config::ConfigArgs),
+    Usage(account::UsageArgs),
     Demo(demo::DemoArgs),
     Broker(broker::BrokerArgs),
     Baseline(baseline::BaselineArgs),
     Merge(merge::MergeArgs),
     Gate(gate::GateArgs),
     Hook(hook::HookArgs),
+    Ci(ci::CiArgs),
     Engine(engine::EngineArgs),
     Worker(verbs::worker::WorkerArgs),
     Completions(completions::CompletionsArgs),

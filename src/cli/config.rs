@@ -1,22 +1,10 @@
-//! `config`: the settings and where they come from.
+//! `config`: the settings, where they come from, and how to change them.
 
-use std::path::PathBuf;
+use clap::{Args, Subcommand, ValueEnum};
 
-use clap::{Args, Subcommand};
-use serde::Serialize;
-
-use codex_review::config::{
-    Ignored, KEYS, Key, Kind, REPOSITORY_FILE, Resolved, Unit, Value, find_key, user_file,
-};
-use codex_review::report::styled::Role;
-use codex_review::review::ExitStatus;
-
-use super::failure::Failure;
 use super::options::{JsonArgs, Shape};
-use super::surroundings::Surroundings;
-use super::ui::Ui;
 
-/// Show settings and where they come from
+/// Show and change settings, and see where each comes from
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]
@@ -38,189 +26,157 @@ enum ConfigVerb {
         #[command(flatten)]
         json: JsonArgs,
     },
+    /// Give a setting a value, in the user's file or the repository's; everything else in the file stays as it is
+    Set {
+        /// Its name, such as broker.max_streams
+        #[arg(value_name = "KEY")]
+        key: String,
+        /// Its new value
+        #[arg(value_name = "VALUE", allow_hyphen_values = true)]
+        value: String,
+        #[command(flatten)]
+        scope: ScopeArgs,
+        #[command(flatten)]
+        json: JsonArgs,
+    },
+    /// Take the value of a setting away, so that the next weaker source counts
+    Unset {
+        /// Its name, such as broker.max_streams
+        #[arg(value_name = "KEY")]
+        key: String,
+        #[command(flatten)]
+        scope: ScopeArgs,
+        #[command(flatten)]
+        json: JsonArgs,
+    },
+    /// Open a configuration file in $VISUAL or $EDITOR; what is not valid is not taken
+    Edit {
+        #[command(flatten)]
+        scope: ScopeArgs,
+    },
     /// Print where the configuration files are looked for
     Path {
         #[command(flatten)]
         json: JsonArgs,
     },
+    /// Show the model, effort and provider that Codex itself is set to, or change them through Codex
+    Codex {
+        #[command(subcommand)]
+        verb: Option<CodexVerb>,
+        #[command(flatten)]
+        json: JsonArgs,
+    },
 }
 
-pub(super) fn run(
-    args: ConfigArgs,
-    surroundings: &Surroundings,
-    ui: &Ui,
-) -> Result<ExitStatus, Failure> {
-    match args.verb {
-        ConfigVerb::List { json } => {
-            let resolved = load(surroundings, ui)?;
-            match json.shape() {
-                Shape::Json => {
-                    let settings: Vec<SettingDocument> = KEYS
-                        .iter()
-                        .map(|key| SettingDocument::new(key, &resolved))
-                        .collect();
-                    ui.json(&settings)?;
-                }
-                Shape::People => list(&resolved, ui)?,
-            }
-        }
-        ConfigVerb::Get { key, json } => {
-            let key = find_key(&key)?;
-            let resolved = load(surroundings, ui)?;
-            match (json.shape(), resolved.get(key)) {
-                (Shape::Json, _) => ui.json(&SettingDocument::new(key, &resolved))?,
-                (Shape::People, Some((value, _))) => ui.result(format!("{value}\n").as_bytes())?,
-                (Shape::People, None) => ui.result(b"\n")?,
-            }
-        }
-        ConfigVerb::Path { json } => {
-            let user = user_file(&Surroundings::variable);
-            let repository = surroundings
-                .repository_root()?
-                .map(|root| root.join(REPOSITORY_FILE));
-            path(json.shape(), user, repository, ui)?;
-        }
-    }
-    Ok(ExitStatus::Passed)
+#[derive(Debug, Subcommand)]
+enum CodexVerb {
+    /// Change one of Codex's own settings in its own configuration, by its app server
+    Set {
+        /// model, effort or provider
+        #[arg(value_name = "KEY")]
+        key: CodexKey,
+        /// Its new value
+        #[arg(value_name = "VALUE")]
+        value: String,
+    },
+    /// Take one of Codex's own settings away
+    Unset {
+        /// model, effort or provider
+        #[arg(value_name = "KEY")]
+        key: CodexKey,
+    },
 }
 
-fn load(surroundings: &Surroundings, ui: &Ui) -> Result<Resolved, Failure> {
-    let resolved = surroundings.settings(Vec::new())?;
-    for ignored in &resolved.ignored {
-        ui.warning(&ignored_warning(ignored));
-    }
-    Ok(resolved)
+/// What of Codex's own configuration can be seen and changed here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CodexKey {
+    Model,
+    Effort,
+    Provider,
 }
 
-/// What is said about a value in a repository's file that does not count.
-pub(super) fn ignored_warning(ignored: &Ignored) -> String {
-    let why = if ignored.would_count_if_trusted {
-        "only a repository that you trust may set it"
-    } else {
-        "no repository may set it"
-    };
-    format!(
-        "`{}` in `{}` does not count: {why}",
-        ignored.key,
-        ignored.path.display()
-    )
+#[derive(Debug, Args)]
+struct ScopeArgs {
+    /// Whose file: the user's own, or the repository's, which everybody who clones it gets
+    #[arg(long, value_enum, default_value_t = Scope::User, value_name = "SCOPE")]
+    scope: Scope,
 }
 
-fn list(resolved: &Resolved, ui: &Ui) -> Result<(), Failure> {
-    let rows: Vec<[String; 3]> = KEYS
-        .iter()
-        .map(|key| {
-            let (value, source) = match resolved.get(key) {
-                Some((value, provenance)) => (value.to_string(), provenance.to_string()),
-                None => ("-".to_owned(), "not set".to_owned()),
-            };
-            [key.name.to_owned(), value, source]
-        })
-        .collect();
-    ui.table(
-        &["setting", "value", "from"],
-        &[Role::Heading, Role::Plain, Role::Minor],
-        &rows,
-    )?;
-    Ok(())
+/// Whose configuration file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scope {
+    User,
+    Repo,
 }
 
-fn path(
-    shape: Shape,
-    user: Option<PathBuf>,
-    repository: Option<PathBuf>,
-    ui: &Ui,
-) -> Result<(), Failure> {
-    let files = [("user", user), ("repository", repository)];
-    match shape {
-        Shape::Json => {
-            let documents: Vec<FileDocument> = files
-                .into_iter()
-                .map(|(scope, path)| FileDocument {
-                    scope,
-                    exists: path.as_ref().is_some_and(|path| path.exists()),
-                    path: path.map(|path| path.display().to_string()),
-                })
-                .collect();
-            ui.json(&documents)?;
-        }
-        Shape::People => {
-            let rows: Vec<[String; 3]> = files
-                .into_iter()
-                .map(|(scope, path)| match path {
-                    Some(path) => {
-                        let state = if path.exists() { "there" } else { "not there" };
-                        [
-                            scope.to_owned(),
-                            path.display().to_string(),
-                            state.to_owned(),
-                        ]
-                    }
-                    None => [scope.to_owned(), "-".to_owned(), "no such place".to_owned()],
-                })
-                .collect();
-            ui.table(
-                &["file", "path", "state"],
-                &[Role::Heading, Role::Place, Role::Minor],
-                &rows,
-            )?;
-        }
-    }
-    Ok(())
+/// What is asked about the settings.
+#[derive(Debug)]
+pub(crate) enum ConfigRequest {
+    List(Shape),
+    Get {
+        key: String,
+        shape: Shape,
+    },
+    /// `value` is `None` to take it away.
+    Change {
+        key: String,
+        value: Option<String>,
+        scope: Scope,
+        shape: Shape,
+    },
+    Edit(Scope),
+    Path(Shape),
+    /// `change` is `None` to look only.
+    Codex {
+        change: Option<CodexChange>,
+        shape: Shape,
+    },
 }
 
-#[derive(Serialize)]
-struct FileDocument {
-    scope: &'static str,
-    path: Option<String>,
-    exists: bool,
+/// A change of Codex's own configuration; `value` is `None` to take it away.
+#[derive(Debug)]
+pub(crate) struct CodexChange {
+    pub(crate) key: CodexKey,
+    pub(crate) value: Option<String>,
 }
 
-#[derive(Serialize)]
-struct SettingDocument {
-    key: &'static str,
-    value: serde_json::Value,
-    default: Option<&'static str>,
-    source: &'static str,
-    from: Option<String>,
-    kind: &'static str,
-    unit: Option<&'static str>,
-    variable: String,
-    about: &'static str,
-}
-
-impl SettingDocument {
-    fn new(key: &Key, resolved: &Resolved) -> Self {
-        let found = resolved.get(key);
-        let (kind, unit) = match key.kind {
-            Kind::Switch => ("switch", None),
-            Kind::Text => ("text", None),
-            Kind::Word(_) => ("word", None),
-            Kind::Number { unit, .. } => (
-                "number",
-                match unit {
-                    Unit::Count => None,
-                    Unit::Seconds => Some("seconds"),
-                    Unit::Minutes => Some("minutes"),
-                    Unit::Bytes => Some("bytes"),
-                },
-            ),
-        };
-        SettingDocument {
-            key: key.name,
-            value: match found {
-                None => serde_json::Value::Null,
-                Some((Value::Switch(switch), _)) => (*switch).into(),
-                Some((Value::Text(text), _)) => text.as_str().into(),
-                Some((Value::Number(number), _)) => (*number).into(),
+impl ConfigArgs {
+    pub(crate) fn into_request(self) -> ConfigRequest {
+        match self.verb {
+            ConfigVerb::List { json } => ConfigRequest::List(json.shape()),
+            ConfigVerb::Get { key, json } => ConfigRequest::Get {
+                key,
+                shape: json.shape(),
             },
-            default: key.default,
-            source: found.map_or("unset", |(_, provenance)| provenance.as_str()),
-            from: found.map(|(_, provenance)| provenance.to_string()),
-            kind,
-            unit,
-            variable: key.variable(),
-            about: key.about,
+            ConfigVerb::Set {
+                key,
+                value,
+                scope,
+                json,
+            } => ConfigRequest::Change {
+                key,
+                value: Some(value),
+                scope: scope.scope,
+                shape: json.shape(),
+            },
+            ConfigVerb::Unset { key, scope, json } => ConfigRequest::Change {
+                key,
+                value: None,
+                scope: scope.scope,
+                shape: json.shape(),
+            },
+            ConfigVerb::Edit { scope } => ConfigRequest::Edit(scope.scope),
+            ConfigVerb::Path { json } => ConfigRequest::Path(json.shape()),
+            ConfigVerb::Codex { verb, json } => ConfigRequest::Codex {
+                change: verb.map(|verb| match verb {
+                    CodexVerb::Set { key, value } => CodexChange {
+                        key,
+                        value: Some(value),
+                    },
+                    CodexVerb::Unset { key } => CodexChange { key, value: None },
+                }),
+                shape: json.shape(),
+            },
         }
     }
 }

@@ -7,9 +7,10 @@ use codex_review::review::ExitStatus;
 use super::command::Verb;
 use super::failure::Failure;
 use super::gate::GateRequest;
+use super::hook::HookRequest;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
-use super::{completions, config, manual, verbs};
+use super::{completions, manual, verbs};
 
 pub(super) fn dispatch(
     verb: Verb,
@@ -17,14 +18,16 @@ pub(super) fn dispatch(
     ui: &Ui,
 ) -> Result<ExitStatus, Failure> {
     match verb {
-        Verb::Config(args) => config::run(args, surroundings, ui),
+        Verb::Config(args) => verbs::config::run(args.into_request(), surroundings, ui),
+        Verb::Usage(args) => verbs::account::run(args.into_request(), surroundings, ui),
         Verb::Completions(args) => completions::run(&args, ui),
         Verb::Man(args) => manual::run(&args, ui),
 
         Verb::Review(args) => verbs::review::run(args.into_request()?, surroundings, ui),
         Verb::AdversarialReview(args) => verbs::review::run(args.into_request()?, surroundings, ui),
         Verb::Context(args) => verbs::context::run(args.into_request()?, surroundings, ui),
-        Verb::Strategies(args) => verbs::strategies::run(args.into_request(), surroundings, ui),
+        Verb::Strategies(args) => verbs::strategies::run(args.into_request()?, surroundings, ui),
+        Verb::Trust(args) => verbs::trust::run(args.into_request(), surroundings, ui),
         Verb::Estimate(args) => verbs::estimate::run(args.into_request()?, surroundings, ui),
         Verb::Task(args) => {
             let request = args.into_request(Surroundings::stdin_is_terminal())?;
@@ -47,7 +50,14 @@ pub(super) fn dispatch(
             GateRequest::Status(shape) => verbs::gate::status(shape, surroundings, ui),
             GateRequest::Decide(request) => verbs::decide::gate(&request, surroundings, ui),
         },
-        Verb::Hook(args) => verbs::hook::run(&args.into_request(), surroundings, ui),
+        Verb::Hook(args) => match args.into_request()? {
+            HookRequest::Claude(hook) => verbs::hook::run(&hook, surroundings, ui),
+            HookRequest::PrePush(request) => verbs::pre_push::run(&request, surroundings, ui),
+            HookRequest::Install(scope) => verbs::git_hook::install(scope, surroundings, ui),
+            HookRequest::Uninstall(scope) => verbs::git_hook::uninstall(scope, surroundings, ui),
+            HookRequest::Status(shape) => verbs::git_hook::status(shape, surroundings, ui),
+        },
+        Verb::Ci(args) => verbs::ci::init(args.into_request(), surroundings, ui),
         Verb::Engine(args) => verbs::engine::run(args.into_request()),
         Verb::Worker(args) => verbs::worker::run(args),
     }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use codex_review::baseline::BaselineError;
 use codex_review::broker::BrokerError;
-use codex_review::config::ConfigError;
+use codex_review::config::{ConfigError, TrustError};
 use codex_review::context::ContextError;
 use codex_review::engine::EngineError;
-use codex_review::hooks::InputError;
+use codex_review::engine::own_config::OwnConfigError;
+use codex_review::hooks::{InputError, InstallError};
 use codex_review::jobs::{JobId, JobsError};
 use codex_review::report::json::ParseError;
 use codex_review::review::{ExitStatus, NotJudged};
@@ -26,6 +27,9 @@ pub(crate) enum Failure {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The repository's content cannot be trusted, or the user's word not be recorded.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// There is no repository, or it cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -120,12 +124,29 @@ pub(crate) enum Failure {
         /// What was probably meant.
         nearest: Option<String>,
     },
-    /// A strategy is there and cannot be used.
-    #[error("strategy `{name}` is broken: {message}")]
-    BrokenStrategy {
-        /// Its name.
+    /// A new strategy cannot be called so.
+    #[error("a strategy cannot be called `{name}`: {fault}")]
+    StrategyName {
+        /// As given.
         name: String,
-        /// What is wrong.
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+    /// A new strategy's folder is there already.
+    #[error("`{}` is there already", folder.display())]
+    StrategyExists {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// There is no place for the user's own files.
+    #[error(
+        "no configuration folder: neither `XDG_CONFIG_HOME` nor `HOME` is set to an absolute path"
+    )]
+    NoConfigFolder,
+    /// A strategy is there and cannot be used.
+    #[error("{message}")]
+    BrokenStrategy {
+        /// Which, where, and what is wrong.
         message: String,
         /// What to do about it.
         hint: Option<String>,
@@ -214,9 +235,49 @@ pub(crate) enum Failure {
     /// A hook was told something else than what Claude Code says.
     #[error(transparent)]
     HookInput(#[from] InputError),
+    /// A hook of git cannot be installed or removed.
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    /// The user's configuration sends git elsewhere, for every repository.
+    #[error("git runs hooks from `{}` in every repository, as `{}` says", folder.display(), file.display())]
+    HooksEverywhere {
+        /// That folder.
+        folder: PathBuf,
+        /// The configuration file.
+        file: PathBuf,
+    },
+    /// No folder for the hooks of all repositories.
+    #[error(
+        "git has no folder for the hooks of all repositories: `core.hooksPath` is not set in the user's configuration"
+    )]
+    NoGlobalHooks,
+    /// A person typed what git calls.
+    #[error("`hook pre-push` reads what git writes to a hook, and this is a terminal")]
+    PushFromTerminal,
+    /// Standard input has no end.
+    #[error("standard input did not end within {} s", waited.as_secs())]
+    PushInputOpen {
+        /// How long nothing came.
+        waited: std::time::Duration,
+    },
+    /// Standard input is no list of refs.
+    #[error("standard input holds more than {limit} bytes")]
+    PushInputTooLong {
+        /// The bound.
+        limit: u64,
+    },
+    /// A file that is there stays as it is.
+    #[error("`{}` is there already", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
     /// The engine cannot be reached.
     #[error("{}", .0.detail)]
     Engine(NotJudged),
+    /// Codex's own settings could not be read or changed.
+    #[error("Codex's own settings are out of reach")]
+    OwnConfig(#[from] OwnConfigError),
     /// Neither an option nor the session names a transcript.
     #[error("no Claude session to transfer: its transcript is not known here")]
     NoTranscript,
@@ -256,6 +317,10 @@ impl Failure {
         match self {
             Failure::Usage(error) => (ExitStatus::Usage, error.hint()),
             Failure::Config(error) => (ExitStatus::Usage, error.hint()),
+            Failure::Trust(error @ TrustError::Write { .. }) => {
+                (ExitStatus::Incomplete, error.hint().map(str::to_owned))
+            }
+            Failure::Trust(error) => (ExitStatus::Usage, error.hint().map(str::to_owned)),
             Failure::Open(error) => (ExitStatus::Usage, error.hint()),
             Failure::WorkingDirectory { .. } => (
                 ExitStatus::Usage,
@@ -301,6 +366,11 @@ impl Failure {
                 ExitStatus::Usage,
                 Some("`codex-review strategies` lists all of them".to_owned()),
             ),
+            Failure::StrategyName { .. } | Failure::NoConfigFolder => (ExitStatus::Usage, None),
+            Failure::StrategyExists { .. } => (
+                ExitStatus::Usage,
+                Some("edit that one, or choose another name".to_owned()),
+            ),
             Failure::BrokenStrategy { hint, .. } => (ExitStatus::Usage, hint.clone()),
             Failure::NoTaskThread | Failure::NoThreadOfJob { .. } => (
                 ExitStatus::Usage,
@@ -327,7 +397,37 @@ impl Failure {
                 }),
             ),
             Failure::NoJobId | Failure::HookInput(_) => (ExitStatus::Usage, None),
+            Failure::Install(error) => (ExitStatus::Usage, error.hint()),
+            Failure::HooksEverywhere { .. } => (
+                ExitStatus::Usage,
+                Some(
+                    "install it for all of them with `--global`, or give this repository hooks of its own: git config --local core.hooksPath .git/hooks"
+                        .to_owned(),
+                ),
+            ),
+            Failure::NoGlobalHooks => (
+                ExitStatus::Usage,
+                Some(
+                    "choose one, and know that git then ignores `.git/hooks` everywhere: git config --global core.hooksPath ~/.config/git/hooks"
+                        .to_owned(),
+                ),
+            ),
+            Failure::PushFromTerminal => (
+                ExitStatus::Usage,
+                Some("`codex-review review` reviews what you name".to_owned()),
+            ),
+            Failure::PushInputOpen { .. } | Failure::PushInputTooLong { .. } => {
+                (ExitStatus::Incomplete, None)
+            }
+            Failure::FileExists { .. } => (
+                ExitStatus::Usage,
+                Some("`--force` replaces it".to_owned()),
+            ),
             Failure::Engine(_) => (
+                ExitStatus::EngineUnavailable,
+                Some("`codex-review setup` says what is missing".to_owned()),
+            ),
+            Failure::OwnConfig(_) => (
                 ExitStatus::EngineUnavailable,
                 Some("`codex-review setup` says what is missing".to_owned()),
             ),
@@ -379,6 +479,7 @@ fn jobs_status(error: &JobsError) -> ExitStatus {
 fn resolve_status(error: &ResolveError) -> ExitStatus {
     match error {
         ResolveError::ShallowHidesBase { .. }
+        | ResolveError::ShallowHidesRevision { .. }
         | ResolveError::Status(_)
         | ResolveError::Repository { .. } => ExitStatus::Incomplete,
         _ => ExitStatus::Usage,

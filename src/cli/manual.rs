@@ -57,6 +57,7 @@ fn reference() -> String {
         let repository = match key.repository {
             RepositoryScope::Allowed => "yes",
             RepositoryScope::Trusted => "if trusted",
+            RepositoryScope::Stricter => "if stricter",
             RepositoryScope::Never => "no",
         };
         writeln!(

@@ -9,10 +9,12 @@
 //! nothing further in looks at flags. [`ui`] prints, [`failure`] is the one table from errors to hints and exit codes,
 //! [`surroundings`] is the one place that reads the process environment.
 
+mod account;
 mod arguments;
 mod baseline;
 mod broker;
 mod cancel;
+mod ci;
 mod command;
 mod completions;
 mod config;
@@ -42,6 +44,7 @@ mod task;
 mod terms;
 mod text;
 mod transfer;
+mod trust;
 mod typed;
 mod ui;
 mod usage;

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use codex_review::config::Flag;
 use codex_review::report::Format;
 use codex_review::review::{FailOn, OnEmpty};
-use codex_review::target::{Select, TargetSpec};
+use codex_review::target::{SpecArguments, TargetSpec};
 
 use super::outputs::{FileOutput, OutputArgs, format_help};
 use super::usage::UsageError;
@@ -100,59 +100,14 @@ pub(crate) struct TargetArgs {
 impl TargetArgs {
     /// The target that is meant.
     pub(crate) fn into_spec(self) -> Result<TargetSpec, UsageError> {
-        let scope = match self.scope.as_deref() {
-            None | Some("auto") => Select::Auto,
-            Some("working-tree") => Select::WorkingTree,
-            Some("branch") => Select::Branch,
-            Some("staged") => Select::Staged,
-            Some(other) => return Err(UsageError::UnknownScope(other.to_owned())),
-        };
-        let select = if let Some(base) = self.base {
-            if matches!(scope, Select::WorkingTree | Select::Staged) {
-                return Err(UsageError::BaseWithScope {
-                    scope: self.scope.unwrap_or_default(),
-                });
-            }
-            Select::Base(revision("--base", base)?)
-        } else if let Some(commit) = self.commit {
-            Select::Commit(revision("--commit", commit)?)
-        } else if let Some(range) = self.range {
-            parse_range(&range)?
-        } else {
-            scope
-        };
-        Ok(TargetSpec {
-            select,
+        Ok(TargetSpec::parse(&SpecArguments {
+            base: self.base,
+            scope: self.scope,
+            commit: self.commit,
+            range: self.range,
             paths: self.paths,
-        })
+        })?)
     }
-}
-
-fn revision(option: &'static str, text: String) -> Result<String, UsageError> {
-    if text.trim().is_empty() {
-        Err(UsageError::BlankRevision { option })
-    } else {
-        Ok(text)
-    }
-}
-
-fn parse_range(text: &str) -> Result<Select, UsageError> {
-    let (from, to, merge_base) = if let Some((from, to)) = text.split_once("...") {
-        (from, to, true)
-    } else if let Some((from, to)) = text.split_once("..") {
-        (from, to, false)
-    } else {
-        return Err(UsageError::NotARange(text.to_owned()));
-    };
-    // A further `..` is in no revision, and two blank sides say nothing.
-    if to.contains("..") || (from.trim().is_empty() && to.trim().is_empty()) {
-        return Err(UsageError::NotARange(text.to_owned()));
-    }
-    Ok(Select::Range {
-        from: from.to_owned(),
-        to: to.to_owned(),
-        merge_base,
-    })
 }
 
 /// How the context is built.
@@ -283,6 +238,36 @@ impl ReportArgs {
             },
         };
         Ok((flags.into_iter().flatten().collect(), request))
+    }
+}
+
+/// What of earlier runs counts.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Earlier reviews")]
+pub(crate) struct MemoryArgs {
+    /// Review only what is new since the last review of this branch, and look again at its open findings
+    #[arg(long)]
+    since_last: bool,
+    /// Ask again, even if the same was asked before
+    #[arg(long)]
+    no_cache: bool,
+}
+
+/// What of earlier runs counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MemoryRequest {
+    /// Go on from the last review.
+    pub(crate) since_last: bool,
+    /// An answer that was given before does not count.
+    pub(crate) asks_anyway: bool,
+}
+
+impl MemoryArgs {
+    pub(crate) fn into_request(self) -> MemoryRequest {
+        MemoryRequest {
+            since_last: self.since_last,
+            asks_anyway: self.no_cache,
+        }
     }
 }
 

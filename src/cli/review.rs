@@ -9,7 +9,7 @@ use codex_review::run::{ADVERSARIAL_REVIEW, Kind, REVIEW};
 use codex_review::target::TargetSpec;
 
 use super::options::{
-    Attendance, EngineOptions, Isolation, ReportArgs, ReportRequest, StrategyArgs, TargetArgs,
+    Attendance, EngineOptions, Isolation, MemoryArgs, MemoryRequest, ReportArgs, ReportRequest, StrategyArgs, TargetArgs,
     WaitArgs,
 };
 use super::terms::{TermsArgs, TermsRequest};
@@ -29,6 +29,8 @@ struct CommonArgs {
     text_file: TextFileArgs,
     #[command(flatten)]
     engine: EngineOptions,
+    #[command(flatten)]
+    memory: MemoryArgs,
     #[command(flatten)]
     wait: WaitArgs,
     #[command(flatten)]
@@ -90,6 +92,8 @@ pub(crate) struct ReviewRequest {
     pub(crate) terms: TermsRequest,
     /// How the engine is reached.
     pub(crate) isolation: Isolation,
+    /// What of earlier runs counts.
+    pub(crate) memory: MemoryRequest,
     /// Whether the command waits.
     pub(crate) attendance: Attendance,
     /// How the result is shown.
@@ -108,6 +112,9 @@ impl ReviewArgs {
         let request = self.common.into_request(&REVIEW, context, self.text)?;
         if context == Context::Native && request.focus != TextSource::None {
             return Err(UsageError::FocusWithNative);
+        }
+        if context == Context::Native && request.memory.since_last {
+            return Err(UsageError::SinceLastWithNative);
         }
         Ok(request)
     }
@@ -141,6 +148,7 @@ impl CommonArgs {
             context,
             terms,
             isolation,
+            memory: self.memory.into_request(),
             attendance: self.wait.attendance(),
             report,
             flags,

@@ -5,11 +5,14 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use codex_review::config::{
-    Flag, Layers, REPOSITORY_FILE, Resolved, Trust, load_file, resolve, user_file,
+    Flag, Layers, REPOSITORY_FILE, Resolved, TRUST_FILE, TrustState, load_file, resolve,
+    trust_state, user_file,
 };
+use codex_review::jobs::{StateRoot, folder_name};
 use codex_review::target::{GitEnvironment, OpenError, Repository};
 
 use super::failure::Failure;
+use super::verbs::workspace::state_root;
 
 /// Where a command runs.
 #[derive(Debug)]
@@ -50,9 +53,14 @@ impl Surroundings {
         io::stdin().is_terminal()
     }
 
+    /// What git would take from the environment.
+    pub(crate) fn git_environment() -> GitEnvironment {
+        GitEnvironment::from_lookup(Self::variable)
+    }
+
     /// The repository that the command runs in.
     pub(crate) fn repository(&self) -> Result<Repository, OpenError> {
-        Repository::open(&self.cwd, &GitEnvironment::from_lookup(Self::variable))
+        Repository::open(&self.cwd, &Self::git_environment())
     }
 
     /// The root of the working tree, or `None` outside a repository and in a bare one.
@@ -67,16 +75,32 @@ impl Surroundings {
 
     /// The settings that hold here, with what was given as options.
     pub(crate) fn settings(&self, flags: Vec<Flag>) -> Result<Resolved, Failure> {
-        let root = self.repository_root()?;
-        Ok(self.settings_at(root.as_deref(), flags)?)
+        let repository = match self.repository() {
+            Ok(repository) => Some(repository),
+            Err(OpenError::NotARepository { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        // Without a place for state nobody can have trusted anything.
+        let state_root = state_root().ok();
+        let settled = self.settings_at(repository.as_ref(), state_root.as_ref(), flags)?;
+        Ok(settled.resolved)
     }
 
     /// As [`Surroundings::settings`], for a repository that is already open.
     pub(crate) fn settings_at(
         &self,
-        repository_root: Option<&Path>,
+        repository: Option<&Repository>,
+        state_root: Option<&StateRoot>,
         flags: Vec<Flag>,
-    ) -> Result<Resolved, codex_review::config::ConfigError> {
+    ) -> Result<Settled, codex_review::config::ConfigError> {
+        let repository = repository.filter(|repository| !repository.is_bare());
+        let repository_root = repository.map(Repository::root);
+        let trust = match (repository, state_root) {
+            (Some(repository), Some(state_root)) => {
+                trust_state(repository.root(), &trust_record(state_root, repository))
+            }
+            _ => TrustState::Nothing,
+        };
         let user = match user_file(&Self::variable) {
             Some(path) => load_file(&path)?,
             None => None,
@@ -85,12 +109,26 @@ impl Surroundings {
             Some(root) => load_file(&root.join(REPOSITORY_FILE))?,
             None => None,
         };
-        resolve(&Layers {
+        let resolved = resolve(&Layers {
             user,
             repository,
-            trust: Trust::Untrusted,
+            trust: trust.trust(),
             variable: Some(&Self::variable),
             flags,
-        })
+        })?;
+        Ok(Settled { resolved, trust })
     }
+}
+
+/// Settings, and whether the repository had a full say in them.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) resolved: Resolved,
+    pub(crate) trust: TrustState,
+}
+
+/// Where the user's trust in a repository is recorded: in the state folder that its worktrees share.
+pub(crate) fn trust_record(state_root: &StateRoot, repository: &Repository) -> PathBuf {
+    let folder = folder_name(&repository.main_worktree());
+    state_root.path().join(folder).join(TRUST_FILE)
 }

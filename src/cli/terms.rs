@@ -19,7 +19,12 @@ pub(crate) struct TermsArgs {
     #[arg(long, value_name = "SIDE")]
     suppress_from: Option<String>,
     /// Review one of n parts of the change; `codex-review merge` makes one report of all
-    #[arg(long, value_name = "I/N", help_heading = "Target")]
+    #[arg(
+        long,
+        value_name = "I/N",
+        help_heading = "Target",
+        conflicts_with = "since_last"
+    )]
     shard: Option<String>,
 }
 

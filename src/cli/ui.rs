@@ -134,6 +134,28 @@ impl Ui {
         }
     }
 
+    /// A note in several roles, for hooks.
+    pub(crate) fn spans(&self, parts: &[(Role, &str)]) {
+        if !self.quiet {
+            self.verdict(parts);
+        }
+    }
+
+    /// What a hook says to people, whatever `--quiet` says: its standard output belongs to its host.
+    pub(crate) fn verdict(&self, parts: &[(Role, &str)]) {
+        let mut text = "[codex] ".to_owned();
+        for (role, part) in parts {
+            // What makes text safe to show drops the blanks around it.
+            let start = part.len() - part.trim_start().len();
+            let end = part.trim_end().len().max(start);
+            text.push_str(&part[..start]);
+            push_styled(&mut text, *role, &visible::line(&part[start..end]));
+            text.push_str(&part[end..]);
+        }
+        text.push('\n');
+        self.write_to_stderr(&text);
+    }
+
     /// Something that is probably not as it was meant.
     pub(crate) fn warning(&self, text: &str) {
         if !self.quiet {

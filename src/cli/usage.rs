@@ -8,27 +8,18 @@ use codex_review::report::FORMATS;
 /// The command line does not say something that can be done.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UsageError {
-    /// `--scope` names none of the scopes.
-    #[error("unknown scope `{0}` (expected auto, working-tree, branch or staged)")]
-    UnknownScope(String),
-    /// `--range` is no range.
-    #[error("`{0}` is not a range (expected `A..B` or `A...B`)")]
-    NotARange(String),
-    /// A revision is blank.
-    #[error("`{option}` names no revision")]
-    BlankRevision {
-        /// The option.
-        option: &'static str,
-    },
-    /// Two options contradict each other in what they select.
-    #[error("`--base` compares with a revision, but `--scope {scope}` does not")]
-    BaseWithScope {
-        /// The scope.
-        scope: String,
-    },
+    /// The options make no target.
+    #[error(transparent)]
+    Target(#[from] codex_review::target::SpecError),
+    /// `--unjudged` is neither of its words.
+    #[error("unknown policy `{0}` (expected pass or block)")]
+    UnknownUnjudged(String),
     /// The engine's plain review takes no focus text.
     #[error("`--native` runs the engine's plain review, which takes no focus text")]
     FocusWithNative,
+    /// What the engine's own reviewer is shown cannot be narrowed down.
+    #[error("`--since-last` does not go with `--native`, which always reviews the whole change")]
+    SinceLastWithNative,
     /// A word before the text looks like an option that exists.
     #[error("unknown option `{given}`")]
     MistypedOption {
@@ -58,6 +49,45 @@ pub(crate) enum UsageError {
     /// A task without anything to do.
     #[error("no task was given")]
     NoText,
+    /// A setting that belongs to the machine.
+    #[error("`{key}` cannot be set by a repository")]
+    NotForRepositories {
+        /// The setting.
+        key: String,
+    },
+    /// There is no place for the user's file.
+    #[error("there is no folder for the user's configuration")]
+    NoUserFile,
+    /// `--scope repo` outside a repository, or in a bare one.
+    #[error("there is no working tree here whose configuration could be changed")]
+    NoRepositoryFile,
+    /// `config edit` without an editor.
+    #[error("no editor is named by `$VISUAL` or `$EDITOR`")]
+    NoEditor,
+    /// The editor ended with a failure.
+    #[error("the editor `{}` failed, so nothing was taken", editor.display())]
+    EditorFailed {
+        /// The editor.
+        editor: PathBuf,
+    },
+    /// Somebody else changed the file while it was edited.
+    #[error("`{}` was changed by somebody else meanwhile", path.display())]
+    ChangedMeanwhile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Codex would take the value and fail at its next start.
+    #[error("Codex knows no {key} `{given}`")]
+    NotACodexValue {
+        /// The setting.
+        key: &'static str,
+        /// What was given.
+        given: String,
+        /// What was probably meant.
+        nearest: Option<String>,
+        /// What is known; empty when anything may be right.
+        known: Vec<String>,
+    },
     /// The format exists neither here nor anywhere.
     #[error(transparent)]
     UnknownFormat(#[from] codex_review::report::UnknownFormat),
@@ -139,6 +169,7 @@ impl UsageError {
             UsageError::FocusWithNative => {
                 "leave out `--native`, or use `/codex:adversarial-review` for a review with a focus"
             }
+            UsageError::SinceLastWithNative => "leave one of both out",
             UsageError::MistypedOption { nearest, .. } => {
                 return Some(format!(
                     "did you mean `{nearest}`? Put `--` before text that begins with a dash"
@@ -163,14 +194,28 @@ impl UsageError {
             UsageError::OutputInBackground => {
                 "ask for it later: `codex-review result JOB --output FORMAT=PATH`"
             }
+            UsageError::NotACodexValue {
+                nearest: Some(nearest),
+                ..
+            } => return Some(format!("did you mean `{nearest}`?")),
+            UsageError::NotACodexValue { known, .. } if !known.is_empty() => {
+                return Some(format!("expected one of {}", known.join(", ")));
+            }
+            UsageError::NotForRepositories { .. } => "leave out `--scope repo`",
+            UsageError::NoUserFile => "set HOME or XDG_CONFIG_HOME to an absolute path",
+            UsageError::NoRepositoryFile => {
+                "leave out `--scope repo`, or name a repository with `--cwd`"
+            }
+            UsageError::NoEditor => {
+                "set EDITOR, or change one setting with `codex-review config set`"
+            }
             UsageError::NotUnicode => "put the text into a file and give it with `--prompt-file`",
             UsageError::TextTwice => "give the text once",
             UsageError::NoText => {
                 "put the task behind the options, into a file with `--prompt-file`, or on standard input"
             }
-            UsageError::NotARange(_) => "an empty side means HEAD: `origin/main..`",
+            UsageError::Target(error) => return error.hint(),
             UsageError::CutArguments | UsageError::UnknownRequest(_) => "type the command again",
-            UsageError::BaseWithScope { .. } => "leave one of them out",
             UsageError::NoAuthor => "name yourself with `--author`, or set git's `user.name`",
             UsageError::UnknownFilter {
                 nearest: Some(nearest),
@@ -185,13 +230,15 @@ impl UsageError {
             | UsageError::UnknownSide { nearest: None, .. }
             | UsageError::NotAShard(_)
             | UsageError::NotADay(_)
-            | UsageError::BlankText { .. } => return None,
-            UsageError::UnknownScope(_)
-            | UsageError::BlankRevision { .. }
+            | UsageError::BlankText { .. }
             | UsageError::UnknownContextFormat(_)
             | UsageError::UnknownFailOn(_)
             | UsageError::UnknownKind(_)
+            | UsageError::UnknownUnjudged(_)
             | UsageError::Typed(_)
+            | UsageError::EditorFailed { .. }
+            | UsageError::ChangedMeanwhile { .. }
+            | UsageError::NotACodexValue { .. }
             | UsageError::UnknownEngine(_) => return None,
         };
         Some(hint.to_owned())

@@ -43,6 +43,9 @@ pub enum RepositoryScope {
     Allowed,
     /// It costs the user or weakens a gate: only in a repository that the user trusts.
     Trusted,
+    /// Only where it makes a gate stricter than the user's own value or the default does: words further to the right,
+    /// greater numbers. In a trusted repository it counts either way.
+    Stricter,
     /// It names a program or belongs to the machine.
     Never,
 }
@@ -169,6 +172,16 @@ keys! {
         "whether the gate blocks when its review failed or was unclear";
     GATE_COOLDOWN_SECONDS = "gate.cooldown_seconds", number(0, 24 * 3600, Unit::Seconds), Some("0"), Trusted,
         "how long the gate rests after a verdict";
+    PRE_PUSH_ENGINE = "pre_push.engine", Kind::Word(&["codex", "builtin"]), None, Trusted,
+        "who reviews a push, instead of `engine`";
+    PRE_PUSH_FAIL_ON = "pre_push.fail_on", Kind::Word(&crate::review::FailOn::WORDS), Some("high"), Stricter,
+        "from which severity on findings block a push";
+    PRE_PUSH_TIMEOUT_SECONDS = "pre_push.timeout_seconds", number(5, 3600, Unit::Seconds), Some("120"), Stricter,
+        "how long the review of a push may take";
+    PRE_PUSH_UNJUDGED = "pre_push.unjudged", Kind::Word(&crate::review::Unjudged::WORDS), Some("pass"), Stricter,
+        "what becomes of a push that could not be judged: pass or block";
+    CACHE = "cache", Kind::Switch, Some("true"), Allowed,
+        "whether an answer that was given before counts when the same is asked again";
     JOBS_RETENTION = "jobs.retention", number(1, 10_000, Unit::Count), Some("50"), Never,
         "how many finished jobs are kept";
 }
@@ -216,6 +229,20 @@ mod tests {
         assert_eq!(CODEX_BIN.repository, RepositoryScope::Never);
         for key in KEYS.iter().filter(|key| key.name.starts_with("gate.")) {
             assert_eq!(key.repository, RepositoryScope::Trusted, "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn a_repository_may_make_the_push_gate_stricter_and_no_laxer() {
+        for key in KEYS.iter().filter(|key| key.name.starts_with("pre_push.")) {
+            assert!(
+                matches!(
+                    key.repository,
+                    RepositoryScope::Stricter | RepositoryScope::Trusted
+                ),
+                "{}",
+                key.name
+            );
         }
     }
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::key::{KEYS, Key, RepositoryScope, find_key};
+use super::key::{KEYS, Key, Kind, RepositoryScope, find_key};
 use super::locations::Variables;
 use super::settings::{Resolved, Settings};
 use super::value::InvalidValue;
@@ -139,6 +139,10 @@ pub fn resolve(layers: &Layers<'_>) -> Result<Resolved, ConfigError> {
             let counts = match key.repository {
                 RepositoryScope::Allowed => true,
                 RepositoryScope::Trusted => layers.trust == Trust::Trusted,
+                RepositoryScope::Stricter => {
+                    let held = values.get(key.name).map(|(held, _)| held);
+                    layers.trust == Trust::Trusted || is_as_strict(key, &value, held)
+                }
                 RepositoryScope::Never => false,
             };
             if counts {
@@ -147,7 +151,7 @@ pub fn resolve(layers: &Layers<'_>) -> Result<Resolved, ConfigError> {
                 ignored.push(Ignored {
                     key: key.name,
                     path: file.path.clone(),
-                    would_count_if_trusted: key.repository == RepositoryScope::Trusted,
+                    would_count_if_trusted: key.repository != RepositoryScope::Never,
                 });
             }
         }
@@ -180,6 +184,22 @@ pub fn resolve(layers: &Layers<'_>) -> Result<Resolved, ConfigError> {
     })
 }
 
+/// Whether a value is no laxer than what held before it. Words of such a key stand in order, laxest first.
+fn is_as_strict(key: &Key, value: &Value, held: Option<&Value>) -> bool {
+    let place = |value: &Value| match (key.kind, value) {
+        (Kind::Word(words), Value::Text(text)) => words
+            .iter()
+            .position(|word| word == text)
+            .map(|at| at as u64),
+        (_, Value::Number(number)) => Some(*number),
+        _ => None,
+    };
+    match (place(value), held.and_then(place)) {
+        (Some(value), Some(held)) => value >= held,
+        _ => false,
+    }
+}
+
 fn checked(key: &Key, text: &str, provenance: &Provenance) -> Result<Value, ConfigError> {
     Value::parse(key, text).map_err(|invalid| ConfigError::In {
         provenance: provenance.clone(),
@@ -187,8 +207,13 @@ fn checked(key: &Key, text: &str, provenance: &Provenance) -> Result<Value, Conf
     })
 }
 
+/// Whether a file reads as configuration: every key is known, every value is one that its key takes.
+pub fn check_file(file: &FileText) -> Result<(), ConfigError> {
+    read(file, &Provenance::UserFile(file.path.clone())).map(|_| ())
+}
+
 /// The settings of a file, flattened to dotted names.
-fn read(
+pub(super) fn read(
     file: &FileText,
     provenance: &Provenance,
 ) -> Result<Vec<(&'static Key, Value)>, ConfigError> {
@@ -243,7 +268,7 @@ fn flatten(
 }
 
 /// The 1-based line of a byte offset.
-fn line_of(text: &str, offset: usize) -> usize {
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
     let before = &text.as_bytes()[..offset.min(text.len())];
     before.iter().filter(|byte| **byte == b'\n').count() + 1
 }
@@ -334,6 +359,37 @@ mod tests {
         assert!(!trusted.settings.gate.fail_closed);
         assert_eq!(trusted.settings.codex_bin, None);
         assert_eq!(trusted.settings.jobs.retention, 50);
+    }
+
+    #[test]
+    fn a_repository_makes_the_push_gate_stricter_but_not_laxer() {
+        let read = |text: &str, trust| {
+            let resolved = repository_only(text, trust).unwrap();
+            let push = resolved.settings.pre_push;
+            let ignored: Vec<_> = resolved.ignored.iter().map(|one| one.key).collect();
+            (
+                push.fail_on.as_str(),
+                push.timeout.as_secs(),
+                push.unjudged.as_str(),
+                ignored,
+            )
+        };
+        let strict = "[pre_push]\nfail_on = 'low'\ntimeout_seconds = 300\nunjudged = 'block'";
+        assert_eq!(
+            read(strict, Trust::Untrusted),
+            ("low", 300, "block", vec![])
+        );
+        let lax = "[pre_push]\nfail_on = 'none'\ntimeout_seconds = 5\nunjudged = 'pass'";
+        assert_eq!(
+            read(lax, Trust::Untrusted),
+            (
+                "high",
+                120,
+                "pass",
+                vec!["pre_push.fail_on", "pre_push.timeout_seconds"]
+            )
+        );
+        assert_eq!(read(lax, Trust::Trusted), ("none", 5, "pass", vec![]));
     }
 
     #[track_caller]

@@ -9,6 +9,9 @@ pub type Variables<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 /// The repository's configuration file, at the root of its working tree.
 pub const REPOSITORY_FILE: &str = ".codex-review.toml";
 
+/// The repository's folder for what does not fit into one file, such as strategies.
+pub const REPOSITORY_FOLDER: &str = ".codex-review";
+
 /// The user's configuration file, below the configuration folder of the system.
 pub const USER_FILE: &str = "codex-review/config.toml";
 

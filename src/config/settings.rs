@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::key::{self, Key};
 use super::{Ignored, Provenance, Value};
-use crate::review::{FailOn, FindingFilter};
+use crate::review::{FailOn, FindingFilter, Unjudged};
 
 /// Settings, where each came from, and what did not count.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +77,10 @@ pub struct Settings {
     pub context: ContextSettings,
     /// The stop gate.
     pub gate: GateSettings,
+    /// The review of a push.
+    pub pre_push: PrePushSettings,
+    /// Whether an answer that was given before counts.
+    pub cache: bool,
     /// Stored jobs.
     pub jobs: JobSettings,
 }
@@ -129,6 +133,19 @@ pub struct GateSettings {
     pub cooldown: Duration,
 }
 
+/// The review of what is about to be pushed. Whether it takes place depends on the hook being installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PrePushSettings {
+    /// Who reviews, or `None` for the common engine.
+    pub engine: Option<EngineChoice>,
+    /// From which severity on findings block the push.
+    pub fail_on: FailOn,
+    /// How long all reviews of one push may take together.
+    pub timeout: Duration,
+    /// What becomes of a push that could not be judged.
+    pub unjudged: Unjudged,
+}
+
 /// Stored jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobSettings {
@@ -142,10 +159,7 @@ impl Settings {
         let values = Values(values);
         let model = |key: &Key| values.text(key).map(model_name);
         Settings {
-            engine: match values.required_text(&key::ENGINE).as_str() {
-                "builtin" => EngineChoice::Builtin,
-                _ => EngineChoice::Codex,
-            },
+            engine: engine_choice(&values.required_text(&key::ENGINE)),
             codex_bin: values.text(&key::CODEX_BIN).map(PathBuf::from),
             model: model(&key::MODEL),
             effort: values.text(&key::EFFORT),
@@ -183,10 +197,32 @@ impl Settings {
                 fail_closed: values.switch(&key::GATE_FAIL_CLOSED),
                 cooldown: values.seconds(&key::GATE_COOLDOWN_SECONDS),
             },
+            pre_push: PrePushSettings {
+                engine: values
+                    .text(&key::PRE_PUSH_ENGINE)
+                    .map(|word| engine_choice(&word)),
+                fail_on: values
+                    .required_text(&key::PRE_PUSH_FAIL_ON)
+                    .parse()
+                    .expect("the key takes the words of the threshold alone"),
+                timeout: values.seconds(&key::PRE_PUSH_TIMEOUT_SECONDS),
+                unjudged: values
+                    .required_text(&key::PRE_PUSH_UNJUDGED)
+                    .parse()
+                    .expect("the key takes these words alone"),
+            },
+            cache: values.switch(&key::CACHE),
             jobs: JobSettings {
                 retention: values.size(&key::JOBS_RETENTION),
             },
         }
+    }
+}
+
+fn engine_choice(word: &str) -> EngineChoice {
+    match word {
+        "builtin" => EngineChoice::Builtin,
+        _ => EngineChoice::Codex,
     }
 }
 

@@ -170,6 +170,23 @@ pub enum ConfigError {
         #[source]
         source: Box<ConfigError>,
     },
+    /// The file is valid, but written in a way that a setting cannot be changed in without touching more than it.
+    #[error("cannot change `{key}` in `{}` without rewriting more than that", path.display())]
+    CannotEdit {
+        /// The file.
+        path: PathBuf,
+        /// The setting.
+        key: &'static str,
+    },
+    /// A file could not be written; the old one is as it was.
+    #[error("cannot write configuration file `{}`", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// An environment variable is not Unicode.
     #[error("environment variable `{name}` is not valid UTF-8")]
     NotUnicode {
@@ -198,6 +215,12 @@ impl ConfigError {
             ConfigError::In { source, .. } => source.hint(),
             ConfigError::Read { .. } => {
                 Some("make the file readable, or move it out of the way".to_owned())
+            }
+            ConfigError::CannotEdit { .. } => {
+                Some("`codex-review config edit` opens the file".to_owned())
+            }
+            ConfigError::Write { .. } => {
+                Some("nothing was changed; is the folder writable, and the disk not full?".to_owned())
             }
             ConfigError::TooLarge { .. }
             | ConfigError::Syntax { .. }

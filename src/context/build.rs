@@ -2,16 +2,18 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::account::{Considered, SectionAccount};
 use super::budget::{Budget, Cost, Room};
 use super::choose::{Measures, StrategyChoice};
 use super::collector::{Claims, Collector, Scene};
-use super::ledger::{Ledger, LedgerBuilder, Omission, counts_text, details_text};
+use super::ledger::{FailedSection, Ledger, LedgerBuilder, Omission, counts_text, details_text};
 use super::pack::{PackedSection, frame_cost, pack};
 use super::present::Presenter;
 use super::registry::Registry;
 use super::strategy::{Catalog, Strategy, StrategyError};
 use super::summary::summary_line;
 use super::target_section::target_text;
+use super::tokens::estimate;
 use super::view::ChangeView;
 use crate::prompt::{Envelope, fill};
 use crate::secrets::{Redaction, is_secret_name};
@@ -50,10 +52,12 @@ pub struct Context {
     pub reason: String,
     /// Exactly what is sent: the same inputs give the same bytes.
     pub text: String,
-    /// The text's length in bytes, which is also the most tokens that it can be.
+    /// The text's length in bytes.
     pub bytes: u64,
     /// A realistic number of tokens.
     pub token_estimate: u64,
+    /// A number of tokens that it never exceeds, by the tokenizer that the bound is proven for: what the budget counts.
+    pub token_bound: u64,
     /// The most that it could have been.
     pub budget: Budget,
     /// What is shown of each changed file and hunk.
@@ -64,6 +68,10 @@ pub struct Context {
     pub summary: String,
     /// The sections in the text, in order.
     pub sections: Vec<SectionSummary>,
+    /// Every section of the strategy, whether it is shown or not, in order.
+    pub accounts: Vec<SectionAccount>,
+    /// The strategies that were considered, in order; one that was asked for by name stands alone.
+    pub considered: Vec<Considered>,
     /// The secrets that were taken out, in the order in which their placeholders stand in the text. Lines are counted
     /// within each piece of text.
     pub redactions: Vec<Redaction>,
@@ -178,7 +186,13 @@ pub fn build(input: &ContextInput<'_>, registry: &Registry) -> Result<Context, C
     match input.strategy {
         StrategyChoice::Named(name) => {
             let strategy = builder.named(name)?;
-            builder.build(strategy, "asked for by name".to_owned())
+            let mut context = builder.build(strategy, "asked for by name".to_owned())?;
+            context.considered.push(Considered {
+                strategy: name.clone(),
+                taken: true,
+                reason: context.reason.clone(),
+            });
+            Ok(context)
         }
         StrategyChoice::Auto => builder.auto(),
     }
@@ -216,28 +230,44 @@ impl Builder<'_> {
         }
         let ranked = catalog.ranked();
         let mut measures = Measures::new(self.input.changes, self.secret_names);
-        let mut passed_over: Vec<String> = Vec::new();
-        let mut cut = None;
+        let mut considered: Vec<Considered> = Vec::new();
+        let mut cut: Option<Context> = None;
         for strategy in ranked {
-            let name = &strategy.name;
+            let pass = |reason: String| Considered {
+                strategy: strategy.name.clone(),
+                taken: false,
+                reason,
+            };
             match measures.judge(strategy) {
-                Err(miss) => passed_over.push(format!("not `{name}`: {miss}")),
+                Err(miss) => considered.push(pass(miss)),
                 Ok(fit) => {
-                    let reason = match passed_over.as_slice() {
-                        [] => fit,
-                        missed => format!("{fit}; {}", missed.join("; ")),
+                    let reason = match considered.as_slice() {
+                        [] => fit.clone(),
+                        missed => format!("{fit}; {}", passed_over(missed)),
                     };
-                    let context = self.build(strategy, reason)?;
+                    let mut context = self.build(strategy, reason)?;
                     // A strategy that says when it applies promises to show the change whole.
                     if strategy.when.is_empty() || !context.ledger.is_cut() {
+                        considered.push(Considered {
+                            taken: true,
+                            ..pass(fit)
+                        });
+                        context.considered = considered;
                         return Ok(context);
                     }
-                    passed_over.push(format!("not `{name}`: its budget would cut the change"));
+                    considered.push(pass("its budget would cut the change".to_owned()));
                     cut = Some(context);
                 }
             }
         }
-        cut.ok_or_else(|| ContextError::NoneApplies(passed_over.join("; ")))
+        let Some(mut context) = cut else {
+            return Err(ContextError::NoneApplies(passed_over(&considered)));
+        };
+        for other in &mut considered {
+            other.taken = other.strategy == context.strategy;
+        }
+        context.considered = considered;
+        Ok(context)
     }
 
     fn build(&self, strategy: &Strategy, reason: String) -> Result<Context, ContextError> {
@@ -267,6 +297,8 @@ impl Builder<'_> {
             presenter: &presenter,
             claims: self.input.claims,
             secret_names: self.secret_names,
+            programs: self.registry.programs(),
+            strategy_folder: strategy.folder.as_deref(),
         };
         let packed = pack(&strategy.sections, &collectors, &scene, room);
         let ledger = self.ledger(&packed);
@@ -304,13 +336,16 @@ impl Builder<'_> {
             strategy: strategy.name.clone(),
             reason,
             bytes: cost.bytes,
-            token_estimate: cost.tokens,
+            token_estimate: estimate(&text),
+            token_bound: cost.tokens,
             budget,
             ledger,
             hash: sha256_hex(text.as_bytes()),
             text,
             summary: summary_line(changes.files()),
             sections,
+            accounts: packed.iter().map(SectionAccount::of).collect(),
+            considered: Vec::new(),
             redactions,
             escaped,
         })
@@ -351,7 +386,17 @@ impl Builder<'_> {
                 ledger.record(*file, coverage);
             }
         }
-        ledger.finish(self.input.changes)
+        let mut ledger = ledger.finish(self.input.changes);
+        ledger.failed_sections = packed
+            .iter()
+            .filter_map(|section| {
+                Some(FailedSection {
+                    title: section.spec.title.clone(),
+                    reason: section.failure.clone()?,
+                })
+            })
+            .collect();
+        ledger
     }
 
     /// The ledger for the reader: counts always, details as far as there is room.
@@ -376,6 +421,15 @@ impl Builder<'_> {
         text.push_str(&details);
         text
     }
+}
+
+/// `not `inline`: 21 files (at most 2); …`
+fn passed_over(considered: &[Considered]) -> String {
+    let words: Vec<String> = considered
+        .iter()
+        .map(|other| format!("not `{}`: {}", other.strategy, other.reason))
+        .collect();
+    words.join("; ")
 }
 
 fn broken(entry: &super::strategy::Entry, error: &StrategyError) -> ContextError {

@@ -3,10 +3,14 @@
 use std::convert::Infallible;
 use std::str::FromStr;
 
+use bstr::ByteSlice as _;
+
 use super::collectors::least_patch_bytes;
 use super::size::{counted, human_size};
 use super::strategy::{Strategy, When};
 use super::view::ChangeView;
+use crate::prompt::show_path;
+use crate::target::PathFilter;
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -112,6 +116,16 @@ impl<'a> Measures<'a> {
             return Err(format!("it is not for a {} target", mode.as_str()));
         }
         let mut reasons = Vec::new();
+        if !when.paths.is_empty() {
+            let files = self.changes.files();
+            let matching = PathFilter::compile(&when.paths)
+                .ok()
+                .and_then(|filter| files.iter().find(|file| filter.passes(file.path.as_bstr())));
+            let Some(file) = matching else {
+                return Err(format!("no changed file matches {}", when.paths.join(", ")));
+            };
+            reasons.push(format!("{} is changed", show_path(&file.path)));
+        }
         if let Some(most) = when.max_files {
             let files = counted(self.files, "file");
             if self.files > most {

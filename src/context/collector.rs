@@ -4,10 +4,12 @@
 //! packer (see [`build`](super::build)) decides which items get how much room; the collector never sees the budget.
 
 use std::fmt;
+use std::path::Path;
 
 use super::budget::{Cost, Room};
 use super::ledger::Coverage;
 use super::present::{Presented, Presenter};
+use super::program::Programs;
 use super::view::{ChangeView, ViewError};
 use crate::secrets::Redaction;
 
@@ -60,6 +62,10 @@ pub struct Scene<'a> {
     pub claims: Claims,
     /// By file index: whether the file bears a secret by its name and may only be named.
     pub secret_names: &'a [bool],
+    /// What starts programs; `None` where none are started.
+    pub programs: Option<&'a dyn Programs>,
+    /// The strategy's folder; `None` for one that is compiled in.
+    pub strategy_folder: Option<&'a Path>,
 }
 
 impl fmt::Debug for Scene<'_> {

@@ -1,9 +1,13 @@
 //! A change held in memory.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use super::view::{ChangeView, ViewError};
-use crate::target::{CommitLog, CommitSummary, FileChange, LeftOut, ResolvedTarget};
+use bstr::{BStr, BString};
+
+use super::view::{ChangeView, ChangedLineOrigins, ViewError};
+use crate::checks::Examination;
+use crate::target::{CommitLog, CommitSummary, FileChange, LeftOut, ResolvedTarget, TouchedFiles};
 
 /// A change that was made by hand: for tests, benchmarks, and for trying out a strategy without a repository.
 #[derive(Debug, Clone)]
@@ -21,6 +25,14 @@ pub struct HeldChanges {
     pub commits: Vec<CommitSummary>,
     /// Things to know about the change as a whole.
     pub notes: Vec<String>,
+    /// Files of the old side, by path.
+    pub old_files: BTreeMap<BString, Vec<u8>>,
+    /// Where the lines come from that the change touches.
+    pub origins: ChangedLineOrigins,
+    /// What earlier commits touched, newest first.
+    pub touched: Vec<TouchedFiles>,
+    /// What the checks say.
+    pub examination: Examination,
 }
 
 impl HeldChanges {
@@ -34,6 +46,10 @@ impl HeldChanges {
             left_out: Vec::new(),
             commits: Vec::new(),
             notes: Vec::new(),
+            old_files: BTreeMap::new(),
+            origins: ChangedLineOrigins::default(),
+            touched: Vec::new(),
+            examination: Examination::default(),
         }
     }
 
@@ -82,5 +98,21 @@ impl ChangeView for HeldChanges {
             commits: self.commits.iter().take(limit).cloned().collect(),
             has_more: self.commits.len() > limit,
         })
+    }
+
+    fn old_file(&self, path: &BStr) -> Result<Option<Vec<u8>>, ViewError> {
+        Ok(self.old_files.get(path).cloned())
+    }
+
+    fn changed_line_origins(&self, _commits: usize) -> Result<ChangedLineOrigins, ViewError> {
+        Ok(self.origins.clone())
+    }
+
+    fn touched_files(&self, commits: usize) -> Result<Vec<TouchedFiles>, ViewError> {
+        Ok(self.touched.iter().take(commits).cloned().collect())
+    }
+
+    fn examination(&self) -> Examination {
+        self.examination.clone()
     }
 }

@@ -70,6 +70,14 @@ struct LedgerDocument<'a> {
     outside: Vec<Outside>,
     outside_more: usize,
     ignored: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed_sections: Vec<FailedSection<'a>>,
+}
+
+#[derive(Serialize)]
+struct FailedSection<'a> {
+    title: &'a str,
+    reason: &'a str,
 }
 
 #[derive(Serialize)]
@@ -146,7 +154,7 @@ fn document<'a>(context: &'a Context, target: &'a ResolvedTarget) -> Document<'a
         bytes: context.bytes,
         tokens: Tokens {
             estimate: context.token_estimate,
-            at_most: context.bytes,
+            at_most: context.token_bound,
         },
         budget: Budget {
             bytes: context.budget.bytes,
@@ -190,6 +198,15 @@ fn ledger(context: &Context) -> LedgerDocument<'_> {
         outside: context.ledger.outside.iter().map(outside).collect(),
         outside_more: context.ledger.outside_more,
         ignored: context.ledger.ignored,
+        failed_sections: context
+            .ledger
+            .failed_sections
+            .iter()
+            .map(|section| FailedSection {
+                title: &section.title,
+                reason: &section.reason,
+            })
+            .collect(),
     }
 }
 

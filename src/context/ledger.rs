@@ -126,6 +126,17 @@ pub struct Ledger {
     pub outside_more: usize,
     /// How many changed files the user's own filters took out.
     pub ignored: usize,
+    /// Sections of the strategy that could not be made.
+    pub failed_sections: Vec<FailedSection>,
+}
+
+/// A section that could not be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedSection {
+    /// Its heading.
+    pub title: String,
+    /// Why, on one line.
+    pub reason: String,
 }
 
 impl Ledger {
@@ -267,6 +278,7 @@ impl<'a> LedgerBuilder<'a> {
             outside: changes.left_out().to_vec(),
             outside_more: changes.left_out_more(),
             ignored: changes.ignored(),
+            failed_sections: Vec::new(),
         }
     }
 }
@@ -363,6 +375,10 @@ pub(super) fn counts_text(ledger: &Ledger) -> String {
     outside.add("more", ledger.outside_more as u64);
     outside.add("excluded by filters", ledger.ignored as u64);
     outside.push_line(&mut text, "not part of the counts above");
+    if !ledger.failed_sections.is_empty() {
+        let failed = counted(ledger.failed_sections.len() as u64, "section");
+        text.push_str(&format!("could not be made: {failed}\n"));
+    }
     text
 }
 
@@ -403,7 +419,11 @@ impl Tally {
 pub(super) fn details_text(ledger: &Ledger, mut fits: impl FnMut(&str) -> bool) -> String {
     let (full, _, _) = ledger.counts();
     let nothing_full = full == 0 && ledger.lines().full == 0;
-    let lines = ledger.files.iter().filter_map(|file| {
+    let failed = ledger.failed_sections.iter().map(|section| {
+        let reason = one_line(&section.reason);
+        format!("section {}  (could not be made: {reason})\n", section.title)
+    });
+    let files = ledger.files.iter().filter_map(|file| {
         let path = crate::prompt::show_path(&file.path);
         let part = match file.part {
             Part::Committed => String::new(),
@@ -433,7 +453,15 @@ pub(super) fn details_text(ledger: &Ledger, mut fits: impl FnMut(&str) -> bool) 
     });
     let mut text = String::new();
     let mut more = 0;
-    for line in lines {
+    // The counts have said how many sections there are of these.
+    for line in failed {
+        text.push_str(&line);
+        if !fits(&text) {
+            text.truncate(text.len() - line.len());
+            break;
+        }
+    }
+    for line in files {
         text.push_str(&line);
         if more > 0 || !fits(&text) {
             text.truncate(text.len() - line.len());

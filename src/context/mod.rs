@@ -22,20 +22,24 @@
 //! wrong with the *choice* of strategy or budget is an error; what is wrong with one file costs that file, with one
 //! collector its section, and the ledger says so.
 
+mod account;
 mod budget;
 mod build;
 mod choose;
 mod collector;
 mod collectors;
 mod held;
+mod hunk_ids;
 pub mod json;
 mod ledger;
 mod pack;
 mod patch;
 mod present;
+mod program;
 mod reasons;
 mod registry;
 mod repository;
+mod selected;
 mod size;
 mod strategy;
 mod summary;
@@ -43,22 +47,28 @@ mod target_section;
 mod tokens;
 mod view;
 
+pub use account::{Considered, Fate, SectionAccount};
 pub use budget::{Budget, Cost, Room};
 pub use build::{Context, ContextError, ContextInput, SectionSummary, build};
 pub use choose::StrategyChoice;
 pub use collector::{Claims, CollectError, Collector, Item, Piece, Rung, Scene};
 pub use collectors::shell_quote;
 pub use held::HeldChanges;
-pub use ledger::{Coverage, FileEntry, HunkEntry, Ledger, LineTally, Omission, Shown};
+pub use hunk_ids::HunkIds;
+pub use ledger::{
+    Coverage, FailedSection, FileEntry, HunkEntry, Ledger, LineTally, Omission, Shown,
+};
 pub use present::{Presented, Presenter};
+pub use program::{Program, ProgramCall, Programs};
 pub use reasons::describe as describe_left_out;
 pub use registry::{CollectorInfo, Factory, OptionsError, Registry, parse_options};
 pub use repository::RepositoryChanges;
+pub use selected::SelectedChanges;
 pub use size::human_size;
 pub use strategy::{
-    Catalog, Entry, Layer, Layers, SectionSpec, Strategy, StrategyError, When, load_strategy,
-    parse_strategy,
+    Catalog, Entry, Layer, Layers, NamedProgram, SectionSpec, Strategy, StrategyError, When,
+    load_strategy, name_fault, parse_strategy,
 };
 pub use summary::summary_line;
-pub use tokens::estimate as estimate_tokens;
-pub use view::{ChangeView, ViewError};
+pub use tokens::{bound as bound_tokens, estimate as estimate_tokens};
+pub use view::{ChangeView, ChangedLineOrigins, ViewError};

@@ -1,11 +1,13 @@
 //! The collectors by name.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
 use super::collector::{Collector, Rung};
 use super::collectors;
+use super::program::Programs;
 
 /// Makes a collector from the options that a strategy gives its section.
 pub type Factory = fn(&toml::Table) -> Result<Box<dyn Collector>, OptionsError>;
@@ -29,6 +31,7 @@ pub struct CollectorInfo {
 #[derive(Debug, Clone)]
 pub struct Registry {
     collectors: BTreeMap<&'static str, CollectorInfo>,
+    programs: Option<Arc<dyn Programs>>,
 }
 
 impl Registry {
@@ -37,6 +40,7 @@ impl Registry {
     pub fn empty() -> Self {
         Registry {
             collectors: BTreeMap::new(),
+            programs: None,
         }
     }
 
@@ -53,6 +57,19 @@ impl Registry {
     /// Adds a collector, in place of one of the same name.
     pub fn register(&mut self, info: CollectorInfo) {
         self.collectors.insert(info.name, info);
+    }
+
+    /// Lets the collector `exec` start programs, through `programs`. Without this its sections say that none are started.
+    #[must_use]
+    pub fn with_programs(mut self, programs: Arc<dyn Programs>) -> Self {
+        self.programs = Some(programs);
+        self
+    }
+
+    /// What starts programs for collectors.
+    #[must_use]
+    pub fn programs(&self) -> Option<&dyn Programs> {
+        self.programs.as_deref()
     }
 
     /// The collector of this name.

@@ -1,11 +1,24 @@
 //! A change that is read from a repository.
 
 use std::borrow::Cow;
+use std::ops::ControlFlow;
 
-use super::view::{ChangeView, ViewError};
+use bstr::BStr;
+
+use super::patch::PatchParts;
+use super::view::{ChangeView, ChangedLineOrigins, ViewError};
+use crate::checks::{Examination, RepositorySource, examine};
 use crate::target::{
-    ChangeSet, CommitLog, Endpoint, FileChange, LeftOut, Repository, ResolvedTarget,
+    ChangeSet, CommitLog, Content, Endpoint, FileChange, LeftOut, LineQuery, ObjectId, Repository,
+    ResolvedTarget, TouchedFiles,
 };
+
+/// The most files whose lines are followed into the past.
+const MOST_FOLLOWED_FILES: usize = 64;
+/// The most lines of one file that are followed.
+const MOST_FOLLOWED_LINES: usize = 2_000;
+/// A commit that touches more files than this says nothing about which of them belong together.
+const MOST_TOGETHER: usize = 30;
 
 /// A change set, its target and the repository that both come from.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +29,32 @@ pub struct RepositoryChanges<'a> {
     pub target: &'a ResolvedTarget,
     /// Its change.
     pub changes: &'a ChangeSet,
+}
+
+impl RepositoryChanges<'_> {
+    /// The commit on the old side.
+    fn old_commit(&self) -> Option<&ObjectId> {
+        match &self.target.old {
+            Endpoint::Commit(old) => Some(old),
+            Endpoint::EmptyTree | Endpoint::Index | Endpoint::WorkTree => None,
+        }
+    }
+
+    /// The old lines that a file's change takes out, and of a pure insertion the one above it.
+    fn touched_lines(&self, index: usize) -> Result<Vec<u32>, ViewError> {
+        let patch = self.patch(index, 0)?;
+        let hunks = PatchParts::parse(&patch).hunks;
+        Ok(hunks
+            .iter()
+            .map(|hunk| hunk.range)
+            .filter(|range| range.old_start > 0)
+            .flat_map(|range| {
+                let lines = range.old_lines.max(1);
+                range.old_start..range.old_start.saturating_add(lines)
+            })
+            .take(MOST_FOLLOWED_LINES)
+            .collect())
+    }
 }
 
 impl ChangeView for RepositoryChanges<'_> {
@@ -54,12 +93,66 @@ impl ChangeView for RepositoryChanges<'_> {
         let Endpoint::Commit(new) = &self.target.new else {
             return Ok(CommitLog::default());
         };
-        let old = match &self.target.old {
-            Endpoint::Commit(old) => Some(old),
-            _ => None,
+        self.repository
+            .commits(self.old_commit(), new, limit)
+            .map_err(|error| ViewError::of(&error))
+    }
+
+    fn old_file(&self, path: &BStr) -> Result<Option<Vec<u8>>, ViewError> {
+        let Some(old) = self.old_commit() else {
+            return Ok(None);
         };
         self.repository
-            .commits(old, new, limit)
+            .file_at(old, path)
             .map_err(|error| ViewError::of(&error))
+    }
+
+    fn changed_line_origins(&self, commits: usize) -> Result<ChangedLineOrigins, ViewError> {
+        let Some(start) = self.old_commit() else {
+            return Ok(ChangedLineOrigins::default());
+        };
+        let mut found = ChangedLineOrigins::default();
+        let mut queries = Vec::new();
+        for (index, file) in self.changes.files.iter().enumerate() {
+            let (Some(old), Content::Text { .. }) = (&file.old, &file.content) else {
+                continue;
+            };
+            if queries.len() == MOST_FOLLOWED_FILES {
+                found.files_more += 1;
+                continue;
+            }
+            // A file that cannot be read (any more) costs its own lines.
+            let Ok(lines) = self.touched_lines(index) else {
+                found.files_more += 1;
+                continue;
+            };
+            if !lines.is_empty() {
+                queries.push(LineQuery {
+                    path: file.old_path.clone().unwrap_or_else(|| file.path.clone()),
+                    blob: old.id.clone(),
+                    lines,
+                });
+                found.files.push(index);
+            }
+        }
+        found.origins = self
+            .repository
+            .line_origins(start, &queries, commits)
+            .map_err(|error| ViewError::of(&error))?;
+        Ok(found)
+    }
+
+    fn touched_files(&self, commits: usize) -> Result<Vec<TouchedFiles>, ViewError> {
+        let Some(start) = self.old_commit() else {
+            return Ok(Vec::new());
+        };
+        self.repository
+            .touched_files(start, commits, MOST_TOGETHER)
+            .map_err(|error| ViewError::of(&error))
+    }
+
+    fn examination(&self) -> Examination {
+        let source = RepositorySource::new(self.repository, self.target.new.clone(), self.changes);
+        examine(&source, &mut |_| ControlFlow::Continue(())).unwrap_or_default()
     }
 }

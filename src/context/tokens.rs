@@ -26,6 +26,12 @@ const BLANKS: u64 = 866;
 /// A byte of a character beyond ASCII.
 const OTHER_BYTE: u64 = 500;
 
+/// Never fewer than the tokens of `text`.
+#[must_use]
+pub fn bound(text: &str) -> u64 {
+    text.len() as u64
+}
+
 /// A realistic number of tokens for `text`; see the module for how good it is.
 #[must_use]
 pub fn estimate(text: &str) -> u64 {

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::target::{CommitLog, FileChange, LeftOut, ResolvedTarget};
+use bstr::BStr;
+
+use crate::checks::Examination;
+use crate::target::{CommitLog, FileChange, LeftOut, LineOrigins, ResolvedTarget, TouchedFiles};
 
 /// One change with its patches and commits. [`RepositoryChanges`](super::RepositoryChanges) is one,
 /// [`HeldChanges`](super::HeldChanges) the other.
@@ -40,6 +43,42 @@ pub trait ChangeView {
     ///
     /// When the history cannot be read. That costs the commit log alone.
     fn commits(&self, limit: usize) -> Result<CommitLog, ViewError>;
+
+    /// The content of a file on the old side of the target; `None` where there is none, or no old side.
+    ///
+    /// # Errors
+    ///
+    /// When the file is there and cannot be read.
+    fn old_file(&self, path: &BStr) -> Result<Option<Vec<u8>>, ViewError>;
+
+    /// Which commits wrote the lines that the change takes out or stands beside, looking back over at most `commits`
+    /// commits from the old side.
+    ///
+    /// # Errors
+    ///
+    /// When the history cannot be read.
+    fn changed_line_origins(&self, commits: usize) -> Result<ChangedLineOrigins, ViewError>;
+
+    /// Which files earlier commits touched together, newest first, over at most `commits` commits from the old side.
+    ///
+    /// # Errors
+    ///
+    /// When the history cannot be read.
+    fn touched_files(&self, commits: usize) -> Result<Vec<TouchedFiles>, ViewError>;
+
+    /// What the built-in checks say about the change.
+    fn examination(&self) -> Examination;
+}
+
+/// Where the lines come from that a change touches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChangedLineOrigins {
+    /// The commits and their lines.
+    pub origins: LineOrigins,
+    /// By the index of a query in `origins`: the changed file, by its index.
+    pub files: Vec<usize>,
+    /// Changed files beyond those that are followed.
+    pub files_more: usize,
 }
 
 /// A part of the change could not be read: what was said, causes included.

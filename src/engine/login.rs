@@ -109,7 +109,7 @@ fn model(value: &Value) -> Option<Model> {
 }
 
 /// The answer, or why it was refused.
-async fn ask(
+pub(super) async fn ask(
     caller: &Caller,
     method: &str,
     params: Value,

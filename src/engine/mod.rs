@@ -15,8 +15,10 @@
 pub mod answers;
 pub mod builtin;
 pub mod login;
+pub mod own_config;
 pub mod policy;
 
+mod account_usage;
 mod call_error;
 mod cancel;
 mod command;
@@ -34,6 +36,7 @@ mod stderr_tail;
 mod transfer;
 mod turn;
 
+pub use account_usage::{AccountUsage, DayTokens, LimitWindow, read_account_usage};
 pub use call_error::{CallError, ConnectionLost};
 pub use cancel::{Cancel, Canceller};
 pub use command::{EngineCommand, find_in_path};

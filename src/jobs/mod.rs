@@ -31,6 +31,7 @@
 //! Recording never fails the work: what cannot be written is counted ([`Job::unwritten_events`]) or becomes a
 //! [`StoreWarning`]. An end is never lost silently. A store of a newer version is read and never written.
 
+mod account;
 mod atomic_file;
 mod cancel;
 mod cancel_token;
@@ -46,7 +47,6 @@ mod index;
 mod job;
 mod lease;
 mod lock;
-mod process;
 mod query;
 mod reconcile;
 mod record;
@@ -56,11 +56,14 @@ mod state_dir;
 mod status_view;
 mod store;
 mod sweep;
-mod timestamp;
 mod watcher;
 mod worker;
 mod writer;
 
+pub use crate::process_identity::{ProcessIdentity, Signalled};
+pub use crate::timestamp::{Clock, Timestamp};
+pub use account::{Account, Spent};
+pub(crate) use atomic_file::{Durability, NEW_FILE_PREFIX, write as write_atomically};
 pub use cancel::{CancelLimits, Cancelled, cancel, request_cancel};
 pub use cancel_token::CancelToken;
 pub use documents::{
@@ -78,7 +81,6 @@ pub use job::{
     CreatedFacts, EndStatus, Job, JobClass, JobEnd, JobResult, JobStatus, NewJob, Phase, TokenCount,
 };
 pub use lease::{SessionLease, begin_session, end_session, sessions, sweep_sessions};
-pub use process::{ProcessIdentity, Signalled};
 pub use query::{
     JobView, StatusScope, StatusSnapshot, Waited, Wanted, find, find_result, find_to_cancel,
     resume_candidate, status, view, wait,
@@ -92,7 +94,6 @@ pub use state_dir::{
 };
 pub use status_view::{Surface, render_cancelled, render_job, render_result, render_status};
 pub use store::{JobFiles, JobStore, StoreOptions};
-pub use timestamp::{Clock, Timestamp};
 pub use worker::{
     JOB_ID_VARIABLE, JobRequest, OwnedJob, WorkerLimits, WorkerProgram, launch, run_worker,
 };

@@ -20,6 +20,7 @@ use super::index::{self, INDEX_FILE, Index, IndexState};
 use super::lock::{JobLock, StoreLock};
 use super::reconcile::reconcile;
 use super::record::{JobRecordV1, RECORD_VERSION};
+use super::account::{self, Account};
 use super::retention::plan_retention;
 use super::settings::{self, Settings};
 use super::sweep::sweep_debris;
@@ -575,13 +576,36 @@ impl JobStore {
             .entries
             .retain(|entry| !plan.delete.contains(&entry.id));
         index.write(folder, durability)?;
-        for id in &plan.delete {
-            self.delete_ended(id);
-        }
+        self.delete_counted(&plan.delete);
         if durability == Durability::Synced {
             sweep_debris(self);
         }
         Ok(index)
+    }
+
+    /// Deletes jobs once what they used is added up. What cannot be is deleted by a later write.
+    fn delete_counted(&self, ids: &[JobId]) {
+        if ids.is_empty() {
+            return;
+        }
+        // A job that cannot be read used nothing that anybody could tell.
+        let jobs: Vec<Job> = ids.iter().filter_map(|id| self.load(id).ok()).collect();
+        if account::fold(self.folder(), &jobs).is_ok() {
+            ids.iter().for_each(|id| self.delete_ended(id));
+        }
+    }
+
+    /// What the runs of this repository used, those of deleted jobs included.
+    pub fn account(&self) -> Result<Account, JobsError> {
+        let mut account = account::read(self.folder()).map_err(|source| JobsError::Io {
+            action: "read",
+            path: self.folder().join(account::ACCOUNT_FILE),
+            source,
+        })?;
+        for job in self.jobs()? {
+            account.add(&job);
+        }
+        Ok(account)
     }
 
     fn delete_ended(&self, id: &JobId) {

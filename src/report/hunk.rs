@@ -285,6 +285,7 @@ mod tests {
             placement: Placement::OnChange,
             fingerprint: None,
             exclusion: None,
+            carried_from: None,
         }
     }
 

@@ -15,12 +15,14 @@ use crate::review::{
 };
 
 use super::identity_json::{ExclusionDocument, IdentityDocument, NoiseDocument};
-use super::model::{ContextInfo, EngineInfo, Report, TargetInfo, TokenUsage};
+use super::model::{Cached, ContextInfo, EngineInfo, Report, SinceReview, TargetInfo, TokenUsage};
 use super::{Hunk, uri, visible};
 
+mod earlier;
 mod figures;
 mod hunks;
 
+use earlier::{CachedDocument, SinceDocument};
 use figures::{LocationsDocument, TimingsDocument, UsageDocument};
 use hunks::{HunkDocument, read_raw_paths};
 
@@ -99,6 +101,10 @@ struct Document {
     raw_output: String,
     parse_error: Option<String>,
     reasoning_summary: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    cached: Option<CachedDocument>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    since: Option<SinceDocument>,
     notes: Vec<String>,
     timings: TimingsDocument,
     usage: Option<UsageDocument>,
@@ -187,6 +193,8 @@ struct FindingDocument {
     fingerprint: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     suppression: Option<ExclusionDocument>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    carried_from: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -276,6 +284,8 @@ impl From<&Report> for Document {
             raw_output: report.raw_output.clone(),
             parse_error: report.parse_error.clone(),
             reasoning_summary: report.reasoning.clone(),
+            cached: report.cached.as_ref().map(CachedDocument::from),
+            since: report.since.as_ref().map(SinceDocument::from),
             notes: report.notes.clone(),
             timings: report.timings.into(),
             usage: report.usage.map(UsageDocument::from),
@@ -341,6 +351,7 @@ impl From<&Finding> for FindingDocument {
                 .fingerprint
                 .map(|fingerprint| fingerprint.to_string()),
             suppression: finding.exclusion.as_ref().map(ExclusionDocument::from),
+            carried_from: finding.carried_from.clone(),
         }
     }
 }
@@ -440,6 +451,9 @@ impl TryFrom<Document> for Report {
                 .map(Hunk::try_from)
                 .collect::<Result<_, _>>()?,
             raw_paths: read_raw_paths(document.raw_paths)?,
+            cached: document.cached.map(Cached::from),
+            since: document.since.map(SinceReview::from),
+            is_inferred: false,
             notes: document.notes,
             timings: document.timings.into(),
             usage: document.usage.map(TokenUsage::from),
@@ -523,6 +537,7 @@ impl TryFrom<FindingDocument> for Finding {
                     word: error.0,
                 })?,
             exclusion: document.suppression.map(Exclusion::try_from).transpose()?,
+            carried_from: document.carried_from,
         })
     }
 }

@@ -52,12 +52,51 @@ pub struct Report {
     pub hunks: Vec<Hunk>,
     /// The bytes of changed paths that are no UTF-8, by the shown form that findings name them by.
     pub raw_paths: BTreeMap<String, Vec<u8>>,
+    /// The earlier answer that this report shows, where the question had been asked before.
+    pub cached: Option<Cached>,
+    /// What an earlier review had seen of the change, where only the rest was asked about.
+    pub since: Option<SinceReview>,
+    /// Whether the engine's end was inferred rather than told. Known in the process that ran it alone.
+    pub is_inferred: bool,
     /// What was degraded, skipped or guessed on the way, one sentence each.
     pub notes: Vec<String>,
     /// How long it took.
     pub timings: Timings,
     /// What it cost, where the engine says so.
     pub usage: Option<TokenUsage>,
+}
+
+/// An answer that was given before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cached {
+    /// The job that got it.
+    pub job: String,
+    /// When that job asked, as ISO time.
+    pub at: String,
+}
+
+/// The review that this one goes on from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinceReview {
+    /// Its job.
+    pub job: String,
+    /// When it was asked for, as ISO time.
+    pub at: String,
+    /// How many hunks (and whole-file changes) are new since.
+    pub new_hunks: usize,
+    /// How many were reviewed then.
+    pub known_hunks: usize,
+    /// Its findings whose code is gone.
+    pub closed: Vec<ClosedFinding>,
+}
+
+/// A finding of an earlier review whose code is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosedFinding {
+    /// Its title.
+    pub title: String,
+    /// Its file; empty when it was about the change as a whole.
+    pub file: String,
 }
 
 /// What was reviewed.

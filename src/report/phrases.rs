@@ -210,6 +210,12 @@ pub(super) fn remarks(finding: &Finding) -> Vec<String> {
             confidence.clamp(0.0, 1.0) * 100.0
         ));
     }
+    if let Some(job) = &finding.carried_from {
+        remarks.push(format!(
+            "still open from job {}: its code is unchanged",
+            visible::line(job)
+        ));
+    }
     match &finding.placement {
         Placement::Unchecked | Placement::OnChange | Placement::Rejected => {}
         Placement::OffChange => remarks.push("on lines that were not changed".to_owned()),
@@ -223,6 +229,9 @@ pub(super) fn remarks(finding: &Finding) -> Vec<String> {
             "the reviewer wrote {}",
             place_of(from_file.trim(), *from_lines)
         )),
+    }
+    if let Some(fingerprint) = finding.fingerprint {
+        remarks.push(fingerprint.short());
     }
     remarks
 }

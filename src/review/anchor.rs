@@ -10,7 +10,7 @@ use super::LineRange;
 use super::marker::bare;
 
 /// Code with fewer letters and digits than this says too little about its place.
-const TELLING_CHARS: usize = 20;
+const TELLING_CHARS: usize = 14;
 
 /// A file's lines of code, prepared for any number of findings.
 #[derive(Debug)]

@@ -124,6 +124,7 @@ mod tests {
                 recommendation: None,
                 origin: FindingOrigin::Model,
                 placement: Placement::OnChange,
+                carried_from: None,
                 fingerprint: None,
                 exclusion: None,
             }];

@@ -92,6 +92,8 @@ pub struct Finding {
     pub origin: FindingOrigin,
     /// What the location check said; [`Placement::Unchecked`] before it ran.
     pub placement: Placement,
+    /// The job of the earlier review that found it, where it was not found again but is still open.
+    pub carried_from: Option<String>,
     /// Who it is from one review to the next; `None` before [`super::identify`] ran.
     pub fingerprint: Option<Fingerprint>,
     /// Why it does not count; `None` for one that does.

@@ -31,6 +31,15 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
+    /// Its beginning, which is enough to name it among the findings of one review.
+    #[must_use]
+    pub fn short(self) -> String {
+        const SHOWN: usize = VERSION.len() + 1 + 8;
+        let mut text = self.to_string();
+        text.truncate(SHOWN);
+        text
+    }
+
     /// Whether both are of the same code, class and number, in whatever file.
     #[must_use]
     pub fn is_twin_of(self, other: Fingerprint) -> bool {
@@ -244,6 +253,7 @@ mod tests {
             recommendation: None,
             origin: FindingOrigin::Model,
             placement: Placement::OnChange,
+            carried_from: None,
             fingerprint: None,
             exclusion: None,
         }

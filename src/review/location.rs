@@ -348,6 +348,7 @@ mod tests {
             placement: Placement::Unchecked,
             fingerprint: None,
             exclusion: None,
+            carried_from: None,
         }
     }
 

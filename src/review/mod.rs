@@ -19,6 +19,7 @@ mod shard;
 mod spelling;
 mod suppress;
 mod threshold;
+mod unjudged;
 
 pub use day::{Day, NotADay};
 pub use exclusion::Exclusion;
@@ -38,3 +39,4 @@ pub use suppress::{
     Suppressions, suppress,
 };
 pub use threshold::{ExitStatus, FailOn, OnEmpty, UnknownFailOn, exit_status};
+pub use unjudged::{UnknownUnjudged, Unjudged};

@@ -312,3 +312,143 @@ impl Nearness {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::review::{FindingOrigin, LineRange, Placement, identify};
+
+    const CODE: &str = "let total = price * count + shipping;\n";
+
+    fn finding(file: &str, severity: Severity) -> Finding {
+        Finding {
+            severity,
+            title: "Overflow".to_owned(),
+            body: String::new(),
+            file: file.to_owned(),
+            lines: Some(LineRange::new(1, 1)),
+            confidence: None,
+            recommendation: None,
+            origin: FindingOrigin::Model,
+            placement: Placement::OnChange,
+            carried_from: None,
+            fingerprint: None,
+            exclusion: None,
+        }
+    }
+
+    fn identified(findings: &[Finding]) -> Vec<Finding> {
+        let mut findings = findings.to_vec();
+        identify(&mut findings, &mut |_| Some(CODE.as_bytes().to_vec()));
+        findings
+    }
+
+    fn accepted(finding: &Finding) -> AcceptedFinding {
+        AcceptedFinding {
+            fingerprint: finding.fingerprint.unwrap(),
+            reason: "known".to_owned(),
+            author: "Ann".to_owned(),
+            expires: None,
+            severity: Some(finding.severity),
+            file: Some(finding.file.clone()),
+            rule: None,
+            title: None,
+        }
+    }
+
+    /// Which findings count after `entries` were laid over them, and the kinds of remarks. Only files in `there` exist.
+    fn laid_over(
+        mut findings: Vec<Finding>,
+        entries: Vec<AcceptedFinding>,
+        there: &[&str],
+    ) -> (Vec<bool>, Vec<RemarkKind>) {
+        let suppressions = Suppressions {
+            accepted: entries,
+            ..Suppressions::default()
+        };
+        let remarks = suppress(
+            &mut findings,
+            &suppressions,
+            SuppressedChange {
+                exists: &|file| there.contains(&file),
+                in_change: &|_| true,
+                knows_rules: true,
+            },
+        );
+        (
+            findings.iter().map(Finding::counts).collect(),
+            remarks.into_iter().map(|remark| remark.kind).collect(),
+        )
+    }
+
+    #[test]
+    fn an_acceptance_stays_with_its_file_while_that_is_there() {
+        let both = identified(&[
+            finding("a.rs", Severity::High),
+            finding("b.rs", Severity::High),
+        ]);
+        let in_b = accepted(&both[1]);
+        let there = ["a.rs", "b.rs"];
+        assert_eq!(
+            laid_over(both.clone(), vec![in_b.clone()], &there),
+            (vec![true, false], vec![])
+        );
+        // Alone, the finding in b.rs is no twin any more and is the same finding all the same.
+        let alone = identified(&[finding("b.rs", Severity::High)]);
+        assert_eq!(
+            laid_over(alone, vec![in_b.clone()], &there),
+            (vec![false], vec![])
+        );
+        let only_a = identified(&[finding("a.rs", Severity::High)]);
+        assert_eq!(
+            laid_over(only_a.clone(), vec![in_b.clone()], &there),
+            (vec![true], vec![RemarkKind::Unmatched])
+        );
+        // b.rs is gone: its code has moved.
+        assert_eq!(
+            laid_over(only_a, vec![in_b], &["a.rs"]),
+            (vec![false], vec![])
+        );
+    }
+
+    #[test]
+    fn one_acceptance_excuses_one_finding() {
+        let moved = identified(&[
+            finding("x.rs", Severity::High),
+            finding("y.rs", Severity::High),
+        ]);
+        let mut entry = accepted(&moved[0]);
+        entry.file = Some("gone.rs".to_owned());
+        assert_eq!(
+            laid_over(moved, vec![entry], &["x.rs", "y.rs"]),
+            (vec![false, true], vec![])
+        );
+    }
+
+    #[test]
+    fn an_acceptance_covers_no_graver_finding() {
+        let low = identified(&[finding("a.rs", Severity::Low)]);
+        let critical = identified(&[finding("a.rs", Severity::Critical)]);
+        let entry = accepted(&low[0]);
+        assert_eq!(
+            laid_over(critical.clone(), vec![entry.clone()], &["a.rs"]),
+            (vec![true], vec![RemarkKind::Graver])
+        );
+        let any = AcceptedFinding {
+            severity: None,
+            ..entry
+        };
+        assert_eq!(laid_over(critical, vec![any], &["a.rs"]).0, [false]);
+    }
+
+    #[test]
+    fn what_points_at_nothing_is_neither_excused_nor_counted() {
+        let mut rejected = identified(&[finding("a.rs", Severity::Low)]);
+        let entry = accepted(&rejected[0]);
+        rejected[0].placement = Placement::Rejected;
+        assert_eq!(
+            laid_over(rejected, vec![entry], &["a.rs"]),
+            (vec![false], vec![RemarkKind::Unmatched])
+        );
+    }
+}

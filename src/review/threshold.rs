@@ -206,6 +206,7 @@ mod tests {
                 placement: placement.clone(),
                 fingerprint: None,
                 exclusion: None,
+                carried_from: None,
             })
             .collect();
         Outcome::Judged(Judgement {

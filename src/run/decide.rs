@@ -74,6 +74,9 @@ pub fn merge_reports(
     merged.thread_id = None;
     merged.source_thread_id = None;
     merged.parse_error = None;
+    merged.cached = None;
+    merged.since = None;
+    merged.is_inferred = parts.iter().any(|(_, report)| report.is_inferred);
     merged.identity.shard = None;
     if let Some(shard) = first.identity.shard {
         merged.target.label = first
@@ -124,9 +127,10 @@ pub fn merge_reports(
         whole(parts)
     } else {
         merged.notes.extend(found_so_far(parts));
-        let mut detail = format!("the parts make no whole: {}", first_of(&problems, "; "));
-        detail.truncate(detail.trim_end().len());
-        no_whole(detail)
+        no_whole(format!(
+            "the parts make no whole: {}",
+            first_of(&problems, "; ")
+        ))
     };
     merge_remarks(&mut merged, parts);
     merged.exit = exit_status(&merged.outcome, merged.fail_on, on_empty);
@@ -318,6 +322,7 @@ fn held_without_finding(report: &Report) -> Finding {
         recommendation: None,
         origin: FindingOrigin::Model,
         placement: Placement::Unchecked,
+        carried_from: None,
         fingerprint: None,
         exclusion: None,
     }];

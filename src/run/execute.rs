@@ -3,7 +3,6 @@
 //! [`execute`] always comes back with a [`RunEnd`]: whatever fails on the way is an outcome, never an error, so that a
 //! job cannot end without saying how.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -15,15 +14,12 @@ use crate::engine::{
 use crate::jobs::{CancelToken, EndStatus, EventSink, JobEnd, JobEvent};
 use crate::report::{self, Report};
 use crate::review::{
-    ExitStatus, Finding, NotJudged, NotJudgedReason, Outcome, PlacedMarker, Placement,
-    ReviewedTree, SuppressFrom, SuppressedChange, apply_filter, check_locations, exit_status,
-    identify, read_markers, suppress,
+    ExitStatus, NotJudged, NotJudgedReason, Outcome, ReviewedTree, check_locations, exit_status,
 };
 
 use super::access::{self, OpenedEngine};
-use super::hunks::MAX_REPORT_BYTES;
 use super::kind::{Ask, Thread};
-use super::new_side::NewSide;
+use super::redaction::{RedactingSink, RunRedactor};
 use super::{
     EngineChoice, NativeTarget, Question, ReviewedChange, RunRequest, Surroundings, TaskAnswer,
     ThreadChoice, events,
@@ -125,6 +121,17 @@ pub async fn execute(
     cancelled: &CancelToken,
 ) -> RunEnd {
     let began = Instant::now();
+    let taken = request
+        .change
+        .as_ref()
+        .and_then(|change| change.draft.context.as_ref())
+        .map_or(0, |context| context.redactions);
+    let redactor = RunRedactor::after(taken);
+    let mut sink = RedactingSink {
+        redactor: redactor.clone(),
+        inner: sink,
+    };
+    let sink: &mut dyn EventSink = &mut sink;
     let mut run = Run {
         request,
         surroundings,
@@ -141,19 +148,21 @@ pub async fn execute(
         ..
     } = run;
     match &request.change {
-        None => RunEnd::Answered(TaskAnswer::of(request, ended, &notes)),
-        Some(change) => RunEnd::Reviewed(Box::new(reviewed(
-            request,
-            change,
-            ended,
-            Engine {
+        None => {
+            let mut answer = TaskAnswer::of(request, ended, &notes);
+            redactor.answer(&mut answer);
+            RunEnd::Answered(answer)
+        }
+        Some(change) => {
+            let engine = Engine {
                 version,
                 stderr,
                 notes,
-            },
-            surroundings,
-            began.elapsed(),
-        ))),
+            };
+            let mut report = reviewed(request, change, ended, engine, began.elapsed());
+            redactor.report(&mut report);
+            RunEnd::Reviewed(Box::new(report))
+        }
     }
 }
 
@@ -336,10 +345,11 @@ fn reviewed(
     change: &ReviewedChange,
     ended: Result<TurnResult, NotJudged>,
     engine: Engine,
-    surroundings: &Surroundings,
     turn: Duration,
 ) -> Report {
     let mut report = change.draft.clone();
+    // Which of them lie beside a finding is known once it is known which findings count.
+    report.hunks.clear();
     let from = match request.engine {
         EngineChoice::Builtin => AnswerFrom::Builtin,
         EngineChoice::Codex(_) => AnswerFrom::Model,
@@ -361,6 +371,7 @@ fn reviewed(
                 output: usage.output,
                 reasoning_output: usage.reasoning_output,
             });
+            report.is_inferred = result.inferred;
             report.source_thread_id = Some(result.thread_id.clone());
             report.thread_id = Some(result.thread_id);
             report.reasoning = result.reasoning;
@@ -374,35 +385,7 @@ fn reviewed(
             line_count: &|path| count_lines(&request.cwd.join(path)),
         };
         check_locations(&mut judgement.findings, &tree);
-        let new_side = NewSide::open(&request.cwd, change, &surroundings.git);
-        identify(&mut judgement.findings, &mut |path| new_side.content(path));
-        let paths: BTreeSet<&str> = change
-            .files
-            .iter()
-            .flat_map(|file| [Some(file.path.as_str()), file.old_path.as_deref()])
-            .flatten()
-            .collect();
-        let mut suppressions = change.suppressions.clone();
-        suppressions.markers.extend(markers_elsewhere(
-            &judgement.findings,
-            &paths,
-            &new_side,
-            report.noise.from,
-        ));
-        let remarks = suppress(
-            &mut judgement.findings,
-            &suppressions,
-            SuppressedChange {
-                exists: &|path| new_side.exists(path),
-                in_change: &|path| paths.contains(path),
-                knows_rules: request.engine == EngineChoice::Builtin,
-            },
-        );
-        report.noise.remarks.extend(remarks);
-        apply_filter(&mut judgement.findings, &change.files, report.noise.filter);
     }
-    let held = std::mem::take(&mut report.hunks);
-    report.hunks = report::keep_beside(&held, &report.shown_findings(), MAX_REPORT_BYTES);
     report.engine.version = engine.version.or(report.engine.version);
     report.engine_stderr = engine.stderr;
     report.notes.extend(engine.notes);
@@ -410,35 +393,6 @@ fn reviewed(
     report.timings.total = turn + report.timings.context.unwrap_or_default();
     report.exit = exit_status(&report.outcome, report.fail_on, change.on_empty);
     report
-}
-
-/// The markers of files that are not part of what is judged. Where the base has the word, only a file counts that is the
-/// same there: it may be part of the change all the same, in another shard or outside the path filters.
-fn markers_elsewhere(
-    findings: &[Finding],
-    changed: &BTreeSet<&str>,
-    new_side: &NewSide<'_>,
-    from: SuppressFrom,
-) -> Vec<PlacedMarker> {
-    let files: BTreeSet<&str> = findings
-        .iter()
-        .filter(|finding| finding.placement == Placement::OutsideChange)
-        .map(|finding| finding.file.as_str())
-        .filter(|file| !changed.contains(file))
-        .collect();
-    let placed = files.into_iter().flat_map(|file| {
-        let mut content = new_side.content(file);
-        if from == SuppressFrom::Base && new_side.base_content(file) != content {
-            content = None;
-        }
-        let content = content.unwrap_or_default();
-        let (markers, _) = read_markers(&content);
-        markers.into_iter().map(|marker| PlacedMarker {
-            file: file.to_owned(),
-            marker,
-        })
-    });
-    placed.collect()
 }
 
 /// The gate's answer is read by whoever asked; here it only matters whether there is one.

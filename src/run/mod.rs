@@ -8,14 +8,19 @@
 //! owns the job. This is the one module that knows both the engine's and the jobs' vocabulary.
 
 mod access;
+mod asked_before;
+mod counting;
 mod decide;
 mod events;
 mod execute;
 mod hunks;
 mod kind;
 mod new_side;
+mod open_code;
 mod prepare;
+mod redaction;
 mod request;
+mod since_last;
 mod submit;
 mod suppression_wire;
 mod surroundings;
@@ -23,6 +28,7 @@ mod task_answer;
 mod terms;
 
 pub use access::{OpenedEngine, broker_options, open_engine};
+pub use counting::CountedChange;
 pub use decide::{decide_again, merge_reports, shard_label};
 pub use execute::{RunEnd, execute, unreadable_request};
 pub use kind::{
@@ -30,9 +36,10 @@ pub use kind::{
 };
 pub use prepare::{EngineOptions, PrepareError, ReviewPlan, first_line, task_request};
 pub use request::{
-    Access, Budgets, EngineChoice, NativeTarget, Question, RequestError, ReviewedChange,
+    Access, Budgets, CacheUse, EngineChoice, NativeTarget, Question, RequestError, ReviewedChange,
     RunRequest, ThreadChoice,
 };
+pub use since_last::{ReviewHistory, Since, Trail};
 pub use submit::{Submission, submit, work, work_here};
 pub use surroundings::Surroundings;
 pub use task_answer::TaskAnswer;

@@ -3,18 +3,19 @@
 //! What a commit or the index holds is read by its id and cannot have moved; a file of the working tree is read as it is
 //! now. What cannot be read is `None`: a finding then has a weaker fingerprint, which is no reason to fail a review.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::report::ReviewIdentity;
 use crate::target::{GitEnvironment, ObjectId, Repository, WorktreeFile};
-
-use super::ReviewedChange;
 
 /// A larger file is not read for its fingerprints.
 const CONTENT_CAP: u64 = 4 << 20;
 
 /// Reads the new side of one change.
 pub(super) struct NewSide<'a> {
-    change: &'a ReviewedChange,
+    blobs: &'a BTreeMap<String, ObjectId>,
+    base: Option<ObjectId>,
     /// The commit of the new side, for files that are not part of the change.
     commit: Option<ObjectId>,
     repository: Option<Repository>,
@@ -23,17 +24,15 @@ pub(super) struct NewSide<'a> {
 impl<'a> NewSide<'a> {
     pub(super) fn open(
         root: &Path,
-        change: &'a ReviewedChange,
         environment: &GitEnvironment,
+        identity: &ReviewIdentity,
+        blobs: &'a BTreeMap<String, ObjectId>,
     ) -> NewSide<'a> {
+        let commit = |hex: &Option<String>| hex.as_deref().and_then(ObjectId::from_hex);
         NewSide {
-            change,
-            commit: change
-                .draft
-                .identity
-                .head
-                .as_deref()
-                .and_then(ObjectId::from_hex),
+            blobs,
+            base: commit(&identity.base),
+            commit: commit(&identity.head),
             repository: Repository::open(root, environment).ok(),
         }
     }
@@ -41,7 +40,7 @@ impl<'a> NewSide<'a> {
     /// The content of a file of the new side, by its shown path.
     pub(super) fn content(&self, path: &str) -> Option<Vec<u8>> {
         let repository = self.repository.as_ref()?;
-        let content = match (self.change.blobs.get(path), &self.commit) {
+        let content = match (self.blobs.get(path), &self.commit) {
             (Some(blob), _) => repository.blob(blob).ok(),
             (None, Some(commit)) => repository.file_at(commit, path.into()).ok().flatten(),
             (None, None) => match repository
@@ -57,9 +56,8 @@ impl<'a> NewSide<'a> {
 
     /// The content of a file of the old side; `None` where that is no commit.
     pub(super) fn base_content(&self, path: &str) -> Option<Vec<u8>> {
-        let base = ObjectId::from_hex(self.change.draft.identity.base.as_deref()?)?;
-        let repository = self.repository.as_ref()?;
-        repository.file_at(&base, path.into()).ok().flatten()
+        let (base, repository) = (self.base.as_ref()?, self.repository.as_ref()?);
+        repository.file_at(base, path.into()).ok().flatten()
     }
 
     /// Whether the new side has this file. Where that cannot be told, it has.
@@ -67,7 +65,7 @@ impl<'a> NewSide<'a> {
         let Some(repository) = &self.repository else {
             return true;
         };
-        if self.change.blobs.contains_key(path) {
+        if self.blobs.contains_key(path) {
             return true;
         }
         match &self.commit {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bstr::ByteSlice as _;
 use serde_json::{Value, json};
 
 use crate::context::{Context, Shown, describe_left_out, human_size};
@@ -13,14 +14,14 @@ use crate::review::{
     ChangedFile, ChangedLines, ExitStatus, FailOn, LineRange, OnEmpty, Outcome, exit_status,
 };
 use crate::target::{
-    BaseChoice, ChangeSet, Content, Endpoint, FileChange, IgnoreSource, Mode, ObjectId, Part,
-    ResolvedTarget, Twin,
+    BaseChoice, ChangeSet, Content, Endpoint, FileChange, GitEnvironment, IgnoreSource, LeftOut,
+    Mode, ObjectId, Part, ResolvedTarget, Twin,
 };
 
 use super::kind::{Ask, Kind};
 use super::{
-    Access, Budgets, EngineChoice, NativeTarget, Question, ReviewTerms, ReviewedChange, RunRequest,
-    ThreadChoice, hunks, review_ignore,
+    Access, Budgets, CacheUse, CountedChange, EngineChoice, NativeTarget, Question, ReviewHistory,
+    ReviewTerms, ReviewedChange, RunRequest, Since, ThreadChoice, hunks, review_ignore,
 };
 
 /// Who answers, how, and how long it may take: what is the same for every kind of run.
@@ -36,6 +37,8 @@ pub struct EngineOptions {
     pub effort: Option<String>,
     /// The bounds.
     pub budgets: Budgets,
+    /// Whether an earlier answer will do.
+    pub cache: CacheUse,
 }
 
 /// A review that is ready to be asked for.
@@ -61,6 +64,10 @@ pub struct ReviewPlan<'a> {
     pub fail_on: FailOn,
     /// What an empty target means for the exit code.
     pub on_empty: OnEmpty,
+    /// Where the reviews of this branch stand; `None` where nothing is remembered of them.
+    pub history: Option<&'a ReviewHistory>,
+    /// The earlier review that this one goes on from; `None` for a review of the whole change.
+    pub since: Option<&'a Since>,
     /// What was degraded on the way here.
     pub notes: &'a [String],
     /// What exactly is judged, and which findings count.
@@ -95,8 +102,8 @@ impl ReviewPlan<'_> {
     /// The report as it stands before the engine is asked.
     #[must_use]
     pub fn draft(&self) -> Report {
-        let outcome = Outcome::Empty;
-        let exit = if self.changes.is_empty() {
+        let outcome = self.since.map_or(Outcome::Empty, Since::carried);
+        let exit = if self.changes.is_empty() || self.since.is_some() {
             exit_status(&outcome, self.fail_on, self.on_empty)
         } else {
             ExitStatus::Passed
@@ -127,6 +134,9 @@ impl ReviewPlan<'_> {
             source_thread_id: None,
             hunks: Vec::new(),
             raw_paths: hunks::raw_paths(self.changes),
+            cached: None,
+            since: self.since.map(|since| since.info.clone()),
+            is_inferred: false,
             notes: self.notes.to_vec(),
             timings: Timings {
                 total: self.took,
@@ -172,6 +182,7 @@ impl ReviewPlan<'_> {
             model: self.options.model.clone(),
             effort: self.options.effort.clone(),
             budgets: self.options.budgets,
+            cache: self.options.cache,
             change: Some(ReviewedChange {
                 draft: Report {
                     // Text that somebody else reads has no findings to be shown beside their lines.
@@ -181,14 +192,43 @@ impl ReviewPlan<'_> {
                     },
                     ..self.draft()
                 },
-                files: changed_files(self.changes),
-                blobs: blobs(self.changes),
-                suppressions: self.terms.suppressions.clone(),
+                files: match self.since {
+                    None => changed_files(&self.changes.files, &self.changes.left_out),
+                    Some(since) => changed_files(&since.asked, &[]),
+                },
+                counted: self.counted(),
                 roots,
                 pinned: self.pinned(),
+                digest: change_digest(self.root, self.changes),
+                trail: self
+                    .history
+                    .map(|history| history.trail(self.context, self.since)),
                 on_empty: self.on_empty,
             }),
         })
+    }
+
+    /// What decides which findings of the whole change count.
+    fn counted(&self) -> CountedChange {
+        CountedChange {
+            files: changed_files(&self.changes.files, &self.changes.left_out),
+            blobs: blobs(self.changes),
+            suppressions: self.terms.suppressions.clone(),
+        }
+    }
+
+    /// The report where nothing needs to be asked: nothing is under review, or nothing is new since an earlier review,
+    /// whose findings stand as far as they count.
+    #[must_use]
+    pub fn unasked(&self, environment: &GitEnvironment) -> Report {
+        let mut report = self.draft();
+        let engine = &self.options.engine;
+        self.counted()
+            .apply(&mut report, self.root, environment, engine, self.on_empty);
+        if !report.shown_findings().is_empty() {
+            report.hunks = hunks::beside_findings(&hunks::hunks(self.changes), &report);
+        }
+        report
     }
 
     /// The change in the shape that the builtin engine resolves again.
@@ -215,7 +255,7 @@ impl ReviewPlan<'_> {
             IgnoreSource::Commit(id) => pinned["reviewIgnore"] = Value::from(id.as_hex()),
         }
         if self.terms.identity.shard.is_some() {
-            let files = changed_files(self.changes).into_iter();
+            let files = changed_files(&self.changes.files, &self.changes.left_out).into_iter();
             pinned["only"] = files.map(|file| Value::from(file.path)).collect();
         }
         pinned
@@ -275,6 +315,7 @@ pub fn task_request(
         model: options.model.clone(),
         effort: options.effort.clone(),
         budgets: options.budgets,
+        cache: CacheUse::Off,
         change: None,
     })
 }
@@ -370,10 +411,46 @@ fn native_target(target: &ResolvedTarget) -> Result<NativeTarget, PrepareError> 
     }
 }
 
+/// A hash of what is under review, whatever a context shows of it: each file's ids, and of files that are only named
+/// their size and the time of their last change. `None` where some are not even named.
+fn change_digest(root: &Path, changes: &ChangeSet) -> Option<String> {
+    use sha2::{Digest as _, Sha256};
+    if changes.left_out_more > 0 {
+        return None;
+    }
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    for file in &changes.files {
+        part(file.part.as_str().as_bytes());
+        part(&file.path);
+        for side in [&file.old, &file.new] {
+            let side = side
+                .as_ref()
+                .map(|side| format!("{:o} {}", side.mode, side.id));
+            part(side.unwrap_or_default().as_bytes());
+        }
+    }
+    for left_out in &changes.left_out {
+        let changed = left_out.path.to_path().ok().and_then(|path| {
+            let meta = std::fs::symlink_metadata(root.join(path)).ok()?;
+            meta.modified()
+                .ok()?
+                .duration_since(std::time::UNIX_EPOCH)
+                .ok()
+        });
+        part(&left_out.path);
+        part(format!("{:?} {changed:?} {:?}", left_out.size, left_out.reason).as_bytes());
+    }
+    let digest = hash.finalize();
+    Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// The changed files for the location check. A file that is both staged and edited since counts once: its lines are
 /// those of the working tree, and a place that either part touched counts as changed.
-fn changed_files(changes: &ChangeSet) -> Vec<ChangedFile> {
-    let files: &[FileChange] = &changes.files;
+fn changed_files(files: &[FileChange], left_out: &[LeftOut]) -> Vec<ChangedFile> {
     let mut changed: Vec<ChangedFile> = Vec::with_capacity(files.len());
     let mut by_path = std::collections::HashMap::new();
     for file in files {
@@ -410,7 +487,7 @@ fn changed_files(changes: &ChangeSet) -> Vec<ChangedFile> {
         }
     }
     // A file that is named without its content belongs to the change all the same.
-    for left_out in &changes.left_out {
+    for left_out in left_out {
         let path = left_out.path.to_string();
         if !by_path.contains_key(&path) {
             changed.push(ChangedFile {

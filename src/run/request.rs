@@ -10,10 +10,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cache::ReviewKey;
 use crate::report::{self, Report};
-use crate::review::{ChangedFile, ChangedLines, LineRange, OnEmpty, Suppressions};
+use crate::review::{ChangedFile, ChangedLines, LineRange, OnEmpty};
 use crate::target::ObjectId;
 
+use super::CountedChange;
+use super::Trail;
 use super::kind::{Kind, find_kind};
 use super::suppression_wire::StoredSuppressions;
 
@@ -106,6 +109,19 @@ pub enum ThreadChoice {
     Resume(String),
 }
 
+/// Whether an earlier answer to the same question will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CacheUse {
+    /// Nothing is looked up and nothing is kept.
+    #[default]
+    Off,
+    /// It is asked, and the answer is kept (`--no-cache`).
+    Refresh,
+    /// An earlier answer is taken, and a new one is kept.
+    Use,
+}
+
 /// The bounds of a run's waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budgets {
@@ -124,14 +140,16 @@ pub struct ReviewedChange {
     pub draft: Report,
     /// The changed files, for the location check.
     pub files: Vec<ChangedFile>,
-    /// The new content of changed files by path, where a commit or the index holds it.
-    pub blobs: BTreeMap<String, ObjectId>,
-    /// What may excuse a finding.
-    pub suppressions: Suppressions,
+    /// What decides which findings count.
+    pub counted: CountedChange,
     /// Every spelling of the repository root.
     pub roots: Vec<String>,
     /// The pinned change in the wire shape that the builtin engine takes.
     pub pinned: Value,
+    /// A hash of the change's content, beyond what any context shows of it; `None` where it is not known whole.
+    pub digest: Option<String>,
+    /// What the next review of the branch is to know of this one; `None` where there is none to come.
+    pub trail: Option<Trail>,
     /// What an empty target means for the exit code.
     pub on_empty: OnEmpty,
 }
@@ -161,6 +179,8 @@ pub struct RunRequest {
     pub effort: Option<String>,
     /// The bounds.
     pub budgets: Budgets,
+    /// Whether an earlier answer will do.
+    pub cache: CacheUse,
     /// The change under review; `None` for a task.
     pub change: Option<ReviewedChange>,
 }
@@ -205,6 +225,8 @@ struct Stored {
     turn_budget_ms: u64,
     silence_budget_ms: u64,
     rpc_timeout_ms: u64,
+    #[serde(default)]
+    cache: CacheUse,
     change: Option<StoredChange>,
 }
 
@@ -214,12 +236,24 @@ struct StoredChange {
     draft: Value,
     files: Vec<StoredFile>,
     #[serde(default)]
+    counted_files: Vec<StoredFile>,
+    #[serde(default)]
     blobs: BTreeMap<String, String>,
     #[serde(default)]
     suppressions: StoredSuppressions,
     roots: Vec<String>,
     pinned: Value,
+    #[serde(default)]
+    digest: Option<String>,
+    #[serde(default)]
+    trail: Option<StoredTrail>,
     fail_on_empty: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredTrail {
+    key: String,
+    hunks: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -261,6 +295,7 @@ impl RunRequest {
             turn_budget_ms: milliseconds(self.budgets.turn),
             silence_budget_ms: milliseconds(self.budgets.silence),
             rpc_timeout_ms: milliseconds(self.budgets.rpc),
+            cache: self.cache,
             change: self.change.as_ref().map(StoredChange::from),
         };
         serde_json::to_value(stored)
@@ -304,6 +339,7 @@ impl RunRequest {
                 silence: Duration::from_millis(stored.silence_budget_ms),
                 rpc: Duration::from_millis(stored.rpc_timeout_ms),
             },
+            cache: stored.cache,
             change: stored.change.map(ReviewedChange::try_from).transpose()?,
         })
     }
@@ -319,14 +355,21 @@ impl From<&ReviewedChange> for StoredChange {
             draft: serde_json::from_slice(&report::json::render(&change.draft))
                 .expect("a rendered report is JSON"),
             files: change.files.iter().map(StoredFile::from).collect(),
+            counted_files: change.counted.files.iter().map(StoredFile::from).collect(),
             blobs: change
+                .counted
                 .blobs
                 .iter()
                 .map(|(path, id)| (path.clone(), id.as_hex().to_owned()))
                 .collect(),
-            suppressions: StoredSuppressions::from(&change.suppressions),
+            suppressions: StoredSuppressions::from(&change.counted.suppressions),
             roots: change.roots.clone(),
             pinned: change.pinned.clone(),
+            digest: change.digest.clone(),
+            trail: change.trail.as_ref().map(|trail| StoredTrail {
+                key: trail.key.to_string(),
+                hunks: trail.hunks.clone(),
+            }),
             fail_on_empty: change.on_empty == OnEmpty::Fail,
         }
     }
@@ -340,14 +383,28 @@ impl TryFrom<StoredChange> for ReviewedChange {
         Ok(ReviewedChange {
             draft: report::json::parse(draft.as_bytes()).map_err(RequestError::Draft)?,
             files: stored.files.into_iter().map(ChangedFile::from).collect(),
-            blobs: stored
-                .blobs
-                .into_iter()
-                .filter_map(|(path, id)| Some((path, ObjectId::from_hex(&id)?)))
-                .collect(),
-            suppressions: stored.suppressions.into(),
+            counted: CountedChange {
+                files: stored
+                    .counted_files
+                    .into_iter()
+                    .map(ChangedFile::from)
+                    .collect(),
+                blobs: stored
+                    .blobs
+                    .into_iter()
+                    .filter_map(|(path, id)| Some((path, ObjectId::from_hex(&id)?)))
+                    .collect(),
+                suppressions: stored.suppressions.into(),
+            },
             roots: stored.roots,
             pinned: stored.pinned,
+            digest: stored.digest,
+            trail: stored.trail.and_then(|trail| {
+                Some(Trail {
+                    key: ReviewKey::parse(&trail.key)?,
+                    hunks: trail.hunks,
+                })
+            }),
             on_empty: if stored.fail_on_empty {
                 OnEmpty::Fail
             } else {

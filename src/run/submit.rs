@@ -3,12 +3,16 @@
 use serde_json::Value;
 
 use crate::jobs::{
-    CancelToken, EventSink, Job, JobClass, JobEnd, JobId, JobRequest, JobStore, JobsError, NewJob,
-    OwnedJob, WorkerLimits, run_worker,
+    CancelToken, EventSink, Job, JobClass, JobEnd, JobEvent, JobId, JobRequest, JobStore,
+    JobsError, NewJob, OwnedJob, WorkerLimits, run_worker,
 };
+use crate::review::Outcome;
 
 use super::kind::Thread;
-use super::{RunRequest, Surroundings, execute, unreadable_request};
+use super::redaction::RunRedactor;
+use super::{
+    RunEnd, RunRequest, Surroundings, asked_before, execute, hunks, since_last, unreadable_request,
+};
 
 /// What a job says about its run before there is any answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +40,16 @@ pub fn submit(
     submission: Submission,
 ) -> Result<OwnedJob, JobsError> {
     let kind = request.kind;
+    let redactor = RunRedactor::after(0);
+    let (mut title, mut summary) = (submission.title, submission.summary);
+    title.iter_mut().for_each(|title| redactor.text(title));
+    redactor.text(&mut summary);
     store.create(NewJob {
         class: JobClass::parse(kind.job_class).expect("a kind's class is one of the two"),
         kind: kind.name.to_owned(),
         kind_label: kind.label.to_owned(),
-        title: submission.title.unwrap_or_else(|| kind.title.to_owned()),
-        summary: submission.summary,
+        title: title.unwrap_or_else(|| kind.title.to_owned()),
+        summary,
         write: request.write,
         ephemeral: kind.thread == Thread::Ephemeral,
         background: submission.background,
@@ -76,6 +84,51 @@ pub fn work_here(job: OwnedJob, surroundings: &Surroundings) -> Result<Job, Jobs
     })
 }
 
+/// Carries a run out, or takes the answer that was given before; then remembers what the next review builds on.
+async fn answer(
+    request: &RunRequest,
+    job: &Job,
+    surroundings: &Surroundings,
+    sink: &mut dyn EventSink,
+    cancelled: &CancelToken,
+) -> RunEnd {
+    let (id, at) = (job.id.as_str(), job.created_at);
+    let question = asked_before::Question::of(request, surroundings, at).await;
+    let mut end = match question.as_ref().and_then(asked_before::Question::answered) {
+        Some(report) => {
+            let earlier = report.cached.as_ref().expect("it says where it comes from");
+            sink.emit(JobEvent::Log {
+                title: None,
+                body: format!("Answered as in job {} ({}).", earlier.job, earlier.at),
+            });
+            RunEnd::Reviewed(Box::new(report))
+        }
+        None => {
+            let end = execute(request, surroundings, sink, cancelled).await;
+            if let (Some(question), RunEnd::Reviewed(report)) = (&question, &end) {
+                question.keep(id, report);
+            }
+            end
+        }
+    };
+    if let (RunEnd::Reviewed(report), Some(change)) = (&mut end, &request.change) {
+        if let Outcome::Judged(carried) = &change.draft.outcome {
+            let carried = carried.findings.clone();
+            since_last::carry_over(report, carried, &request.engine, change.on_empty);
+        }
+        change.counted.apply(
+            report,
+            &request.cwd,
+            &surroundings.git,
+            &request.engine,
+            change.on_empty,
+        );
+        report.hunks = hunks::beside_findings(&change.draft.hunks, report);
+        since_last::remember(request, change, report, surroundings, id, at);
+    }
+    end
+}
+
 fn carry_out(
     job: &JobRequest,
     surroundings: &Surroundings,
@@ -94,7 +147,7 @@ fn carry_out(
         Err(error) => return unreadable_request(&error),
     };
     let mut end = runtime
-        .block_on(execute(&request, surroundings, sink, cancelled))
+        .block_on(answer(&request, &job.job, surroundings, sink, cancelled))
         .into_job_end();
     // A result names its job, so that a document that travels alone can be asked about.
     if let Value::Object(members) = &mut end.result {

@@ -21,13 +21,13 @@ pub struct Surroundings {
     pub search_path: OsString,
     /// Codex's own folder.
     pub codex_home: PathBuf,
+    /// What git would take from the environment.
+    pub git: GitEnvironment,
     /// The repository's state folder, where its broker is recorded.
     pub state_folder: PathBuf,
     /// A short private folder for sockets whose path would be too long otherwise (`XDG_RUNTIME_DIR`, else the
     /// temporary folder).
     pub runtime_dir: PathBuf,
-    /// What git would take from the environment, to read the files that findings point to.
-    pub git: GitEnvironment,
 }
 
 impl Surroundings {

@@ -1,4 +1,4 @@
-//! Finds credentials in text and takes them out, by rules that are data (`rules.toml`).
+//! Finds credentials in text and takes them out, by rules that are data (`rules/`).
 //!
 //! - [`scan`] lists the [`Hit`]s of a text; [`Redactor`] replaces them by numbered placeholders, the same number for
 //!   the same secret as long as the redactor lives. [`is_secret_name`] judges a file by its name alone.
@@ -13,10 +13,12 @@
 //! `<your key>`) stays.
 
 mod block;
+mod keywords;
 mod name;
 mod placeholder;
 mod redact;
 mod rule;
+mod rules;
 mod scan;
 
 pub use name::is_secret_name;

@@ -14,6 +14,7 @@ use super::scan::{Hit, scan};
 #[derive(Debug, Default)]
 pub struct Redactor {
     numbers: HashMap<[u8; 32], usize>,
+    taken: usize,
 }
 
 /// A text without its secrets.
@@ -44,6 +45,15 @@ impl Redactor {
     #[must_use]
     pub fn new() -> Self {
         Redactor::default()
+    }
+
+    /// A redactor that has met no secret yet and gives out numbers behind `taken`.
+    #[must_use]
+    pub fn after(taken: usize) -> Self {
+        Redactor {
+            taken,
+            ..Redactor::default()
+        }
     }
 
     /// Replaces every secret by `[redacted:<rule>#<n>]`. A private key of many lines becomes one placeholder a line.
@@ -98,7 +108,7 @@ impl Redactor {
         } else {
             Sha256::digest(secret).into()
         };
-        let next = self.numbers.len() + 1;
+        let next = self.taken + self.numbers.len() + 1;
         *self.numbers.entry(digest).or_insert(next)
     }
 }

@@ -1,12 +1,12 @@
-//! The rules of `rules.toml`, compiled as they are needed.
+//! The rules, compiled as they are needed.
 
 use std::sync::{LazyLock, OnceLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 use regex::bytes::{Regex, RegexBuilder};
-use serde::Deserialize;
 
 use super::block::PRIVATE_KEY;
+use super::keywords::Keywords;
+use super::rules::{self, Pattern, RuleText};
 
 /// What can be said about a rule without running it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,89 +20,52 @@ pub struct RuleInfo {
 /// Every rule, the ones that look at single lines first, in order of precedence.
 #[must_use]
 pub fn rule_infos() -> Vec<RuleInfo> {
-    let lines = RULES.rules.iter().map(|rule| RuleInfo {
-        id: &rule.id,
-        description: &rule.description,
+    let lines = rules::all().map(|rule| RuleInfo {
+        id: rule.id,
+        description: rule.description,
     });
     lines.chain([PRIVATE_KEY]).collect()
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireRules {
-    rule: Vec<WireRule>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireRule {
-    id: String,
-    description: String,
-    keywords: Vec<String>,
-    regex: Option<String>,
-    names: Option<String>,
-    value: Option<String>,
-    #[serde(default)]
-    entropy: f64,
-    #[serde(default)]
-    generic: bool,
-    #[serde(default)]
-    allow: Vec<String>,
 }
 
 /// One rule that looks at single lines.
 #[derive(Debug)]
 pub(super) struct Rule {
-    pub(super) id: String,
-    description: String,
-    pattern: String,
+    pub(super) text: &'static RuleText,
     compiled: OnceLock<Regex>,
-    /// Bits per byte that a secret must reach.
-    pub(super) entropy: f64,
-    /// Nothing but a name points at the secret.
-    pub(super) generic: bool,
-    allow: Vec<String>,
     allowed: OnceLock<Vec<Regex>>,
 }
 
 impl Rule {
-    fn from_wire(wire: WireRule) -> Self {
-        let pattern = match (wire.regex, wire.names, wire.value) {
-            (Some(regex), None, None) => regex,
-            (None, Some(names), Some(value)) => assignment(&names, &value),
-            _ => panic!("rule `{}` needs `regex`, or `names` and `value`", wire.id),
-        };
+    fn new(text: &'static RuleText) -> Self {
         Rule {
-            id: wire.id,
-            description: wire.description,
-            pattern,
+            text,
             compiled: OnceLock::new(),
-            entropy: wire.entropy,
-            generic: wire.generic,
-            allow: wire.allow,
             allowed: OnceLock::new(),
         }
     }
 
     /// The pattern; its first group that took part in a match is the secret.
     pub(super) fn regex(&self) -> &Regex {
-        self.compiled.get_or_init(|| compile(&self.pattern))
+        self.compiled.get_or_init(|| compile(&self.pattern()))
     }
 
     /// Whether a value is known to be harmless.
     pub(super) fn allows(&self, secret: &[u8]) -> bool {
+        let compile_all = || self.text.allow.iter().map(|pattern| compile(pattern));
         self.allowed
-            .get_or_init(|| self.allow.iter().map(|pattern| compile(pattern)).collect())
+            .get_or_init(|| compile_all().collect())
             .iter()
             .any(|pattern| pattern.is_match(secret))
     }
-}
 
-/// `value` is assigned, in any of the usual notations, to something called like `names`.
-fn assignment(names: &str, value: &str) -> String {
-    format!(
-        r#"(?i:{names})["'\]]{{0,2}}\s{{0,8}}(?:=>|:=|=|:)\s{{0,8}}["'`]?({value})(?:["'`\s;,)\\]|$)"#
-    )
+    fn pattern(&self) -> String {
+        match self.text.pattern {
+            Pattern::Regex(pattern) => pattern.to_owned(),
+            Pattern::Assigned { names, value } => format!(
+                r#"(?i:{names})["'\]]{{0,2}}\s{{0,8}}(?:=>|:=|=|:)\s{{0,8}}["'`]?({value})(?:["'`\s;,)\\]|$)"#
+            ),
+        }
+    }
 }
 
 fn compile(pattern: &str) -> Regex {
@@ -112,46 +75,17 @@ fn compile(pattern: &str) -> Regex {
         .expect("a test compiles every embedded pattern")
 }
 
-/// All rules, with the automaton that finds their keywords.
-#[derive(Debug)]
+/// All rules, and where to look for them.
 pub(super) struct RuleSet {
     pub(super) rules: Vec<Rule>,
-    pub(super) keywords: AhoCorasick,
-    /// For each keyword, the rules that it belongs to.
-    pub(super) owners: Vec<Vec<usize>>,
+    pub(super) keywords: Keywords,
 }
 
 /// The embedded rules.
-pub(super) static RULES: LazyLock<RuleSet> = LazyLock::new(|| load(include_str!("rules.toml")));
-
-fn load(text: &str) -> RuleSet {
-    let wire: WireRules = toml::from_str(text).expect("a test reads the embedded rules");
-    let mut words: Vec<String> = Vec::new();
-    let mut owners: Vec<Vec<usize>> = Vec::new();
-    let mut rules = Vec::with_capacity(wire.rule.len());
-    for (index, mut rule) in wire.rule.into_iter().enumerate() {
-        for word in std::mem::take(&mut rule.keywords) {
-            match words.iter().position(|known| *known == word) {
-                Some(at) => owners[at].push(index),
-                None => {
-                    words.push(word);
-                    owners.push(vec![index]);
-                }
-            }
-        }
-        rules.push(Rule::from_wire(rule));
-    }
-    let keywords = AhoCorasickBuilder::new()
-        .match_kind(MatchKind::Standard)
-        .ascii_case_insensitive(true)
-        .build(&words)
-        .expect("a hundred short words always fit an automaton");
-    RuleSet {
-        rules,
-        keywords,
-        owners,
-    }
-}
+pub(super) static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet {
+    rules: rules::all().map(Rule::new).collect(),
+    keywords: Keywords::of(rules::all()),
+});
 
 #[cfg(test)]
 mod tests {
@@ -162,28 +96,24 @@ mod tests {
     fn every_embedded_rule_compiles_and_is_well_formed() {
         let mut ids = BTreeSet::new();
         for rule in &RULES.rules {
-            assert!(ids.insert(&rule.id), "two rules are called `{}`", rule.id);
+            let id = rule.text.id;
+            assert!(ids.insert(id), "two rules are called `{id}`");
             let plain =
                 |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-            assert!(rule.id.bytes().all(plain), "`{}`", rule.id);
-            assert!(!rule.description.is_empty(), "`{}`", rule.id);
-            assert!(
-                rule.regex().captures_len() >= 2,
-                "`{}` has no group",
-                rule.id
-            );
-            assert!(!rule.allows(b"never-a-value"), "`{}`", rule.id);
+            assert!(id.bytes().all(plain), "`{id}`");
+            assert!(!rule.text.description.is_empty(), "`{id}`");
+            assert!(rule.regex().captures_len() >= 2, "`{id}` has no group");
+            assert!(!rule.allows(b"never-a-value"), "`{id}`");
         }
         assert!(ids.len() >= 60, "only {} rules", ids.len());
     }
 
     #[test]
     fn every_keyword_is_lower_case_and_no_rule_lacks_one() {
-        let wire: WireRules = toml::from_str(include_str!("rules.toml")).unwrap();
-        for rule in wire.rule {
+        for rule in rules::all() {
             assert!(!rule.keywords.is_empty(), "`{}`", rule.id);
             for word in rule.keywords {
-                assert_eq!(word, word.to_lowercase(), "`{}`", rule.id);
+                assert_eq!(*word, word.to_lowercase(), "`{}`", rule.id);
                 assert!(word.len() >= 2, "`{}`: `{word}` is too short", rule.id);
             }
         }
@@ -193,18 +123,19 @@ mod tests {
     #[test]
     fn every_repetition_is_bounded() {
         for rule in &RULES.rules {
+            let (id, pattern) = (rule.text.id, rule.pattern());
             let mut in_class = false;
             let mut escaped = false;
             let mut previous = ' ';
-            for (at, letter) in rule.pattern.char_indices() {
+            for (at, letter) in pattern.char_indices() {
                 let literal = escaped || in_class;
                 escaped = !escaped && letter == '\\';
                 match letter {
                     '[' if !literal => in_class = true,
                     ']' if in_class && previous != '\\' => in_class = false,
-                    '*' | '+' if !literal => panic!("`{}` repeats without end at {at}", rule.id),
+                    '*' | '+' if !literal => panic!("`{id}` repeats without end at {at}"),
                     '}' if !literal && previous == ',' => {
-                        panic!("`{}` repeats without end at {at}", rule.id)
+                        panic!("`{id}` repeats without end at {at}")
                     }
                     _ => {}
                 }

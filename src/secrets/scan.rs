@@ -45,29 +45,26 @@ fn find_lines(text: &str, found: &mut Vec<(Range<usize>, usize)>) {
     let bytes = text.as_bytes();
     let mut searched = vec![0; set.rules.len()];
     let mut line = 0..0;
-    for keyword in set.keywords.find_overlapping_iter(bytes) {
-        for &index in &set.owners[keyword.pattern().as_usize()] {
-            if keyword.start() < searched[index] {
-                continue;
-            }
-            if !(line.start <= keyword.start() && keyword.end() <= line.end) {
-                line = window(bytes, keyword.start());
-            }
-            let rule = &set.rules[index];
-            for hit in secrets_in(rule, &bytes[line.clone()]) {
-                found.push((
-                    outward(text, line.start + hit.start..line.start + hit.end),
-                    index,
-                ));
-            }
-            let cut = line.end < bytes.len() && bytes[line.end] != b'\n';
-            searched[index] = if cut {
-                (line.end - OVERLAP).max(keyword.end())
-            } else {
-                line.end
-            };
+    set.keywords.find(bytes, |keyword, index| {
+        if keyword.start < searched[index] {
+            return;
         }
-    }
+        if !(line.start <= keyword.start && keyword.end <= line.end) {
+            line = window(bytes, keyword.start);
+        }
+        for hit in secrets_in(&set.rules[index], &bytes[line.clone()]) {
+            found.push((
+                outward(text, line.start + hit.start..line.start + hit.end),
+                index,
+            ));
+        }
+        let cut = line.end < bytes.len() && bytes[line.end] != b'\n';
+        searched[index] = if cut {
+            (line.end - OVERLAP).max(keyword.end)
+        } else {
+            line.end
+        };
+    });
 }
 
 /// The line around a keyword, or the part of a very long line that begins shortly before it.
@@ -97,8 +94,8 @@ fn secrets_in(rule: &Rule, line: &[u8]) -> Vec<Range<usize>> {
             .expect("group 0 is the whole match");
         let value = secret.as_bytes();
         let harmless = placeholder::is_stand_in(value)
-            || placeholder::entropy(value) < rule.entropy
-            || (rule.generic && placeholder::is_ordinary(value))
+            || placeholder::entropy(value) < rule.text.entropy
+            || (rule.text.generic && placeholder::is_ordinary(value))
             || rule.allows(value);
         if !harmless {
             hits.push(secret.range());
@@ -163,7 +160,7 @@ fn number(text: &str, found: Vec<(Range<usize>, usize)>) -> Vec<Hit> {
             let rule_id = RULES
                 .rules
                 .get(index)
-                .map_or(block::PRIVATE_KEY.id, |rule| rule.id.as_str());
+                .map_or(block::PRIVATE_KEY.id, |rule| rule.text.id);
             Hit {
                 rule_id,
                 range,

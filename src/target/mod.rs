@@ -19,6 +19,7 @@ mod environment;
 mod id;
 mod patch;
 mod path_filter;
+mod push;
 mod quote;
 mod rename;
 mod repo;
@@ -30,10 +31,11 @@ pub use changes::{Content, FileChange, HunkRange, LeftOut, LeftOutReason, Part, 
 pub use environment::GitEnvironment;
 pub use id::ObjectId;
 pub use path_filter::{PathFilter, REVIEW_IGNORE_FILE, ReviewIgnore, literal_glob};
+pub use push::{HooksFolder, HooksSource, PushedChange};
 pub use quote::quote_path;
 pub use repo::{
-    CommitLog, CommitSummary, CreateError, NewFile, OpenError, Repository, WorktreeFile,
-    create_repository,
+    CommitLog, CommitSummary, CreateError, LineOrigin, LineOrigins, LineQuery, NewFile, OpenError,
+    Repository, TouchedFiles, WorktreeFile, create_repository, hooks_folder_everywhere,
 };
 pub use resolve::{BaseChoice, Endpoint, Mode, ResolveError, ResolvedTarget, Twin};
 pub use spec::{SCOPES, Select, SpecArguments, SpecError, TargetSpec};

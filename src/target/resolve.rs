@@ -143,6 +143,18 @@ pub enum ResolveError {
         old: String,
         /// The new side.
         new: String,
+        /// The command line that fetches what is missing.
+        fetch: String,
+    },
+    /// A branch or commit is not here, and a shallow clone was not given everything.
+    #[error("`{spec}` is not in this shallow clone")]
+    ShallowHidesRevision {
+        /// As given.
+        spec: String,
+        /// The command line that fetches it.
+        fetch: String,
+        /// Names that look alike, in case it was mistyped.
+        candidates: Vec<String>,
     },
     /// The path filter cannot be compiled.
     #[error(transparent)]
@@ -185,14 +197,25 @@ impl ResolveError {
             ResolveError::NoMergeBase { .. } => {
                 Some("compare the two trees directly with `--range A..B`".into())
             }
-            ResolveError::ShallowHidesBase { .. } => {
-                Some("fetch more history with `git fetch --deepen=100` or `git fetch --unshallow`".into())
+            ResolveError::ShallowHidesBase { fetch, .. } => Some(fetch_hint(fetch)),
+            ResolveError::ShallowHidesRevision { fetch, candidates, .. } => {
+                let mut hint = fetch_hint(fetch);
+                if !candidates.is_empty() {
+                    hint.push_str(&format!("; or did you mean {}?", quoted_list(candidates)));
+                }
+                Some(hint)
             }
             ResolveError::Spec(error) => error.hint(),
             ResolveError::Status(error) => error.hint(),
             ResolveError::Repository { .. } => Some("`git fsck` checks the repository".into()),
         }
     }
+}
+
+fn fetch_hint(line: &str) -> String {
+    format!(
+        "run `{line}` first, or check out the whole history (`fetch-depth: 0` on GitHub, `GIT_DEPTH: 0` on GitLab)"
+    )
 }
 
 fn quoted_list(names: &[String]) -> String {

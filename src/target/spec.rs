@@ -93,6 +93,9 @@ impl SpecError {
                 Some("give only one of `--base`, `--scope`, `--commit`, `--range`".into())
             }
             SpecError::EmptyRevision(_) => Some("name a branch, a tag or a commit".into()),
+            SpecError::NotARange(text) if text.contains("..") => {
+                Some("an empty side means HEAD: `origin/main..`".into())
+            }
             SpecError::NotARange(text) => {
                 Some(format!("to review one commit, use `--commit {text}`"))
             }

@@ -95,7 +95,7 @@ fn mistakes_are_named_with_a_way_out_and_exit_with_two() {
         ),
         (&["review", "--range", "main"], &["`main` is not a range"]),
         (&["review", "--range", ".."], &["`..` is not a range"]),
-        (&["review", "--base", " "], &["`--base` names no revision"]),
+        (&["review", "--base", " "], &["`--base` needs a revision"]),
         (
             &["review", "--base", "main", "--scope", "staged"],
             &["`--scope staged`"],

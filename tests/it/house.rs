@@ -12,33 +12,54 @@ use serde_json::Value;
 use crate::support::package_root;
 
 /// Which module of the library may name which. A new edge is a design change: say why in the commit that adds it here.
-const EDGES: [(&str, &[&str]); 15] = [
+const EDGES: &[(&str, &[&str])] = &[
     ("near_miss", &[]),
+    ("process_identity", &[]),
     ("review", &[]),
     ("rpc", &[]),
     ("secrets", &[]),
+    ("symbols", &[]),
     ("target", &[]),
+    ("timestamp", &[]),
+    ("checks", &["review", "secrets", "target"]),
     ("prompt", &["review"]),
     ("report", &["review"]),
     ("baseline", &["review"]),
-    ("context", &["near_miss", "prompt", "secrets", "target"]),
+    (
+        "context",
+        &[
+            "checks",
+            "near_miss",
+            "prompt",
+            "review",
+            "secrets",
+            "symbols",
+            "target",
+        ],
+    ),
     ("config", &["near_miss", "report", "review"]),
-    ("engine", &["review", "rpc", "secrets", "target"]),
-    ("broker", &["engine", "rpc"]),
-    ("jobs", &["review"]),
-    ("hooks", &["jobs", "target"]),
+    ("engine", &["checks", "review", "rpc", "secrets", "target"]),
+    ("external", &["context", "engine"]),
+    (
+        "broker",
+        &["engine", "process_identity", "rpc", "timestamp"],
+    ),
+    ("jobs", &["process_identity", "review", "timestamp"]),
+    ("cache", &["jobs"]),
+    ("hooks", &["jobs", "review", "target"]),
     (
         "run",
         &[
-            "baseline", "broker", "config", "context", "engine", "jobs", "prompt", "report", "review",
-            "secrets", "target",
+            "baseline", "broker", "cache", "config", "context", "engine", "jobs", "prompt",
+            "report", "review", "secrets", "target",
         ],
     ),
 ];
 
 /// Modules that never touch the environment or a process.
-const PURE: [&str; 8] = [
-    "baseline", "context", "prompt", "report", "review", "rpc", "secrets", "target",
+const PURE: &[&str] = &[
+    "baseline", "checks", "context", "prompt", "report", "review", "rpc", "secrets", "symbols",
+    "target",
 ];
 
 const TOO_LONG_FILE_LINES: usize = 600;
@@ -200,7 +221,7 @@ fn every_source_file_is_reached_by_a_mod_line() {
 
 #[test]
 fn modules_name_only_the_modules_that_the_design_lets_them_name() {
-    let edges: BTreeMap<&str, &[&str]> = EDGES.into_iter().collect();
+    let edges: BTreeMap<&str, &[&str]> = EDGES.iter().copied().collect();
     let single = Regex::new(r"\bcrate::([a-z_]+)").unwrap();
     let grouped = Regex::new(r"\bcrate::\{([^}]*)\}").unwrap();
     let mut offences = Vec::new();

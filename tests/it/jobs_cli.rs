@@ -10,4 +10,5 @@ mod kills;
 mod life;
 mod scoping;
 mod tasks;
+mod usage;
 mod world;

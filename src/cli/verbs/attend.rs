@@ -3,9 +3,11 @@
 //! The follower only reads: killing it never touches the job. Ctrl-C once asks the job to end and waits for that; twice
 //! leaves it running and says how to find it.
 
+use std::time::Duration;
+
 use codex_review::jobs::{
     CancelToken, FollowLimits, Followed, Job, JobEvent, JobId, JobStore, OwnedJob, StampedEvent,
-    Tick, follow_ticking, request_cancel,
+    Tick, follow, follow_ticking, request_cancel,
 };
 use codex_review::run::{RunRequest, Submission, submit, work_here};
 use serde_json::json;
@@ -71,6 +73,50 @@ pub(crate) fn attend(
             attended
         }
     }
+}
+
+/// How long a job that was asked to end is waited for.
+const END_GRACE: Duration = Duration::from_secs(10);
+
+/// Starts the job and follows it without a word, for at most `limit`. `None` for a job that was not over by then; it has
+/// been asked to end.
+pub(crate) fn attend_within(
+    workspace: &Workspace,
+    ui: &Ui,
+    request: &RunRequest,
+    summary: String,
+    limit: Duration,
+) -> Result<Option<Box<Job>>, Failure> {
+    let submission = Submission {
+        title: None,
+        summary,
+        session_id: workspace.session.clone(),
+        background: false,
+        random: random(),
+    };
+    let store = &workspace.store;
+    let owned = submit(store, request, submission)?;
+    let id = owned.job().id.clone();
+    let interrupts = Interrupts::watch(store, &id, ui);
+    start_or_work_here(workspace, ui, owned)?;
+    let within = |timeout| {
+        let limits = FollowLimits {
+            timeout: Some(timeout),
+            ..FollowLimits::default()
+        };
+        follow(store, &id, 0, &limits, &interrupts.leave, |_| ())
+    };
+    let followed = match within(limit)? {
+        Followed::TimedOut(_) => {
+            request_cancel(store, &id, Some("the time limit of its push"))?;
+            within(END_GRACE)?;
+            return Ok(None);
+        }
+        followed => followed,
+    };
+    Ok(match followed {
+        Followed::Ended(job) | Followed::Stopped(job) | Followed::TimedOut(job) => Some(job),
+    })
 }
 
 /// Where no worker can be started, the work is done here rather than not at all.

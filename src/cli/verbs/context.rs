@@ -42,7 +42,7 @@ pub(crate) fn run(
                 "{}, about {} tokens (never more than {})",
                 context::human_size(context.bytes),
                 context.token_estimate,
-                context.bytes
+                context.token_bound
             ));
             ui.note(&format!(
                 "files in full {full}, summarised {summarised}, left out {}; secrets redacted {}",

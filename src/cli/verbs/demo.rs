@@ -88,6 +88,8 @@ pub(crate) fn run(request: DemoRequest, ui: &Ui) -> Result<ExitStatus, Failure> 
         options: &options,
         fail_on: FailOn::Never,
         on_empty: OnEmpty::Pass,
+        history: None,
+        since: None,
         notes: &resolved.changes.notes,
         terms: &ReviewTerms::default(),
         took: began.elapsed(),

@@ -4,7 +4,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use codex_review::jobs::{resume_candidate, resume_candidate_document};
 use codex_review::review::ExitStatus;
 use codex_review::run::Kind;
-use codex_review::target::{Part, Select, TargetSpec};
+use codex_review::target::{Part, Repository, Select, TargetSpec};
 use serde_json::{Value, json};
 
 use crate::cli::arguments;
@@ -31,10 +31,11 @@ pub(crate) fn run(
     ui: &Ui,
 ) -> Result<ExitStatus, Failure> {
     let Some(typed) = request.typed else {
-        let estimate = Estimate::of(&request.target, surroundings, ui)?;
+        let (workspace, repository) = Workspace::open_repository(surroundings, Vec::new(), ui)?;
+        let estimate = Estimate::of(&request.target, &workspace, &repository)?;
         return estimate.print(request.shape, ui);
     };
-    let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
+    let mut workspace = Workspace::open(surroundings, Vec::new(), ui)?;
     let text = match typed.source {
         TypedSource::Text(text) => Some(text),
         TypedSource::Session => {
@@ -49,7 +50,8 @@ pub(crate) fn run(
     let meant = understand(typed.kind, &text)?;
     let mut document = match meant {
         Meant::Review { target, asked } => {
-            let estimate = Estimate::of(&target, surroundings, ui)?;
+            let repository = workspace.take_repository(surroundings)?;
+            let estimate = Estimate::of(&target, &workspace, &repository)?;
             let mut document = estimate.document();
             document["asked"] = json!(asked);
             document
@@ -144,9 +146,12 @@ struct Estimate {
 }
 
 impl Estimate {
-    fn of(target: &TargetSpec, surroundings: &Surroundings, ui: &Ui) -> Result<Estimate, Failure> {
-        let (workspace, repository) = Workspace::open_repository(surroundings, Vec::new(), ui)?;
-        let resolved = resolve(&workspace, &repository, target)?;
+    fn of(
+        target: &TargetSpec,
+        workspace: &Workspace,
+        repository: &Repository,
+    ) -> Result<Estimate, Failure> {
+        let resolved = resolve(workspace, repository, target)?;
         Ok(Estimate {
             resolved,
             select: target.select.clone(),

@@ -303,6 +303,8 @@ fn ask(
         options: &options,
         fail_on: FailOn::Never,
         on_empty: OnEmpty::Pass,
+        history: None,
+        since: None,
         notes: &[],
         terms: &ReviewTerms::default(),
         took: began.elapsed(),

@@ -15,7 +15,7 @@ use codex_review::jobs::{
 use codex_review::review::ExitStatus;
 
 use crate::cli::failure::Failure;
-use crate::cli::hook::HookRequest;
+use crate::cli::hook::ClaudeHook;
 use crate::cli::options::Color;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
@@ -36,7 +36,7 @@ const PLUGIN_PREFIX: &str = "codex:";
 const CLEAR: &str = "clear";
 
 pub(crate) fn run(
-    request: &HookRequest,
+    request: &ClaudeHook,
     surroundings: &Surroundings,
     ui: &Ui,
 ) -> Result<ExitStatus, Failure> {
@@ -48,10 +48,10 @@ pub(crate) fn run(
                 .map_or_else(|| surroundings.cwd.clone(), PathBuf::from),
         };
         match request {
-            HookRequest::SessionStart => session_start(&input, &surroundings),
-            HookRequest::SessionEnd => session_end(&input, &surroundings),
-            HookRequest::PromptExpansion => prompt_expansion(&input, &surroundings),
-            HookRequest::Stop => gate::stop(&input, &surroundings, ui),
+            ClaudeHook::SessionStart => session_start(&input, &surroundings),
+            ClaudeHook::SessionEnd => session_end(&input, &surroundings),
+            ClaudeHook::PromptExpansion => prompt_expansion(&input, &surroundings),
+            ClaudeHook::Stop => gate::stop(&input, &surroundings, ui),
         }
     });
     if let Err(failure) = done {

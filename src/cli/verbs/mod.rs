@@ -3,9 +3,14 @@
 //! The files beside this folder say what was typed and what it means; these here call the library, and hand what it
 //! returns to [`super::ui`].
 
+pub(crate) mod account;
 pub(crate) mod attend;
 pub(crate) mod baseline;
 pub(crate) mod broker;
+pub(crate) mod ci;
+pub(crate) mod config;
+mod config_change;
+mod config_codex;
 pub(crate) mod context;
 pub(crate) mod decide;
 mod delivery;
@@ -13,16 +18,23 @@ pub(crate) mod demo;
 pub(crate) mod engine;
 pub(crate) mod estimate;
 pub(crate) mod gate;
+pub(crate) mod git_hook;
 pub(crate) mod hook;
 mod output_file;
+pub(crate) mod pre_push;
+mod push_store;
 pub(crate) mod review;
 pub(crate) mod saved;
 pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod strategies;
+mod strategies_check;
+mod strategies_explain;
+mod strategies_new;
 pub(crate) mod stream;
 pub(crate) mod task;
 pub(crate) mod transfer;
+pub(crate) mod trust;
 pub(crate) mod typed_store;
 pub(crate) mod worker;
 pub(crate) mod workspace;

@@ -2,17 +2,18 @@
 
 use std::time::Instant;
 
-use codex_review::context::{self, Context, ContextInput};
-use codex_review::jobs::Job;
+use codex_review::context::{self, ChangeView, Context, ContextInput};
+use codex_review::jobs::{Clock, Job};
 use codex_review::report::{self, Format, Report};
 use codex_review::review::{
     ExitStatus, FailOn, NotJudged, NotJudgedReason, OnEmpty, Outcome, Shard, SuppressFrom,
     exit_status,
 };
 use codex_review::run::{
-    ReviewPlan, TermsInput, change_hash, review_ignore, review_terms, shard_label, shard_paths,
+    CacheUse, ReviewHistory, ReviewPlan, Since, TermsInput, change_hash, review_ignore,
+    review_terms, shard_label, shard_paths,
 };
-use codex_review::target::{ChangeSet, Repository, ResolvedTarget, TargetSpec};
+use codex_review::target::{ChangeSet, GitEnvironment, Repository, ResolvedTarget, TargetSpec};
 
 use crate::cli::failure::Failure;
 use crate::cli::options::{Attendance, Shape};
@@ -25,6 +26,10 @@ use super::attend::{Attended, Telling, attend, print_queued};
 use super::delivery::Delivery;
 use super::strategies::{CatalogOf, catalog};
 use super::workspace::{Workspace, in_ci, today};
+
+/// What is said where there is nothing to go on from.
+const NO_LAST_REVIEW: &str =
+    "no earlier review like this one is known here, so the whole change is reviewed";
 
 /// A resolved target with its change.
 pub(crate) struct Resolved {
@@ -84,13 +89,18 @@ pub(crate) fn build_context(
     repository: &Repository,
     resolved: &Resolved,
 ) -> Result<Context, Failure> {
-    let settings = workspace.settings();
-    let CatalogOf { registry, catalog } = catalog(workspace);
     let view = context::RepositoryChanges {
         repository,
         target: &resolved.target,
         changes: &resolved.changes,
     };
+    build_context_of(workspace, &view)
+}
+
+/// As [`build_context`], of any view of a change.
+fn build_context_of(workspace: &Workspace, changes: &dyn ChangeView) -> Result<Context, Failure> {
+    let settings = workspace.settings();
+    let CatalogOf { registry, catalog } = catalog(workspace);
     let strategy = settings
         .strategy
         .parse()
@@ -101,7 +111,7 @@ pub(crate) fn build_context(
         context::Claims::Omitted
     };
     let input = ContextInput {
-        changes: &view,
+        changes,
         strategy: &strategy,
         catalog: &catalog,
         budget: None,
@@ -145,7 +155,10 @@ pub(crate) fn run(
         }
         take_shard(&mut resolved, shard);
     }
-    let options = workspace.engine_options(request.isolation);
+    let mut options = workspace.engine_options(request.isolation);
+    if request.memory.asks_anyway && options.cache == CacheUse::Use {
+        options.cache = CacheUse::Refresh;
+    }
     let fail_on = fail_on(&workspace);
     let terms = review_terms(&TermsInput {
         repository: &repository,
@@ -167,9 +180,40 @@ pub(crate) fn run(
             ("fail_on", fail_on.to_string()),
         ],
     })?;
+    let view = context::RepositoryChanges {
+        repository: &repository,
+        target: &resolved.target,
+        changes: &resolved.changes,
+    };
+    // A shard follows no earlier review: what it saw says nothing about the rest of the branch.
+    let history = match request.terms.shard {
+        None => ReviewHistory::of(request.kind, &options.engine, focus.as_deref(), &view),
+        Some(_) => None,
+    };
+    let mut notes = resolved.changes.notes.clone();
+    let mut since = None;
+    if request.memory.since_last {
+        let now = Clock::system().now();
+        since = history
+            .as_ref()
+            .and_then(|history| history.since(workspace.store.folder(), now, &repository, &view));
+        match &since {
+            Some(since) => notes.extend(since.notes()),
+            None => notes.push(NO_LAST_REVIEW.to_owned()),
+        }
+    }
+    let selected = match (&history, &mut since) {
+        (Some(history), Some(since)) => Some(history.select(&view, since)),
+        _ => None,
+    };
+    let nothing_new = since.as_ref().is_some_and(Since::nothing_new);
+    let shown: &dyn ChangeView = match &selected {
+        Some(selected) => selected,
+        None => &view,
+    };
     let context = match request.context {
-        Whose::Ours if !resolved.changes.is_empty() => {
-            Some(build_context(&workspace, &repository, &resolved)?)
+        Whose::Ours if !resolved.changes.is_empty() && !nothing_new => {
+            Some(build_context_of(&workspace, shown)?)
         }
         Whose::Ours | Whose::Native => None,
     };
@@ -184,12 +228,15 @@ pub(crate) fn run(
         options: &options,
         fail_on,
         on_empty,
-        notes: &resolved.changes.notes,
+        history: history.as_ref(),
+        since: since.as_ref(),
+        notes: &notes,
         terms: &terms,
         took: began.elapsed(),
     };
-    if resolved.changes.is_empty() {
-        let report = plan.draft();
+    if resolved.changes.is_empty() || nothing_new {
+        let environment = GitEnvironment::from_lookup(Surroundings::variable);
+        let report = plan.unasked(&environment);
         delivery.report(&report)?;
         return Ok(report.exit);
     }

@@ -1,9 +1,11 @@
 //! Carries out `strategies`, and knows where strategies are read from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use codex_review::config::user_file;
-use codex_review::context::{Catalog, Layers, Registry, Strategy, When, human_size};
+use codex_review::config::{REPOSITORY_FOLDER, Trust, user_file};
+use codex_review::context::{Catalog, Layers, Registry, Strategy, StrategyError, When, human_size};
+use codex_review::external::ExternalPrograms;
 use codex_review::report::styled::Role;
 use codex_review::review::ExitStatus;
 use serde_json::{Value, json};
@@ -15,9 +17,10 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
 use super::workspace::Workspace;
+use super::{strategies_check, strategies_explain, strategies_new};
 
-/// The repository's own strategies.
-const REPOSITORY_FOLDER: &str = ".codex-review/strategies";
+/// Strategies in a configuration folder, the user's or a repository's.
+const FOLDER: &str = "strategies";
 
 /// All strategies, with the collectors that they name.
 pub(crate) struct CatalogOf {
@@ -27,11 +30,17 @@ pub(crate) struct CatalogOf {
 
 /// The strategies that hold in a workspace.
 pub(crate) fn catalog(workspace: &Workspace) -> CatalogOf {
-    let registry = Registry::builtin();
+    catalog_at(&workspace.root, workspace.trust.trust())
+}
+
+/// The strategies that hold in the folder `root` under this trust.
+pub(crate) fn catalog_at(root: &Path, trust: Trust) -> CatalogOf {
+    let programs = ExternalPrograms::new(root, std::env::vars_os());
+    let registry = Registry::builtin().with_programs(Arc::new(programs));
     let layers = Layers {
-        user: user_strategies(),
-        repository: Some(workspace.root.join(REPOSITORY_FOLDER)),
-        repository_trusted: false,
+        user: user_folder(),
+        repository: Some(repository_folder(root)),
+        repository_trusted: trust == Trust::Trusted,
     };
     CatalogOf {
         catalog: Catalog::load(&layers, &registry),
@@ -40,9 +49,14 @@ pub(crate) fn catalog(workspace: &Workspace) -> CatalogOf {
 }
 
 /// The user's own strategies lie beside the configuration file.
-fn user_strategies() -> Option<PathBuf> {
+pub(super) fn user_folder() -> Option<PathBuf> {
     let file = user_file(&Surroundings::variable)?;
-    Some(file.parent()?.join("strategies"))
+    Some(file.parent()?.join(FOLDER))
+}
+
+/// A repository's own strategies.
+pub(super) fn repository_folder(root: &Path) -> PathBuf {
+    root.join(REPOSITORY_FOLDER).join(FOLDER)
 }
 
 pub(crate) fn run(
@@ -50,21 +64,46 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     ui: &Ui,
 ) -> Result<ExitStatus, Failure> {
-    let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
-    let CatalogOf { catalog, .. } = catalog(&workspace);
-    match &request.name {
-        Some(name) => explain(&catalog, name, request.shape, ui)?,
-        None => list(&catalog, request.shape, ui)?,
+    match request {
+        StrategiesRequest::List(shape) => {
+            let catalog = opened(surroundings, ui)?;
+            list(&catalog, shape, ui)?;
+            tell_of_unused(&catalog, ui);
+        }
+        StrategiesRequest::Show { name, shape } => {
+            let catalog = opened(surroundings, ui)?;
+            show(&catalog, &name, shape, ui)?;
+            tell_of_unused(&catalog, ui);
+        }
+        StrategiesRequest::Check { what } => {
+            return strategies_check::run(what.as_deref(), surroundings, ui);
+        }
+        StrategiesRequest::New { name, whose } => {
+            strategies_new::run(&name, whose, surroundings, ui)?;
+        }
+        StrategiesRequest::Explain {
+            target,
+            flags,
+            shape,
+        } => strategies_explain::run(&target, flags, shape, surroundings, ui)?,
     }
+    Ok(ExitStatus::Passed)
+}
+
+fn opened(surroundings: &Surroundings, ui: &Ui) -> Result<Catalog, Failure> {
+    let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
+    Ok(catalog(&workspace).catalog)
+}
+
+fn tell_of_unused(catalog: &Catalog, ui: &Ui) {
     for name in catalog.untrusted() {
         ui.note(&format!(
-            "strategy `{name}` of this repository is not used: the repository is not trusted"
+            "strategy `{name}` of this repository is not used until you trust it: `codex-review trust`"
         ));
     }
     for broken in catalog.unreadable() {
         ui.warning(&broken.to_string());
     }
-    Ok(ExitStatus::Passed)
 }
 
 fn list(catalog: &Catalog, shape: Shape, ui: &Ui) -> Result<(), Failure> {
@@ -89,13 +128,13 @@ fn list(catalog: &Catalog, shape: Shape, ui: &Ui) -> Result<(), Failure> {
                 &[Role::Heading, Role::Minor, Role::Plain],
                 &rows,
             )?;
-            ui.note("`codex-review strategies NAME` explains one; `--strategy NAME` uses it; `auto` takes the first that fits");
+            ui.note("`codex-review strategies show NAME` describes one, `explain` says what becomes of this change; `--strategy NAME` uses one, `auto` takes the first that fits");
         }
     }
     Ok(())
 }
 
-fn explain(catalog: &Catalog, name: &str, shape: Shape, ui: &Ui) -> Result<(), Failure> {
+fn show(catalog: &Catalog, name: &str, shape: Shape, ui: &Ui) -> Result<(), Failure> {
     let entry = catalog.get(name).ok_or_else(|| Failure::UnknownStrategy {
         name: name.to_owned(),
         nearest: catalog.nearest(name).map(str::to_owned),
@@ -103,17 +142,25 @@ fn explain(catalog: &Catalog, name: &str, shape: Shape, ui: &Ui) -> Result<(), F
     match shape {
         Shape::Json => ui.json(&document(entry))?,
         Shape::People => match &entry.strategy {
-            Ok(strategy) => ui.result(explanation(strategy).as_bytes())?,
+            Ok(strategy) => ui.result(description(strategy).as_bytes())?,
             Err(error) => {
-                return Err(Failure::BrokenStrategy {
-                    name: name.to_owned(),
-                    message: error.to_string(),
-                    hint: error.hint(),
-                });
+                return Err(broken(error));
             }
         },
     }
     Ok(())
+}
+
+/// A strategy's fault as one of the command's.
+pub(super) fn broken(error: &StrategyError) -> Failure {
+    let cause = std::error::Error::source(error);
+    Failure::BrokenStrategy {
+        message: match cause {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        },
+        hint: error.hint(),
+    }
 }
 
 fn document(entry: &codex_review::context::Entry) -> Value {
@@ -121,6 +168,8 @@ fn document(entry: &codex_review::context::Entry) -> Value {
         Ok(strategy) => json!({
             "name": entry.name,
             "layer": entry.layer.as_str().to_owned(),
+            "folder": strategy.folder.as_ref().map(|folder| folder.display().to_string()),
+            "rank": strategy.rank,
             "description": strategy.description,
             "budget": {"bytes": strategy.budget.bytes, "tokens": strategy.budget.tokens},
             "sections": strategy.sections.iter().map(|section| json!({
@@ -143,6 +192,9 @@ fn document(entry: &codex_review::context::Entry) -> Value {
 /// One way in which a strategy applies, as a fragment.
 fn applies(when: &When) -> String {
     let mut parts = Vec::new();
+    if !when.paths.is_empty() {
+        parts.push(format!("a changed file matches {}", when.paths.join(", ")));
+    }
     if let Some(files) = when.max_files {
         parts.push(format!("at most {files} files"));
     }
@@ -160,7 +212,7 @@ fn applies(when: &When) -> String {
     }
 }
 
-fn explanation(strategy: &Strategy) -> String {
+fn description(strategy: &Strategy) -> String {
     let mut text = format!(
         "{} ({})\n{}\n\n",
         strategy.name,
@@ -174,10 +226,18 @@ fn explanation(strategy: &Strategy) -> String {
         when.join(", or ")
     };
     text.push_str(&format!("Applies to  {when}\n"));
+    let auto = match strategy.rank {
+        Some(rank) => format!("considers it at rank {rank}"),
+        None => "never takes it: name it with `--strategy`".to_owned(),
+    };
+    text.push_str(&format!("`auto`      {auto}\n"));
+    for program in strategy.programs() {
+        text.push_str(&format!("Starts      {}\n", program.word));
+    }
     let tokens = strategy
         .budget
         .tokens
-        .map(|tokens| format!(", about {tokens} tokens"));
+        .map(|tokens| format!("; {tokens} tokens"));
     text.push_str(&format!(
         "Budget      {}{}\n",
         human_size(strategy.budget.bytes),

@@ -3,18 +3,18 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::{Path, PathBuf};
 
-use codex_review::config::{EngineChoice as EngineSetting, Flag, Resolved, Settings};
+use codex_review::config::{EngineChoice as EngineSetting, Flag, Resolved, Settings, TrustState};
 use codex_review::hooks::SESSION_ID_VARIABLE;
 use codex_review::jobs::{
     Clock, JobStore, JobsError, STATE_DIR_VARIABLE, StateEnvironment, StateRoot, StoreOptions,
     Surface, WorkerProgram,
 };
-use codex_review::run::{self, Access, Budgets, EngineChoice, EngineOptions};
+use codex_review::run::{self, Access, Budgets, CacheUse, EngineChoice, EngineOptions};
 use codex_review::target::{GitEnvironment, OpenError, Repository};
 
 use crate::cli::failure::Failure;
 use crate::cli::options::Isolation;
-use crate::cli::surroundings::Surroundings;
+use crate::cli::surroundings::{Settled, Surroundings};
 use crate::cli::ui::Ui;
 
 /// Claude Code's own name for its session, where our hook has not set ours.
@@ -28,6 +28,10 @@ const CODEX_HOME_VARIABLE: &str = "CODEX_HOME";
 /// Set in CI systems.
 const CI_VARIABLE: &str = "CI";
 
+/// What is said where trusted content has changed.
+const VOID_TRUST: &str = "what this repository configures has changed since you trusted it, so your trust is void: \
+     look at it, then run `codex-review trust` again";
+
 /// A folder that is worked in: a repository, or any folder for verbs that need none.
 pub(crate) struct Workspace {
     /// The root of the working tree, or the folder itself outside a repository.
@@ -36,6 +40,8 @@ pub(crate) struct Workspace {
     pub(crate) repository: Option<Repository>,
     /// The settings that hold here.
     pub(crate) resolved: Resolved,
+    /// Whether the user trusts what the repository configures.
+    pub(crate) trust: TrustState,
     /// The jobs.
     pub(crate) store: JobStore,
     /// Where the state of every repository is.
@@ -85,6 +91,17 @@ impl Workspace {
         Ok((workspace, repository))
     }
 
+    /// Hands the repository over, for a verb that learns only after opening that it reviews: there must be one.
+    pub(crate) fn take_repository(
+        &mut self,
+        surroundings: &Surroundings,
+    ) -> Result<Repository, Failure> {
+        let outside = || OpenError::NotARepository {
+            path: surroundings.cwd.clone(),
+        };
+        Ok(self.repository.take().ok_or_else(outside)?)
+    }
+
     fn around(
         surroundings: &Surroundings,
         repository: Option<Repository>,
@@ -92,17 +109,17 @@ impl Workspace {
         state_root: StateRoot,
         ui: &Ui,
     ) -> Result<Workspace, Failure> {
-        let work_tree = repository
-            .as_ref()
-            .filter(|repository| !repository.is_bare())
-            .map(|repository| repository.root().to_owned());
-        let resolved = surroundings.settings_at(work_tree.as_deref(), flags)?;
+        let Settled { resolved, trust } =
+            surroundings.settings_at(repository.as_ref(), Some(&state_root), flags)?;
         for ignored in &resolved.ignored {
-            ui.warning(&format!(
-                "`{}` in `{}` does not count: a repository may not set it",
-                ignored.key,
-                ignored.path.display()
-            ));
+            ui.warning(&super::config::ignored_warning(ignored));
+        }
+        match &trust {
+            TrustState::Changed { .. } => ui.warning(VOID_TRUST),
+            TrustState::Unfit(error) => {
+                ui.warning(&format!("this repository cannot be trusted: {error}"));
+            }
+            TrustState::Nothing | TrustState::Untrusted | TrustState::Trusted { .. } => {}
         }
         let main_worktree = match &repository {
             Some(repository) => repository.main_worktree(),
@@ -123,6 +140,7 @@ impl Workspace {
             store: JobStore::open(&state_root, &main_worktree, options)?,
             state_root,
             resolved,
+            trust,
             session: session(),
         })
     }
@@ -152,6 +170,11 @@ impl Workspace {
                 turn: settings.limits.turn,
                 silence: settings.limits.silence,
                 rpc: settings.limits.rpc,
+            },
+            cache: if settings.cache {
+                CacheUse::Use
+            } else {
+                CacheUse::Off
             },
         }
     }
@@ -210,9 +233,9 @@ pub(crate) fn run_surroundings(state_folder: &Path) -> Result<run::Surroundings,
             .map(PathBuf::from)
             .or_else(|| home.map(|home| home.join(".codex")))
             .unwrap_or_else(|| PathBuf::from(".codex")),
+        git: GitEnvironment::from_lookup(Surroundings::variable),
         state_folder: state_folder.to_owned(),
         runtime_dir: path("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from),
-        git: GitEnvironment::from_lookup(Surroundings::variable),
     })
 }
 

@@ -99,15 +99,28 @@ impl Collector for Log {
         let claims = scene.claims == Claims::Shown;
         let authors = claims && self.options.authors;
         let messages = claims && self.options.messages;
+        let words = Words { authors, messages };
         Ok(rungs.iter().find_map(|rung| {
-            let text = match rung {
-                Rung::Full if messages => full(commit, authors),
-                Rung::Outline if messages => outline(commit, authors),
-                _ => name(commit, authors),
-            };
+            let text = commit_text(commit, *rung, words);
             let piece = Piece::showing(scene.presenter.content(text.as_bytes()), *rung, Vec::new());
             room.fits(piece.cost).then_some(piece)
         }))
+    }
+}
+
+/// Which claims of a commit are told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Words {
+    pub(super) authors: bool,
+    pub(super) messages: bool,
+}
+
+/// A commit on a rung: its id, and as much of its claims as is told.
+pub(super) fn commit_text(commit: &CommitSummary, rung: Rung, words: Words) -> String {
+    match rung {
+        Rung::Full if words.messages => full(commit, words.authors),
+        Rung::Outline if words.messages => outline(commit, words.authors),
+        _ => name(commit, words.authors),
     }
 }
 

@@ -1,9 +1,13 @@
 //! The collectors of this crate. To add one: a file here, and its `INFO` in `ALL`.
 
 mod changed_files;
+mod checks;
 mod commands;
 mod commit_log;
 mod diff;
+mod exec;
+mod guidelines;
+mod history;
 mod left_out;
 mod shell;
 mod stat;
@@ -18,10 +22,11 @@ use crate::prompt::{show_path, visible};
 use crate::target::{Content, FileChange, Part, Side};
 
 pub(super) use diff::least_patch_bytes;
+pub(super) use exec::{EXEC, program};
 pub use shell::shell_quote;
 
 /// All of them.
-pub(super) const ALL: [CollectorInfo; 10] = [
+pub(super) const ALL: [CollectorInfo; 14] = [
     status::INFO,
     diff::COMMITTED,
     diff::STAGED,
@@ -32,6 +37,10 @@ pub(super) const ALL: [CollectorInfo; 10] = [
     changed_files::INFO,
     commands::INFO,
     left_out::INFO,
+    history::INFO,
+    guidelines::INFO,
+    checks::INFO,
+    exec::INFO,
 ];
 
 /// The options of a collector that has none.

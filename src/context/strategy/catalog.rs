@@ -32,6 +32,8 @@ pub struct Entry {
     pub name: String,
     /// Where it comes from.
     pub layer: Layer,
+    /// Its folder; `None` for one that is compiled in.
+    pub folder: Option<PathBuf>,
     /// The layer of a strategy that it replaces.
     pub replaces: Option<Layer>,
     /// The strategy, or what is wrong with it.
@@ -55,6 +57,7 @@ impl Catalog {
             .map(|embedded| Entry {
                 name: embedded.name.to_owned(),
                 layer: Layer::BuiltIn,
+                folder: None,
                 replaces: None,
                 strategy: embedded.parse(registry),
             })
@@ -88,6 +91,7 @@ impl Catalog {
             let entry = Entry {
                 strategy: load_strategy(&dir.join(&name), layer, registry),
                 layer,
+                folder: Some(dir.join(&name)),
                 replaces: None,
                 name,
             };

@@ -2,16 +2,18 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::{Layer, SectionSpec, Strategy, When};
 use crate::context::budget::Budget;
 use crate::context::collector::Rung;
 use crate::context::registry::{CollectorInfo, Registry};
 use crate::near_miss::nearest;
-use crate::target::Mode;
+use crate::target::{Mode, PathFilter};
 
 /// The file that makes a folder a strategy.
 pub(super) const STRATEGY_FILE: &str = "strategy.toml";
@@ -44,26 +46,30 @@ pub enum StrategyError {
         /// Such as `larger than 262144 bytes`.
         what: String,
     },
-    /// The file is no TOML, or has a field that is unknown or of the wrong type.
-    #[error("strategy `{name}` cannot be read: {message}")]
-    Syntax {
+    /// The file is no TOML, or a field is unknown, of the wrong type, or says something that makes no sense.
+    #[error("strategy `{name}`{}: {message}", place(path.as_deref(), *line))]
+    Faulty {
         /// The strategy, or its folder.
         name: String,
-        /// What and where, on one line.
-        message: String,
-        /// The known field that was probably meant.
-        suggestion: Option<String>,
-    },
-    /// A field has a value that makes no sense.
-    #[error("strategy `{name}`: {message}")]
-    Invalid {
-        /// The strategy.
-        name: String,
-        /// Which field, and what it should be.
+        /// The file, where it is one.
+        path: Option<PathBuf>,
+        /// The line, 1-based, where one is at fault.
+        line: Option<usize>,
+        /// Which field, and what it should be; on one line.
         message: String,
         /// The known word that was probably meant.
         suggestion: Option<String>,
     },
+}
+
+/// `, line 3 of `/x/strategy.toml``, as far as it is known.
+fn place(path: Option<&Path>, line: Option<usize>) -> String {
+    match (path, line) {
+        (Some(path), Some(line)) => format!(", line {line} of `{}`", path.display()),
+        (Some(path), None) => format!(", in `{}`", path.display()),
+        (None, Some(line)) => format!(", line {line}"),
+        (None, None) => String::new(),
+    }
 }
 
 impl StrategyError {
@@ -71,11 +77,30 @@ impl StrategyError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            StrategyError::Syntax { suggestion, .. }
-            | StrategyError::Invalid { suggestion, .. } => suggestion
+            StrategyError::Faulty { suggestion, .. } => suggestion
                 .as_ref()
                 .map(|word| format!("did you mean `{word}`?")),
             StrategyError::Read { .. } | StrategyError::NotAFile { .. } => None,
+        }
+    }
+
+    /// The same, in this file.
+    fn in_file(self, file: &Path) -> Self {
+        match self {
+            StrategyError::Faulty {
+                name,
+                path: None,
+                line,
+                message,
+                suggestion,
+            } => StrategyError::Faulty {
+                name,
+                path: Some(file.to_owned()),
+                line,
+                message,
+                suggestion,
+            },
+            other => other,
         }
     }
 }
@@ -83,10 +108,10 @@ impl StrategyError {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StrategyFile {
-    name: String,
+    name: Spanned<String>,
     description: String,
     rank: Option<u32>,
-    guidance: Option<String>,
+    guidance: Option<Spanned<String>>,
     #[serde(default)]
     when: Vec<WhenFile>,
     budget: BudgetFile,
@@ -99,25 +124,25 @@ struct WhenFile {
     max_files: Option<u64>,
     max_diff_bytes: Option<u64>,
     #[serde(default)]
-    modes: Vec<String>,
+    modes: Vec<Spanned<String>>,
+    paths: Option<Spanned<Vec<String>>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BudgetFile {
-    bytes: u64,
-    tokens: Option<u64>,
+    bytes: Spanned<u64>,
+    tokens: Option<Spanned<u64>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SectionFile {
-    collector: String,
-    title: String,
-    share: Option<u8>,
-    ladder: Option<Vec<String>>,
-    #[serde(default)]
-    options: toml::Table,
+    collector: Spanned<String>,
+    title: Spanned<String>,
+    share: Option<Spanned<u8>>,
+    ladder: Option<Spanned<Vec<String>>>,
+    options: Option<Spanned<toml::Table>>,
 }
 
 /// Reads the strategy in a folder.
@@ -130,12 +155,13 @@ pub fn load_strategy(
     layer: Layer,
     registry: &Registry,
 ) -> Result<Strategy, StrategyError> {
-    let source = read_text(&dir.join(STRATEGY_FILE))?;
+    let file = dir.join(STRATEGY_FILE);
+    let source = read_text(&file)?;
     let folder = dir
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
-    parse_strategy(&source, &folder, layer, registry, &|file| {
+    let parsed = parse_strategy(&source, &folder, layer, registry, &|file| {
         let path = dir.join(file);
         match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && file == GUIDANCE_FILE => {
@@ -143,7 +169,10 @@ pub fn load_strategy(
             }
             _ => read_text(&path),
         }
-    })
+    });
+    let mut strategy = parsed.map_err(|error| error.in_file(&file))?;
+    strategy.folder = Some(dir.to_owned());
+    Ok(strategy)
 }
 
 fn read_text(path: &Path) -> Result<String, StrategyError> {
@@ -186,13 +215,18 @@ pub fn parse_strategy(
     let file: StrategyFile =
         toml::from_str(source).map_err(|error| syntax_error(source, folder, &error))?;
     let check = Check {
-        name: &file.name,
+        name: file.name.get_ref(),
+        source,
         registry,
     };
-    check.name(folder)?;
-    let guidance = file.guidance.as_deref().unwrap_or(GUIDANCE_FILE);
+    check.name(&file.name, folder)?;
+    let guidance = file
+        .guidance
+        .as_ref()
+        .map_or(GUIDANCE_FILE, |guidance| guidance.get_ref());
     if guidance.is_empty() || guidance.contains(['/', '\\']) || guidance == ".." {
         return Err(check.invalid(
+            file.guidance.as_ref().map(Spanned::span),
             "`guidance` must be the name of a file in the strategy's folder",
             None,
         ));
@@ -207,27 +241,31 @@ pub fn parse_strategy(
     Ok(Strategy {
         description: file.description.trim().to_owned(),
         layer,
+        folder: None,
         rank: file.rank,
         when,
         budget,
         sections,
         guidance: read(guidance)?.trim().to_owned(),
-        name: file.name,
+        name: file.name.into_inner(),
     })
 }
 
 fn syntax_error(source: &str, folder: &str, error: &toml::de::Error) -> StrategyError {
-    let line = error.span().map(|span| {
-        let before = source.get(..span.start).unwrap_or_default();
-        before.matches('\n').count() + 1
-    });
     let message = error.message().replace('\n', " ");
-    let place = line.map_or_else(String::new, |line| format!(" (line {line})"));
-    StrategyError::Syntax {
+    StrategyError::Faulty {
         name: folder.to_owned(),
+        path: None,
+        line: error.span().map(|span| line_of(source, span.start)),
         suggestion: suggestion_in(&message),
-        message: format!("{message}{place}"),
+        message,
     }
+}
+
+/// The 1-based line of a byte offset.
+fn line_of(source: &str, offset: usize) -> usize {
+    let before = source.get(..offset).unwrap_or_default();
+    before.matches('\n').count() + 1
 }
 
 /// serde names the unknown field and then every known one, each in backticks.
@@ -240,42 +278,35 @@ fn suggestion_in(message: &str) -> Option<String> {
 
 struct Check<'a> {
     name: &'a str,
+    source: &'a str,
     registry: &'a Registry,
 }
 
 impl Check<'_> {
-    fn invalid(&self, message: impl Into<String>, suggestion: Option<&str>) -> StrategyError {
-        StrategyError::Invalid {
+    fn invalid(
+        &self,
+        span: Option<Range<usize>>,
+        message: impl Into<String>,
+        suggestion: Option<&str>,
+    ) -> StrategyError {
+        StrategyError::Faulty {
             name: self.name.to_owned(),
+            path: None,
+            line: span.map(|span| line_of(self.source, span.start)),
             message: message.into(),
             suggestion: suggestion.map(str::to_owned),
         }
     }
 
-    fn name(&self, folder: &str) -> Result<(), StrategyError> {
-        let name = self.name;
-        let plain = name
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-        if name.is_empty() || name.len() > 64 || !plain || name.starts_with('-') {
-            return Err(self.invalid(
-                "`name` must be lower-case letters, digits and hyphens, at most 64",
-                None,
-            ));
+    fn name(&self, name: &Spanned<String>, folder: &str) -> Result<(), StrategyError> {
+        let fault = name_fault(name.get_ref()).map(str::to_owned).or_else(|| {
+            (name.get_ref() != folder)
+                .then(|| format!("`name` must equal its folder, which is `{folder}`"))
+        });
+        match fault {
+            Some(fault) => Err(self.invalid(Some(name.span()), fault, None)),
+            None => Ok(()),
         }
-        if name == "auto" {
-            return Err(self.invalid(
-                "`name` must not be `auto`, which chooses among strategies",
-                None,
-            ));
-        }
-        if name != folder {
-            return Err(self.invalid(
-                format!("`name` must equal its folder, which is `{folder}`"),
-                None,
-            ));
-        }
-        Ok(())
     }
 
     fn when(&self, file: &WhenFile) -> Result<When, StrategyError> {
@@ -284,14 +315,24 @@ impl Check<'_> {
             .iter()
             .map(|word| self.mode(word))
             .collect::<Result<_, _>>()?;
+        let paths = match &file.paths {
+            None => Vec::new(),
+            Some(paths) => {
+                if let Err(error) = PathFilter::compile(paths.get_ref()) {
+                    return Err(self.invalid(Some(paths.span()), error.to_string(), None));
+                }
+                paths.get_ref().clone()
+            }
+        };
         Ok(When {
             max_files: file.max_files,
+            paths,
             max_diff_bytes: file.max_diff_bytes,
             modes,
         })
     }
 
-    fn mode(&self, word: &str) -> Result<Mode, StrategyError> {
+    fn mode(&self, word: &Spanned<String>) -> Result<Mode, StrategyError> {
         const MODES: [Mode; 5] = [
             Mode::WorkingTree,
             Mode::Staged,
@@ -301,44 +342,50 @@ impl Check<'_> {
         ];
         MODES
             .into_iter()
-            .find(|mode| mode.as_str() == word)
+            .find(|mode| mode.as_str() == word.get_ref())
             .ok_or_else(|| {
                 let known = MODES.map(Mode::as_str);
-                let message = format!("unknown mode `{word}` (expected {})", known.join(", "));
-                self.invalid(message, nearest(word, known))
+                let message = format!(
+                    "unknown mode `{}` (expected {})",
+                    word.get_ref(),
+                    known.join(", ")
+                );
+                self.invalid(Some(word.span()), message, nearest(word.get_ref(), known))
             })
     }
 
     fn budget(&self, file: &BudgetFile) -> Result<Budget, StrategyError> {
-        if !(LEAST_BUDGET_BYTES..=MOST_BUDGET_BYTES).contains(&file.bytes) {
+        let bytes = *file.bytes.get_ref();
+        if !(LEAST_BUDGET_BYTES..=MOST_BUDGET_BYTES).contains(&bytes) {
             return Err(self.invalid(
+                Some(file.bytes.span()),
                 format!(
-                    "`budget.bytes` is {}, expected {LEAST_BUDGET_BYTES} to {MOST_BUDGET_BYTES}",
-                    file.bytes
+                    "`budget.bytes` is {bytes}, expected {LEAST_BUDGET_BYTES} to {MOST_BUDGET_BYTES}"
                 ),
                 None,
             ));
         }
-        if file.tokens == Some(0) {
-            return Err(self.invalid("`budget.tokens` must not be 0", None));
+        if let Some(tokens) = file.tokens.as_ref().filter(|tokens| *tokens.get_ref() == 0) {
+            let message = "`budget.tokens` must not be 0";
+            return Err(self.invalid(Some(tokens.span()), message, None));
         }
         Ok(Budget {
-            bytes: file.bytes,
-            tokens: file.tokens,
+            bytes,
+            tokens: file.tokens.as_ref().map(|tokens| *tokens.get_ref()),
         })
     }
 
     fn sections(&self, files: &[SectionFile]) -> Result<Vec<SectionSpec>, StrategyError> {
         if files.is_empty() || files.len() > 64 {
-            return Err(self.invalid("a strategy needs 1 to 64 sections (`[[section]]`)", None));
+            let message = "a strategy needs 1 to 64 sections (`[[section]]`)";
+            return Err(self.invalid(None, message, None));
         }
-        let given: u32 = files
-            .iter()
-            .filter_map(|file| file.share)
-            .map(u32::from)
-            .sum();
-        if given > 100 || files.iter().any(|file| file.share == Some(0)) {
+        let shares = || files.iter().filter_map(|file| file.share.as_ref());
+        let given: u32 = shares().map(|share| u32::from(*share.get_ref())).sum();
+        let zero = shares().find(|share| *share.get_ref() == 0);
+        if let Some(share) = zero.or_else(|| shares().next_back().filter(|_| given > 100)) {
             return Err(self.invalid(
+                Some(share.span()),
                 format!("the shares are percentages, none of them 0; they add up to {given}, at most 100 are there"),
                 None,
             ));
@@ -350,13 +397,15 @@ impl Check<'_> {
     }
 
     fn section(&self, file: &SectionFile, even_share: u8) -> Result<SectionSpec, StrategyError> {
-        let collector = file.collector.as_str();
+        let collector = file.collector.get_ref().as_str();
+        let at = Some(file.collector.span());
         let Some(info) = self.registry.get(collector) else {
             let known = self.registry.iter().map(|info| info.name);
             let suggestion = nearest(collector, known);
-            return Err(self.invalid(format!("there is no collector `{collector}`"), suggestion));
+            let message = format!("there is no collector `{collector}`");
+            return Err(self.invalid(at, message, suggestion));
         };
-        let title = file.title.trim();
+        let title = file.title.get_ref().trim();
         if title.is_empty()
             || title.len() > 80
             || title
@@ -364,13 +413,19 @@ impl Check<'_> {
                 .any(|char| matches!(char, '"' | '<' | '>') || char.is_control())
         {
             return Err(self.invalid(
+                Some(file.title.span()),
                 format!("the title of `{collector}` must be 1 to 80 characters without quotes and angle brackets"),
                 None,
             ));
         }
-        if let Err(error) = (info.make)(&file.options) {
+        let (options, options_at) = match &file.options {
+            Some(options) => (options.get_ref().clone(), Some(options.span())),
+            None => (toml::Table::new(), at),
+        };
+        if let Err(error) = (info.make)(&options) {
             let unknown = suggestion_in(&error.0);
             return Err(self.invalid(
+                options_at,
                 format!("options of `{collector}`: {error}"),
                 unknown.as_deref(),
             ));
@@ -378,23 +433,27 @@ impl Check<'_> {
         Ok(SectionSpec {
             collector: collector.to_owned(),
             title: title.to_owned(),
-            share: file.share.unwrap_or(even_share),
-            ladder: self.ladder(info, file.ladder.as_deref())?,
-            options: file.options.clone(),
+            share: file
+                .share
+                .as_ref()
+                .map_or(even_share, |share| *share.get_ref()),
+            ladder: self.ladder(info, file.ladder.as_ref())?,
+            options,
         })
     }
 
     fn ladder(
         &self,
         info: &CollectorInfo,
-        words: Option<&[String]>,
+        words: Option<&Spanned<Vec<String>>>,
     ) -> Result<Vec<Rung>, StrategyError> {
         let Some(words) = words else {
             return Ok(info.rungs.to_vec());
         };
+        let at = || Some(words.span());
         let known = || info.rungs.iter().map(|rung| rung.as_str());
         let mut ladder = Vec::new();
-        for word in words {
+        for word in words.get_ref() {
             let Some(rung) = info.rungs.iter().find(|rung| rung.as_str() == word) else {
                 let all: Vec<&str> = known().collect();
                 let message = format!(
@@ -402,10 +461,11 @@ impl Check<'_> {
                     info.name,
                     all.join(", ")
                 );
-                return Err(self.invalid(message, nearest(word, known())));
+                return Err(self.invalid(at(), message, nearest(word, known())));
             };
             if ladder.last().is_some_and(|last| last >= rung) {
                 return Err(self.invalid(
+                    at(),
                     format!(
                         "the ladder of `{}` must go from the most to the least",
                         info.name
@@ -416,9 +476,25 @@ impl Check<'_> {
             ladder.push(*rung);
         }
         if ladder.is_empty() {
-            return Err(self.invalid(format!("the ladder of `{}` is empty", info.name), None));
+            let message = format!("the ladder of `{}` is empty", info.name);
+            return Err(self.invalid(at(), message, None));
         }
         Ok(ladder)
+    }
+}
+
+/// What is wrong with a strategy's name, if anything is.
+#[must_use]
+pub fn name_fault(name: &str) -> Option<&'static str> {
+    let is_plain = name
+        .bytes()
+        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    if name.is_empty() || name.len() > 64 || !is_plain || name.starts_with('-') {
+        Some("`name` must be lower-case letters, digits and hyphens, at most 64")
+    } else if name == "auto" {
+        Some("`name` must not be `auto`, which chooses among strategies")
+    } else {
+        None
     }
 }
 
@@ -499,7 +575,7 @@ title = "Numbers"
         check(
             "share = 60",
             "shares = 60",
-            "(line 17)",
+            "line 17: ",
             Some("did you mean `share`?"),
         );
         check(
@@ -534,7 +610,15 @@ title = "Numbers"
         );
         check("share = 60", "share = 101", "at most 100", None);
         check("share = 60", "share = 0", "none of them 0", None);
-        check("share = 60", "share = -1", "cannot be read", None);
+        check("share = 60", "share = -1", "line 17: ", None);
+        check("bytes = 8192", "bytes = 12", "line 11: ", None);
+        check(
+            "\"branch\"",
+            "\"brnch\"",
+            "line 8: ",
+            Some("did you mean `branch`?"),
+        );
+        check("max_files = 3", "paths = [\"[\"]", "line 7: ", None);
         check("bytes = 8192", "bytes = 12", "`budget.bytes` is 12", None);
         check(
             "context_lines = 10",
@@ -566,6 +650,6 @@ title = "Numbers"
             "file in the strategy's folder",
             None,
         );
-        check("rank = 5", "rank = ", "(line 4)", None);
+        check("rank = 5", "rank = ", "line 4: ", None);
     }
 }

@@ -8,12 +8,15 @@ mod catalog;
 mod file;
 
 use std::fmt;
+use std::path::PathBuf;
 
 pub use catalog::{Catalog, Entry, Layers};
-pub use file::{StrategyError, load_strategy, parse_strategy};
+pub use file::{StrategyError, load_strategy, name_fault, parse_strategy};
 
 use super::budget::Budget;
 use super::collector::Rung;
+use super::collectors::{EXEC, program};
+use super::program::Program;
 use crate::target::Mode;
 
 /// Where a strategy comes from. A later layer replaces a strategy of the same name.
@@ -54,6 +57,8 @@ pub struct Strategy {
     pub description: String,
     /// Where it comes from.
     pub layer: Layer,
+    /// Its folder; `None` for one that is compiled in.
+    pub folder: Option<PathBuf>,
     /// Its place in `auto`'s order, lowest first; `None` when `auto` never takes it.
     pub rank: Option<u32>,
     /// When `auto` may take it: one alternative that holds is enough, and none at all always holds.
@@ -66,11 +71,40 @@ pub struct Strategy {
     pub guidance: String,
 }
 
+impl Strategy {
+    /// The programs that its sections start.
+    #[must_use]
+    pub fn programs(&self) -> Vec<NamedProgram> {
+        self.sections
+            .iter()
+            .filter(|section| section.collector == EXEC)
+            .filter_map(|section| section.options.get("command")?.get(0)?.as_str())
+            .filter_map(|word| {
+                Some(NamedProgram {
+                    word: word.to_owned(),
+                    program: program(word, self.folder.as_deref()).ok()?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// A program as a strategy names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedProgram {
+    /// The first word of its command.
+    pub word: String,
+    /// What that means.
+    pub program: Program,
+}
+
 /// One alternative of a strategy's applicability: everything that is given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct When {
     /// At most this many changed files, by path.
     pub max_files: Option<u64>,
+    /// At least one changed file matches one of these globs; empty means any file does.
+    pub paths: Vec<String>,
     /// At most this many bytes of patches.
     pub max_diff_bytes: Option<u64>,
     /// Only for these targets; empty means all.

@@ -58,6 +58,7 @@ fn finding(item: &Value, from: AnswerFrom) -> Option<Finding> {
         placement: Placement::Unchecked,
         fingerprint: None,
         exclusion: None,
+        carried_from: None,
     })
 }
 
@@ -105,6 +106,7 @@ mod tests {
                 placement: Placement::Unchecked,
                 fingerprint: None,
                 exclusion: None,
+                carried_from: None,
             }]
         );
     }

@@ -90,6 +90,7 @@ fn heading(line: &str) -> Option<Finding> {
         placement: Placement::Unchecked,
         fingerprint: None,
         exclusion: None,
+        carried_from: None,
     })
 }
 

@@ -62,6 +62,7 @@ fn finding(item: &Value, from: AnswerFrom) -> Result<Finding, String> {
         placement: Placement::Unchecked,
         fingerprint: None,
         exclusion: None,
+        carried_from: None,
     })
 }
 

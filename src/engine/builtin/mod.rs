@@ -1,45 +1,16 @@
-//! Our own engine: deterministic checks over a change, without an account and without a network.
+//! Our own engine: the [checks](crate::checks) behind the app-server protocol, without an account and without a network.
 //!
-//! - [`check`] and [`examine`] are the checks as a library call: a [`ChangeSource`] in, findings out, nothing else
-//!   touched.
-//! - [`serve`] is the engine: the app-server protocol on a pair of streams. [`RepositoryOpener`] finds the change that
-//!   a turn names (see [`change_request`]) in a git repository.
-//! - [`rules`] are the rules, one file for each family, every one with a positive and a negative case in
-//!   `fixtures/rules/`.
+//! [`serve`] is the engine: the protocol on a pair of streams. [`RepositoryOpener`] finds the change that a turn names
+//! (see [`change_request`]) in a git repository. What is checked, and how, is the business of [`crate::checks`].
 //!
-//! A rule looks at lines that are new (or at a file that is), never at what was there before. It is quiet rather than
-//! complete: what it reports should be worth a reviewer's glance. What cannot be read is named in
-//! [`Examination::not_seen`], never passed over in silence. Checks cannot fail and do not panic on any input; their
-//! cost is linear in the new lines, and what they report is bounded.
+//! Failure policy: a turn that cannot be carried out fails with a sentence that says why; the engine goes on.
 
 pub mod change_request;
-mod examine;
-mod language;
-mod mask;
 mod outlet;
-mod patch_lines;
-mod repository_source;
-pub mod rules;
+mod repository_opener;
 mod server;
-mod source;
 mod turn;
-mod view;
 mod wording;
 
-use std::ops::ControlFlow;
-
-use crate::review::Finding;
-
-pub use examine::{Examination, Progress, Stopped, examine};
-pub use language::{Language, is_test_path};
-pub use repository_source::{RepositoryOpener, RepositorySource};
+pub use repository_opener::RepositoryOpener;
 pub use server::{ChangeOpener, OpenChangeError, OpenedChange, ServeOptions, serve};
-pub use source::{CONTENT_CAP, ChangeSource, ChangedText, Line, MODE_SYMLINK, SourceFile};
-
-/// Runs every rule over a change: the findings, gravest first.
-#[must_use]
-pub fn check(source: &dyn ChangeSource) -> Vec<Finding> {
-    examine(source, &mut |_| ControlFlow::Continue(()))
-        .map(|examination| examination.findings)
-        .unwrap_or_default()
-}

@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::checks::ChangeSource;
 use crate::rpc::{
     DecodeError, ErrorObject, LineBuffer, LineTooLong, Message, Request, codes, decode,
 };
 
 use super::change_request::{ChangeRequest, ChangeSelect, Purpose, change_request, purpose};
 use super::outlet::Outlet;
-use super::source::ChangeSource;
 use super::turn::{Answer, Turn, Turns};
 
 /// A longer line is dropped.

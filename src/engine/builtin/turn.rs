@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::checks::{Examination, examine};
 use crate::rpc::codes;
 
 use super::change_request::ChangeRequest;
-use super::examine::{Examination, examine};
 use super::outlet::Outlet;
 use super::server::ChangeOpener;
 use super::wording;

@@ -5,9 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::checks::Examination;
 use crate::review::{Finding, FindingOrigin, LineRange, Severity, Verdict};
-
-use super::examine::Examination;
 
 /// Findings of this severity and above hold a change up at the gate and make the verdict.
 const HOLDS: Severity = Severity::High;

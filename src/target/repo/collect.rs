@@ -90,8 +90,9 @@ impl Repository {
             }
             (old, new) => {
                 let (old, new) = (self.tree_at(old)?, self.tree_at(new)?);
-                let mut changes = Vec::new();
-                tree_diff::between_trees(&self.gix, Part::Committed, old, new, &mut changes)?;
+                let threads = threads(options.threads);
+                let changes =
+                    tree_diff::between_trees(&self.gix, Part::Committed, old, new, threads)?;
                 let empty = gix::index::State::new(self.gix.object_hash());
                 let place = place(Arc::new(gix::index::File::from_state(
                     empty,

@@ -64,7 +64,7 @@ impl Repository {
     }
 }
 
-fn summary(commit: &gix::Commit<'_>) -> gix::Result<CommitSummary> {
+pub(super) fn summary(commit: &gix::Commit<'_>) -> gix::Result<CommitSummary> {
     let author = commit.author()?;
     let message = commit.message()?;
     Ok(CommitSummary {

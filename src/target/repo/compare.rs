@@ -1,9 +1,8 @@
 //! From two contents to the facts about a change: text or binary, which lines, how many.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use super::content::{Place, Reader};
 use super::edits;
+use super::parallel::in_parallel;
 use super::raw::{RawChange, is_submodule};
 use crate::target::patch::{Edit, count_lines, hunk_ranges};
 use crate::target::{ChangesError, Content};
@@ -210,7 +209,7 @@ fn text_facts(edits: &[Edit], old_count: u32, new_count: u32, changes_type: bool
 
 /// Below this many changes one thread does all.
 const CHANGES_FOR_THREADS: usize = 24;
-/// How many changes a thread takes at once.
+/// How many changes a thread takes at once: neighbours share a directory, whose attribute files are then read once.
 const BATCH: usize = 8;
 
 /// Compares all changes over several threads; results are in the order of the changes.
@@ -220,43 +219,14 @@ pub(super) fn compare_all(
     changes: &[RawChange],
     threads: usize,
 ) -> Vec<Result<Facts, ChangesError>> {
-    if changes.len() < CHANGES_FOR_THREADS || threads < 2 {
-        let mut reader = Reader::new(repository, place);
-        return changes
-            .iter()
-            .map(|change| compare(&mut reader, change))
-            .collect();
-    }
-    let next = AtomicUsize::new(0);
-    let sync = repository.clone().into_sync();
-    let work = |repository: &gix::Repository| {
-        let mut reader = Reader::new(repository, place);
-        let mut done = Vec::new();
-        loop {
-            // Neighbours share a directory, whose attribute files are then read once.
-            let start = next.fetch_add(BATCH, Ordering::Relaxed);
-            let Some(rest) = changes.get(start..) else {
-                break;
-            };
-            for (offset, change) in rest.iter().take(BATCH).enumerate() {
-                done.push((start + offset, compare(&mut reader, change)));
-            }
-        }
-        done
+    let threads = match changes.len() {
+        0..CHANGES_FOR_THREADS => 1,
+        _ => threads,
     };
-    let mut done = std::thread::scope(|scope| {
-        let handles: Vec<_> = (1..threads)
-            .map(|_| scope.spawn(|| work(&sync.to_thread_local())))
-            .collect();
-        let mut done = work(repository);
-        for handle in handles {
-            match handle.join() {
-                Ok(more) => done.extend(more),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        done
-    });
-    done.sort_unstable_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, facts)| facts).collect()
+    in_parallel(repository, changes, BATCH, threads, |repository, share| {
+        let mut reader = Reader::new(repository, place);
+        share
+            .map(|(index, change)| (index, compare(&mut reader, change)))
+            .collect()
+    })
 }

@@ -8,9 +8,13 @@ mod convert;
 mod create;
 mod edits;
 mod files;
+mod line_origins;
+mod hooks_folder;
 mod listing;
 mod objects;
 mod open;
+mod parallel;
+mod push_base;
 mod raw;
 mod refs;
 mod renames;
@@ -19,6 +23,7 @@ mod revision;
 mod snapshot;
 mod status;
 mod submodule;
+mod touched;
 mod tree_diff;
 mod untracked;
 mod user_config;
@@ -36,8 +41,11 @@ use status::Status;
 
 pub use commits::{CommitLog, CommitSummary};
 pub use create::{CreateError, NewFile, create_repository};
+pub use line_origins::{LineOrigin, LineOrigins, LineQuery};
+pub use hooks_folder::hooks_folder_everywhere;
 pub use open::OpenError;
 pub(super) use snapshot::Snapshot;
+pub use touched::TouchedFiles;
 
 /// An open repository. It belongs to one thread; opening another one is cheap.
 pub struct Repository {

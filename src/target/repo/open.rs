@@ -98,6 +98,7 @@ impl Repository {
             source: Box::new(source),
         };
         user.apply(&mut gix).map_err(broken)?;
+        gix.object_cache_size(KEPT_OBJECTS_BYTES);
 
         if gix
             .config_snapshot()
@@ -161,6 +162,9 @@ fn locate(start: &Path, environment: &GitEnvironment) -> Result<PathBuf, OpenErr
         .filter(|entry| entry.exists())
         .unwrap_or(git_dir))
 }
+
+/// Decoded objects that are kept: a small change is read when it is compared, and again for each time it is rendered.
+const KEPT_OBJECTS_BYTES: usize = 1 << 20;
 
 /// An object larger than this is never decoded, and what is kept of packs while decoding has a bound too.
 const MEMORY_LIMITS: [&str; 2] = [

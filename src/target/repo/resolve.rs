@@ -163,9 +163,10 @@ impl Repository {
                 name: name.to_owned(),
                 commit,
             },
-            Err(error @ ResolveError::UnknownRevision { .. }) => {
-                self.remote_only(name).ok_or(error)?
-            }
+            Err(
+                error @ (ResolveError::UnknownRevision { .. }
+                | ResolveError::ShallowHidesRevision { .. }),
+            ) => self.remote_only(name).ok_or(error)?,
             Err(error) => return Err(error),
         };
         let twins = self.twins_of(&given.name).filter(|twins| {
@@ -283,6 +284,7 @@ impl Repository {
                 return Err(ResolveError::ShallowHidesBase {
                     old: format!("{revision}^"),
                     new: revision.to_owned(),
+                    fetch: self.deepening_line(&[]),
                 });
             }
             Some(parent) => {

@@ -3,7 +3,7 @@
 use bstr::{BStr, ByteSlice};
 use gix::revision::spec::parse::{Error as ParseError, ObjectKindHint, Options, RefsHint};
 
-use super::{Repository, refs};
+use super::{Repository, push_base, refs};
 use crate::target::ResolveError;
 
 /// How many look-alikes an error names.
@@ -74,9 +74,17 @@ impl Repository {
     }
 
     pub(super) fn unknown(&self, spec: &str) -> ResolveError {
+        let candidates = self.look_alikes(spec);
+        if push_base::may_be_cut_off(&self.gix, spec) {
+            return ResolveError::ShallowHidesRevision {
+                spec: spec.to_owned(),
+                fetch: self.deepening_line(&[spec]),
+                candidates,
+            };
+        }
         ResolveError::UnknownRevision {
             spec: spec.to_owned(),
-            candidates: self.look_alikes(spec),
+            candidates,
         }
     }
 
@@ -111,6 +119,7 @@ impl Repository {
         let hidden = || ResolveError::ShallowHidesBase {
             old: old.0.to_owned(),
             new: new.0.to_owned(),
+            fetch: self.deepening_line(&[old.0, new.0]),
         };
         match self.gix.merge_bases_many(old.1, &[new.1]) {
             Ok(bases) => match bases.first() {

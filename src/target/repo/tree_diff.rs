@@ -8,54 +8,157 @@ use gix::index::entry::{Flags, Mode};
 use gix::index::extension::Tree as CachedTree;
 
 use super::objects::read;
+use super::parallel::in_parallel;
 use super::raw::{RawChange, RawSide, canonical, is_tree};
 use crate::target::{ChangesError, Part};
 
-/// Appends what differs between two trees, in path order. `None` is the empty tree.
+/// Below this many folders one thread does all.
+const FOLDERS_FOR_THREADS: usize = 16;
+/// How many folders a thread takes at once.
+const BATCH: usize = 4;
+
+/// What differs between two trees, in path order. `None` is the empty tree.
 pub(super) fn between_trees(
     repository: &gix::Repository,
     part: Part,
     old: Option<gix::ObjectId>,
     new: Option<gix::ObjectId>,
-    out: &mut Vec<RawChange>,
-) -> Result<(), ChangesError> {
+    threads: usize,
+) -> Result<Vec<RawChange>, ChangesError> {
     if old == new {
-        return Ok(());
+        return Ok(Vec::new());
     }
+    let whole = Folder {
+        prefix: BString::default(),
+        old,
+        new,
+    };
+    let mut found = vec![Difference::Folder(whole)];
+    // One level at a time, until there is enough to share or nothing left.
+    loop {
+        let folders = folders(&found);
+        if folders.is_empty() {
+            break;
+        }
+        let (reach, threads) = match folders.len() {
+            FOLDERS_FOR_THREADS.. => (Reach::Whole, threads),
+            _ => (Reach::OneLevel, 1),
+        };
+        let inside = in_parallel(repository, &folders, BATCH, threads, |repository, share| {
+            share
+                .map(|(index, folder)| (index, inside(repository, part, folder, reach)))
+                .collect()
+        });
+        found = put_in_place(found, inside)?;
+    }
+    Ok(changes(found))
+}
+
+/// A folder whose two trees differ, and have not been looked into.
+#[derive(Debug, Clone)]
+struct Folder {
+    /// With a slash at its end; empty for the root.
+    prefix: BString,
+    old: Option<gix::ObjectId>,
+    new: Option<gix::ObjectId>,
+}
+
+#[derive(Debug)]
+enum Difference {
+    Change(RawChange),
+    Folder(Folder),
+}
+
+/// How deep a walk goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Folders below are left as such.
+    OneLevel,
+    Whole,
+}
+
+fn folders(found: &[Difference]) -> Vec<Folder> {
+    found
+        .iter()
+        .filter_map(|difference| match difference {
+            Difference::Change(_) => None,
+            Difference::Folder(folder) => Some(folder.clone()),
+        })
+        .collect()
+}
+
+fn changes(found: Vec<Difference>) -> Vec<RawChange> {
+    found
+        .into_iter()
+        .filter_map(|difference| match difference {
+            Difference::Change(change) => Some(change),
+            Difference::Folder(_) => None,
+        })
+        .collect()
+}
+
+fn inside(
+    repository: &gix::Repository,
+    part: Part,
+    folder: &Folder,
+    reach: Reach,
+) -> Result<Vec<Difference>, ChangesError> {
+    let mut found = Vec::new();
     Walk {
         repository,
         part,
-        prefix: BString::default(),
-        out,
+        prefix: folder.prefix.clone(),
+        reach,
+        out: &mut found,
     }
-    .trees(old, new)
+    .trees(folder.old, folder.new)?;
+    Ok(found)
 }
 
-/// Appends what differs between a tree and the index, in path order. Subtrees that the index knows to be unchanged are
+/// Replaces each folder by what was found inside of it.
+fn put_in_place(
+    found: Vec<Difference>,
+    inside: Vec<Result<Vec<Difference>, ChangesError>>,
+) -> Result<Vec<Difference>, ChangesError> {
+    let mut inside = inside.into_iter();
+    let mut all = Vec::with_capacity(found.len());
+    for difference in found {
+        match difference {
+            Difference::Change(_) => all.push(difference),
+            Difference::Folder(_) => all.extend(inside.next().transpose()?.into_iter().flatten()),
+        }
+    }
+    Ok(all)
+}
+
+/// What differs between a tree and the index, in path order. Subtrees that the index knows to be unchanged are
 /// not looked into. Files in conflict are left alone, and those that were only announced (`git add -N`) do not count.
 pub(super) fn tree_and_index(
     repository: &gix::Repository,
     tree: Option<gix::ObjectId>,
     index: &gix::index::State,
-    out: &mut Vec<RawChange>,
-) -> Result<(), ChangesError> {
+) -> Result<Vec<RawChange>, ChangesError> {
+    let mut found = Vec::new();
     let walk = Walk {
         repository,
         part: Part::Staged,
         prefix: BString::default(),
-        out,
+        reach: Reach::Whole,
+        out: &mut found,
     };
-    IndexWalk { walk, index }.level(tree, 0..index.entries().len(), index.tree())
+    IndexWalk { walk, index }.level(tree, 0..index.entries().len(), index.tree())?;
+    Ok(changes(found))
 }
 
 /// Trees nested deeper than this are refused: they are made to exhaust the stack, not to hold files.
 const DEEPEST: usize = 512;
 
-/// An entry of a tree, detached from the tree's buffer where that is needed.
+/// An entry of a tree.
+#[derive(Clone, Copy)]
 struct TreeEntry<'t> {
     name: &'t BStr,
     mode: u32,
-    id: gix::ObjectId,
+    id: &'t gix::oid,
 }
 
 impl TreeEntry<'_> {
@@ -64,24 +167,47 @@ impl TreeEntry<'_> {
     }
 }
 
-fn entries<'t>(
-    buffer: &'t [u8],
-    kind: gix::hash::Kind,
-    what: &gix::oid,
-) -> Result<Vec<TreeEntry<'t>>, ChangesError> {
-    gix::objs::TreeRefIter::from_bytes(buffer, kind)
-        .map(|entry| {
-            let entry = entry.map_err(|error| ChangesError::Repository {
-                what: format!("tree {what}"),
-                source: Box::new(error),
-            })?;
-            Ok(TreeEntry {
-                name: entry.filename,
-                mode: canonical(u32::from(entry.mode.value())),
-                id: entry.oid.to_owned(),
-            })
-        })
-        .collect()
+/// Reads a tree's entries one by one: most of them are only compared, and never kept.
+struct Entries<'t> {
+    rest: gix::objs::TreeRefIter<'t>,
+    next: Option<TreeEntry<'t>>,
+    /// The tree, for an error.
+    tree: gix::ObjectId,
+}
+
+impl<'t> Entries<'t> {
+    fn of(
+        buffer: &'t [u8],
+        kind: gix::hash::Kind,
+        tree: Option<gix::ObjectId>,
+    ) -> Result<Self, ChangesError> {
+        let mut entries = Entries {
+            rest: gix::objs::TreeRefIter::from_bytes(buffer, kind),
+            next: None,
+            tree: tree.unwrap_or(kind.null()),
+        };
+        entries.take()?;
+        Ok(entries)
+    }
+
+    fn peek(&self) -> Option<TreeEntry<'t>> {
+        self.next
+    }
+
+    /// The next entry, which is then no longer the next one.
+    fn take(&mut self) -> Result<Option<TreeEntry<'t>>, ChangesError> {
+        let following = self.rest.next().transpose();
+        let following = following.map_err(|error| ChangesError::Repository {
+            what: format!("tree {}", self.tree),
+            source: Box::new(error),
+        })?;
+        let following = following.map(|entry| TreeEntry {
+            name: entry.filename,
+            mode: canonical(u32::from(entry.mode.value())),
+            id: entry.oid,
+        });
+        Ok(std::mem::replace(&mut self.next, following))
+    }
 }
 
 fn load_tree(
@@ -113,12 +239,17 @@ fn order(one: &BStr, one_is_tree: bool, other: &BStr, other_is_tree: bool) -> Or
     })
 }
 
+fn tree_id(entry: TreeEntry<'_>) -> gix::ObjectId {
+    entry.id.to_owned()
+}
+
 struct Walk<'w> {
     repository: &'w gix::Repository,
     part: Part,
     /// The directory that is looked at, with a slash at its end.
     prefix: BString,
-    out: &'w mut Vec<RawChange>,
+    reach: Reach,
+    out: &'w mut Vec<Difference>,
 }
 
 impl Walk<'_> {
@@ -134,7 +265,8 @@ impl Walk<'_> {
     fn push(&mut self, name: &BStr, old: Option<RawSide>, new: Option<RawSide>) {
         let mut path = self.prefix.clone();
         path.extend_from_slice(name);
-        self.out.push(RawChange::new(self.part, path, old, new));
+        let change = RawChange::new(self.part, path, old, new);
+        self.out.push(Difference::Change(change));
     }
 
     fn check_depth(&self) -> Result<(), ChangesError> {
@@ -157,10 +289,8 @@ impl Walk<'_> {
         load_tree(self.repository, old, &mut old_buffer)?;
         load_tree(self.repository, new, &mut new_buffer)?;
         let kind = self.repository.object_hash();
-        let null = kind.null();
-        let old_entries = entries(&old_buffer, kind, old.as_ref().unwrap_or(&null))?;
-        let new_entries = entries(&new_buffer, kind, new.as_ref().unwrap_or(&null))?;
-        let (mut olds, mut news) = (old_entries.iter().peekable(), new_entries.iter().peekable());
+        let mut olds = Entries::of(&old_buffer, kind, old)?;
+        let mut news = Entries::of(&new_buffer, kind, new)?;
         loop {
             let next = match (olds.peek(), news.peek()) {
                 (None, None) => return Ok(()),
@@ -168,8 +298,14 @@ impl Walk<'_> {
                 (None, Some(_)) => Ordering::Greater,
                 (Some(old), Some(new)) => order(old.name, old.is_tree(), new.name, new.is_tree()),
             };
-            let old = (next != Ordering::Greater).then(|| olds.next()).flatten();
-            let new = (next != Ordering::Less).then(|| news.next()).flatten();
+            let old = match next {
+                Ordering::Greater => None,
+                _ => olds.take()?,
+            };
+            let new = match next {
+                Ordering::Less => None,
+                _ => news.take()?,
+            };
             self.entry(old, new)?;
         }
     }
@@ -177,8 +313,8 @@ impl Walk<'_> {
     /// Compares two entries of the same name, both directories or both not; or takes the one that is there.
     fn entry(
         &mut self,
-        old: Option<&TreeEntry<'_>>,
-        new: Option<&TreeEntry<'_>>,
+        old: Option<TreeEntry<'_>>,
+        new: Option<TreeEntry<'_>>,
     ) -> Result<(), ChangesError> {
         if let (Some(old), Some(new)) = (old, new)
             && old.id == new.id
@@ -190,11 +326,19 @@ impl Walk<'_> {
             return Ok(());
         };
         if any.is_tree() {
-            let (old, new) = (old.map(|entry| entry.id), new.map(|entry| entry.id));
-            self.inside(any.name, |walk| walk.trees(old, new))
+            let (old, new) = (old.map(tree_id), new.map(tree_id));
+            self.inside(any.name, |walk| match walk.reach {
+                Reach::Whole => walk.trees(old, new),
+                Reach::OneLevel => {
+                    let prefix = walk.prefix.clone();
+                    let folder = Folder { prefix, old, new };
+                    walk.out.push(Difference::Folder(folder));
+                    Ok(())
+                }
+            })
         } else {
-            let side = |entry: Option<&TreeEntry<'_>>| {
-                entry.map(|entry| RawSide::stored(entry.mode, entry.id))
+            let side = |entry: Option<TreeEntry<'_>>| {
+                entry.map(|entry| RawSide::stored(entry.mode, entry.id.to_owned()))
             };
             self.push(any.name, side(old), side(new));
             Ok(())
@@ -232,9 +376,7 @@ impl<'w> IndexWalk<'w> {
         let mut buffer = Vec::new();
         load_tree(self.walk.repository, tree, &mut buffer)?;
         let kind = self.walk.repository.object_hash();
-        let null = kind.null();
-        let tree_entries = entries(&buffer, kind, tree.as_ref().unwrap_or(&null))?;
-        let mut trees = tree_entries.iter().peekable();
+        let mut trees = Entries::of(&buffer, kind, tree)?;
         let mut position = range.start;
         let mut child = self.child_at(position, range.end);
         loop {
@@ -246,7 +388,10 @@ impl<'w> IndexWalk<'w> {
                     order(tree.name, tree.is_tree(), child.name, child.is_tree)
                 }
             };
-            let old = (next != Ordering::Greater).then(|| trees.next()).flatten();
+            let old = match next {
+                Ordering::Greater => None,
+                _ => trees.take()?,
+            };
             let Some(found) = child.take_if(|_| next != Ordering::Less) else {
                 self.walk.entry(old, None)?;
                 continue;
@@ -286,13 +431,13 @@ impl<'w> IndexWalk<'w> {
 
     fn child(
         &mut self,
-        old: Option<&TreeEntry<'_>>,
+        old: Option<TreeEntry<'_>>,
         child: &IndexChild<'_>,
         cached: Option<&CachedTree>,
     ) -> Result<(), ChangesError> {
         let entry = &self.index.entries()[child.range.start];
         if child.is_tree {
-            let old_tree = old.map(|old| old.id);
+            let old_tree = old.map(tree_id);
             if entry.mode == Mode::DIR {
                 // A sparse index keeps a whole directory as one entry.
                 if old_tree != Some(entry.id) {
@@ -321,7 +466,7 @@ impl<'w> IndexWalk<'w> {
         }
         let new = (!entry.flags.contains(Flags::INTENT_TO_ADD))
             .then(|| RawSide::stored(entry.mode.bits(), entry.id));
-        let old = old.map(|old| RawSide::stored(old.mode, old.id));
+        let old = old.map(|old| RawSide::stored(old.mode, old.id.to_owned()));
         let same = match (&old, &new) {
             (Some(old), Some(new)) => old.id == new.id && old.mode == new.mode,
             (None, None) => true,

@@ -35,31 +35,8 @@ pub(super) struct UserConfig {
 impl UserConfig {
     /// Reads the system's file and the user's files that `environment` points at.
     pub(super) fn read(environment: &GitEnvironment) -> Self {
-        let xdg = environment
-            .xdg_config_home
-            .clone()
-            .or_else(|| environment.home.as_ref().map(|home| home.join(".config")))
-            .map(|dir| dir.join("git"));
-        let mut files: Vec<(PathBuf, gix::config::Source)> = Vec::new();
-        if let Some(system) = &environment.config_system {
-            files.push((system.clone(), gix::config::Source::System));
-        }
-        match &environment.config_global {
-            Some(global) => files.push((global.clone(), gix::config::Source::User)),
-            None => {
-                files.extend(
-                    xdg.iter()
-                        .map(|dir| (dir.join("config"), gix::config::Source::Git)),
-                );
-                files.extend(
-                    environment
-                        .home
-                        .iter()
-                        .map(|home| (home.join(".gitconfig"), gix::config::Source::User)),
-                );
-            }
-        }
-
+        let xdg = xdg_folder(environment);
+        let files = config_files(environment);
         let mut found = UserConfig::default();
         for (name, key) in [
             ("ignore", "core.excludesFile"),
@@ -151,10 +128,53 @@ impl UserConfig {
     }
 }
 
+/// The user's folder for git's files below the configuration folder.
+fn xdg_folder(environment: &GitEnvironment) -> Option<PathBuf> {
+    environment
+        .xdg_config_home
+        .clone()
+        .or_else(|| environment.home.as_ref().map(|home| home.join(".config")))
+        .map(|dir| dir.join("git"))
+}
+
+/// The system's and the user's configuration files, the weakest first. They need not exist.
+pub(super) fn config_files(environment: &GitEnvironment) -> Vec<(PathBuf, gix::config::Source)> {
+    let mut files: Vec<(PathBuf, gix::config::Source)> = Vec::new();
+    if let Some(system) = &environment.config_system {
+        files.push((system.clone(), gix::config::Source::System));
+    }
+    match &environment.config_global {
+        Some(global) => files.push((global.clone(), gix::config::Source::User)),
+        None => {
+            files.extend(
+                xdg_folder(environment).map(|dir| (dir.join("config"), gix::config::Source::Git)),
+            );
+            files.extend(
+                environment
+                    .home
+                    .iter()
+                    .map(|home| (home.join(".gitconfig"), gix::config::Source::User)),
+            );
+        }
+    }
+    files
+}
+
 fn parse(
     path: PathBuf,
     source: gix::config::Source,
     home: Option<&Path>,
+) -> Option<gix::config::File> {
+    parse_for(&path, source, home, None, None)
+}
+
+/// As git reads the file in the repository at `git_dir`, on `branch`: includes may depend on both.
+pub(super) fn parse_for(
+    path: &Path,
+    source: gix::config::Source,
+    home: Option<&Path>,
+    git_dir: Option<&Path>,
+    branch: Option<&gix::refs::FullName>,
 ) -> Option<gix::config::File> {
     let options = gix::config::file::init::Options {
         includes: gix::config::file::includes::Options::follow(
@@ -162,7 +182,10 @@ fn parse(
                 home_dir: home,
                 ..Default::default()
             },
-            gix::config::file::includes::conditional::Context::default(),
+            gix::config::file::includes::conditional::Context {
+                git_dir,
+                branch_name: branch.map(gix::refs::FullName::as_ref),
+            },
         ),
         lossy: true,
         ..Default::default()

@@ -8,10 +8,10 @@ use std::thread::JoinHandle;
 
 use bstr::BStr;
 use codex_review::engine::answers::{AnswerFrom, read_review, read_structured};
+use codex_review::checks::{ChangeSource, ChangedText, SourceFile};
 use codex_review::engine::builtin::change_request::{ChangeRequest, ChangeSelect};
 use codex_review::engine::builtin::{
-    ChangeOpener, ChangeSource, ChangedText, OpenChangeError, OpenedChange, ServeOptions,
-    SourceFile, serve,
+    ChangeOpener, OpenChangeError, OpenedChange, ServeOptions, serve,
 };
 use codex_review::engine::{TurnEnd, TurnKind, TurnReducer, TurnResult};
 use codex_review::review::{FindingOrigin, Severity, Verdict};

@@ -1,7 +1,8 @@
 //! The builtin engine's own way to a change: real repositories, through the target module.
 
+use codex_review::checks::examine;
 use codex_review::engine::builtin::change_request::{ChangeRequest, ChangeSelect};
-use codex_review::engine::builtin::{ChangeOpener, RepositoryOpener, examine};
+use codex_review::engine::builtin::{ChangeOpener, RepositoryOpener};
 use codex_review::review::FindingOrigin;
 use codex_review::target::IgnoreSource;
 use std::ops::ControlFlow;

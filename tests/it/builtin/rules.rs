@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use bstr::{BStr, BString};
-use codex_review::engine::builtin::{
+use codex_review::checks::{
     ChangeSource, ChangedText, Line, MODE_SYMLINK, SourceFile, check, rules::RULES,
 };
 use codex_review::review::{Finding, FindingOrigin};

@@ -36,15 +36,21 @@ pub struct Package {
     pub program: &'static str,
     /// Whether its scripts run.
     pub scripts: Scripts,
+    /// The folder below the target folder that it is installed in.
+    pub folder: &'static str,
+}
+
+/// The target folder.
+pub fn target_folder() -> Result<&'static Path, String> {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .ok_or_else(|| "the target folder has no parent".to_owned())
 }
 
 impl Package {
     /// Installs the pinned version unless it is there, and returns its launcher; parallel test runs wait for each other.
     pub fn install(&self) -> Result<PathBuf, String> {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .parent()
-            .ok_or("the target folder has no parent")?
-            .join("e2e");
+        let folder = target_folder()?.join(self.folder);
         std::fs::create_dir_all(&folder)
             .map_err(|error| format!("{}: {error}", folder.display()))?;
         let lock =
@@ -67,23 +73,7 @@ impl Package {
     /// What `installed` says, for a test: `None`, with one line on stderr for all tests, where it cannot be had.
     #[track_caller]
     pub fn or_say<'a, T>(&self, installed: &'a Result<T, String>, said: &Once) -> Option<&'a T> {
-        match installed {
-            Ok(program) => Some(program),
-            Err(why) if std::env::var_os(REQUIRE).is_some_and(|value| value == "1") => {
-                panic!("{REQUIRE}=1, but there is no {}: {why}", self.title)
-            }
-            Err(why) => {
-                // Written past the capture of the test runner: a suite that did not run must not look as if it had.
-                said.call_once(|| {
-                    let line = format!(
-                        "the tests against the real {} did not run: {why}\n",
-                        self.title
-                    );
-                    drop(std::io::stderr().write_all(line.as_bytes()));
-                });
-                None
-            }
-        }
+        or_say(installed, self.title, said)
     }
 
     fn run_npm(&self, folder: &Path) -> Result<(), String> {
@@ -117,5 +107,24 @@ impl Package {
         let package: serde_json::Value =
             serde_json::from_slice(&std::fs::read(manifest).ok()?).ok()?;
         package["version"].as_str().map(str::to_owned)
+    }
+}
+
+/// As [`Package::or_say`], for a program that people call `title`.
+#[track_caller]
+pub fn or_say<'a, T>(installed: &'a Result<T, String>, title: &str, said: &Once) -> Option<&'a T> {
+    match installed {
+        Ok(program) => Some(program),
+        Err(why) if std::env::var_os(REQUIRE).is_some_and(|value| value == "1") => {
+            panic!("{REQUIRE}=1, but there is no {title}: {why}")
+        }
+        Err(why) => {
+            // Written past the capture of the test runner: a suite that did not run must not look as if it had.
+            said.call_once(|| {
+                let line = format!("the tests against the real {title} did not run: {why}\n");
+                drop(std::io::stderr().write_all(line.as_bytes()));
+            });
+            None
+        }
     }
 }

@@ -17,6 +17,7 @@ const CLAUDE: Package = Package {
     program: "claude",
     // Its script puts the program for this system in place.
     scripts: Scripts::Run,
+    folder: "e2e",
 };
 
 /// An installed client.

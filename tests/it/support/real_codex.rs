@@ -21,6 +21,7 @@ const CODEX: Package = Package {
     version: CODEX_VERSION,
     program: "codex",
     scripts: Scripts::Ignored,
+    folder: "e2e",
 };
 
 /// An installed Codex CLI.

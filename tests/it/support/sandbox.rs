@@ -122,6 +122,8 @@ impl Sandbox {
             ("GIT_CONFIG_GLOBAL", "/dev/null"),
             ("GIT_TERMINAL_PROMPT", "0"),
             ("GIT_EDITOR", ":"),
+            // A test that asks twice means it; the cache's own tests switch it on.
+            ("CODEX_REVIEW_CACHE", "false"),
             ("GIT_AUTHOR_NAME", "Ada Author"),
             ("GIT_AUTHOR_EMAIL", "ada@example.com"),
             ("GIT_COMMITTER_NAME", "Cy Committer"),

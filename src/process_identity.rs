@@ -1,5 +1,7 @@
 //! Which process is meant: a pid alone can be reused, so a pid travels with its start.
 //!
+//! [`ProcessIdentity`] is what records of jobs, leases and brokers keep of a process. It starts none and waits for none.
+//!
 //! Failure policy: when it is not certain that a process is the one that was recorded, it is not signalled.
 
 use std::io;
@@ -67,6 +69,18 @@ impl ProcessIdentity {
             return Ok(Signalled::Unverifiable);
         };
         imp::kill_group(self.pid, recorded)
+    }
+
+    /// Kills the process alone, whatever group it leads. Nothing is sent unless pid *and* start match.
+    ///
+    /// # Errors
+    ///
+    /// The system refused the signal.
+    pub fn kill(&self) -> io::Result<Signalled> {
+        let Some(recorded) = self.start.as_deref() else {
+            return Ok(Signalled::Unverifiable);
+        };
+        imp::kill(self.pid, recorded)
     }
 
     /// Kills what a process that led a session has left behind: members of that session whose environment holds
@@ -155,7 +169,23 @@ mod imp {
         })
     }
 
+    pub(super) fn kill(pid: u32, recorded: &str) -> io::Result<Signalled> {
+        signal(pid, recorded, Reach::Process)
+    }
+
     pub(super) fn kill_group(pid: u32, recorded: &str) -> io::Result<Signalled> {
+        signal(pid, recorded, Reach::Group)
+    }
+
+    /// Whom a signal reaches.
+    #[derive(PartialEq, Eq)]
+    enum Reach {
+        Process,
+        /// The group that the process leads, if it leads one.
+        Group,
+    }
+
+    fn signal(pid: u32, recorded: &str, reach: Reach) -> io::Result<Signalled> {
         let Some(raw) = i32::try_from(pid)
             .ok()
             .and_then(rustix::process::Pid::from_raw)
@@ -173,7 +203,7 @@ mod imp {
             Some(start) if start != recorded => return Ok(Signalled::Reused),
             Some(_) => {}
         }
-        let sent = if group_of(pid) == Some(pid) {
+        let sent = if reach == Reach::Group && group_of(pid) == Some(pid) {
             // While the leader lives its number cannot name another group.
             rustix::process::kill_process_group(raw, Signal::KILL)
         } else if let Some(handle) = handle {
@@ -206,6 +236,10 @@ mod imp {
         0
     }
 
+    pub(super) fn kill(_pid: u32, _recorded: &str) -> io::Result<Signalled> {
+        Ok(Signalled::Unverifiable)
+    }
+
     pub(super) fn kill_group(_pid: u32, _recorded: &str) -> io::Result<Signalled> {
         Ok(Signalled::Unverifiable)
     }
@@ -230,6 +264,7 @@ mod tests {
             start: Some("00000000:1".into()),
         };
         assert_eq!(imposter.kill_group().unwrap(), Signalled::Reused);
+        assert_eq!(imposter.kill().unwrap(), Signalled::Reused);
         assert_eq!(imposter.is_alive(), Some(false));
     }
 
@@ -240,6 +275,8 @@ mod tests {
             start: None,
         };
         assert_eq!(unknown.kill_group().unwrap(), Signalled::Unverifiable);
+        assert_eq!(unknown.kill().unwrap(), Signalled::Unverifiable);
+        assert_eq!(unknown.is_alive(), None);
     }
 
     #[test]
@@ -250,6 +287,7 @@ mod tests {
                 start: Some("x".into()),
             };
             assert_eq!(process.kill_group().unwrap(), Signalled::Gone);
+            assert_eq!(process.kill().unwrap(), Signalled::Gone);
         }
     }
 }

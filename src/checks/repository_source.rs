@@ -1,110 +1,26 @@
 //! A change of a git repository as a [`ChangeSource`], read through the target module.
 
+use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::path::Path;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::secrets;
 use crate::target::{
-    ChangeOptions, ChangeSet, Content, Endpoint, FileChange, GitEnvironment, IgnoreSource,
-    LeftOut, LeftOutReason, Mode, ObjectId, Part, Repository, ResolvedTarget, Select, Status, TargetSpec,
+    ChangeSet, Content, Endpoint, FileChange, LeftOut, LeftOutReason, Part, Repository, Status,
     WorktreeFile,
 };
 
-use super::change_request::{ChangeRequest, ChangeSelect};
 use super::patch_lines::{changed_text, through_later_change};
-use super::server::{ChangeOpener, OpenChangeError, OpenedChange};
 use super::source::{CONTENT_CAP, ChangeSource, ChangedText, SourceFile};
 
-/// All untracked files together are read up to this many bytes.
-const UNTRACKED_TOTAL: u64 = 32 * 1024 * 1024;
-
-/// Opens changes of repositories below the folder that a thread names.
-#[derive(Debug, Clone, Default)]
-pub struct RepositoryOpener {
-    /// What git would take from the environment.
-    pub environment: GitEnvironment,
-}
-
-impl ChangeOpener for RepositoryOpener {
-    fn open(&self, cwd: &Path, request: &ChangeRequest) -> Result<OpenedChange, OpenChangeError> {
-        let repository = Repository::open(cwd, &self.environment).map_err(|error| chain(&error))?;
-        let root = repository.root().to_owned();
-        let target = resolve(&repository, request)?;
-        let source =
-            RepositorySource::ignoring(repository, &target, request.review_ignore.clone())?;
-        Ok(OpenedChange {
-            root,
-            source: Box::new(source),
-        })
-    }
-}
-
-fn chain(error: &dyn Error) -> OpenChangeError {
-    OpenChangeError(crate::engine::error::chain(error))
-}
-
-fn resolve(
-    repository: &Repository,
-    request: &ChangeRequest,
-) -> Result<ResolvedTarget, OpenChangeError> {
-    let select = match &request.select {
-        ChangeSelect::WorkingTree => Select::WorkingTree,
-        ChangeSelect::Staged => Select::Staged,
-        ChangeSelect::Base(branch) => Select::Base(branch.clone()),
-        ChangeSelect::Commit(sha) => Select::Commit(sha.clone()),
-        ChangeSelect::Commits { old, new } => {
-            return pinned(repository, request, old.as_deref(), new);
-        }
-    };
-    let spec = TargetSpec {
-        select,
-        paths: request.paths.clone(),
-    };
-    repository.resolve(&spec).map_err(|error| chain(&error))
-}
-
-/// Two commits by id: there is nothing left to look up.
-fn pinned(
-    repository: &Repository,
-    request: &ChangeRequest,
-    old: Option<&str>,
-    new: &str,
-) -> Result<ResolvedTarget, OpenChangeError> {
-    let commit = |hex: &str| {
-        ObjectId::from_hex(hex)
-            .map(Endpoint::Commit)
-            .ok_or_else(|| OpenChangeError(format!("`{hex}` is not an object id")))
-    };
-    Ok(ResolvedTarget {
-        spec: TargetSpec {
-            select: Select::Range {
-                from: old.unwrap_or_default().to_owned(),
-                to: new.to_owned(),
-                merge_base: false,
-            },
-            paths: request.paths.clone(),
-        },
-        mode: Mode::Range,
-        explicit: true,
-        label: "pinned change".to_owned(),
-        old: old.map_or(Ok(Endpoint::EmptyTree), commit)?,
-        new: commit(new)?,
-        base: None,
-        head: repository.head(),
-        branch: repository.branch(),
-    })
-}
-
-/// The change of a resolved target.
+/// The change of a resolved target, owned (by an engine's turn) or borrowed (by a context that is built of it).
 #[derive(Debug)]
-pub struct RepositorySource {
-    repository: Repository,
+pub struct RepositorySource<R, C> {
+    repository: R,
     new: Endpoint,
-    changes: ChangeSet,
+    changes: C,
     files: Vec<SourceFile>,
     /// For each file, where it comes from.
     entries: Vec<Entry>,
@@ -121,46 +37,20 @@ enum Entry {
     Unopened,
 }
 
-impl RepositorySource {
-    /// Reads the change of a target that was resolved in this repository.
-    ///
-    /// # Errors
-    ///
-    /// The change cannot be read.
-    pub fn new(repository: Repository, target: &ResolvedTarget) -> Result<Self, OpenChangeError> {
-        RepositorySource::ignoring(repository, target, IgnoreSource::default())
-    }
-
-    /// As [`RepositorySource::new`], with `.codexreviewignore` from another place.
-    ///
-    /// # Errors
-    ///
-    /// The change cannot be read.
-    pub fn ignoring(
-        repository: Repository,
-        target: &ResolvedTarget,
-        review_ignore: IgnoreSource,
-    ) -> Result<Self, OpenChangeError> {
-        let options = ChangeOptions {
-            untracked_file_cap: CONTENT_CAP,
-            untracked_total_cap: UNTRACKED_TOTAL,
-            review_ignore,
-            secret_name: |path| secrets::is_secret_name(path),
-            ..ChangeOptions::default()
-        };
-        let changes = repository
-            .changes(target, &options)
-            .map_err(|error| chain(&error))?;
+impl<R: Borrow<Repository>, C: Borrow<ChangeSet>> RepositorySource<R, C> {
+    /// The change `changes`, whose new side is `new`, of this repository.
+    #[must_use]
+    pub fn new(repository: R, new: Endpoint, changes: C) -> Self {
         let mut source = RepositorySource {
             repository,
-            new: target.new.clone(),
+            new,
             changes,
             files: Vec::new(),
             entries: Vec::new(),
             not_seen: RefCell::default(),
         };
         source.list();
-        Ok(source)
+        source
     }
 
     fn list(&mut self) {
@@ -169,23 +59,23 @@ impl RepositorySource {
                 .iter()
                 .position(|file| file.part == Part::Unstaged && file.path == *path)
         };
-        let staged: BTreeSet<&BString> = self
-            .changes
+        let changes = self.changes.borrow();
+        let staged: BTreeSet<&BString> = changes
             .files
             .iter()
             .filter(|file| file.part == Part::Staged && file.new.is_some())
             .map(|file| &file.path)
             .collect();
-        for (index, file) in self.changes.files.iter().enumerate() {
+        for (index, file) in changes.files.iter().enumerate() {
             if file.part == Part::Unstaged && staged.contains(&file.path) {
                 continue;
             }
             let twice = (file.part == Part::Staged && file.new.is_some())
-                .then(|| unstaged_at(&file.path, &self.changes.files))
+                .then(|| unstaged_at(&file.path, &changes.files))
                 .flatten();
             match twice {
                 Some(unstaged) => {
-                    let mut shown = source_file(&self.changes.files[unstaged]);
+                    let mut shown = source_file(&changes.files[unstaged]);
                     shown.old_mode = file.old.as_ref().map(|side| side.mode);
                     if shown.new_mode.is_some() {
                         shown.status = file.status;
@@ -202,7 +92,7 @@ impl RepositorySource {
                 }
             }
         }
-        for left_out in &self.changes.left_out {
+        for left_out in &changes.left_out {
             self.not_seen.get_mut().push(described(left_out));
             // By name, size or kind alone there is something to say about these.
             let binary = left_out.reason == LeftOutReason::Binary;
@@ -223,22 +113,23 @@ impl RepositorySource {
                 self.entries.push(Entry::Unopened);
             }
         }
-        if self.changes.left_out_more > 0 {
+        if changes.left_out_more > 0 {
             self.not_seen
                 .get_mut()
-                .push(format!("{} more files", self.changes.left_out_more));
+                .push(format!("{} more files", changes.left_out_more));
         }
     }
 
     fn text_of(&self, index: usize) -> ChangedText {
-        let is_text = matches!(self.changes.files[index].content, Content::Text { .. });
+        let changes = self.changes.borrow();
+        let is_text = matches!(changes.files[index].content, Content::Text { .. });
         if !is_text {
             return ChangedText::default();
         }
-        match self.changes.patch_with(index, 0) {
+        match changes.patch_with(index, 0) {
             Ok(patch) => changed_text(&patch),
             Err(error) => {
-                let path = &self.changes.files[index].path;
+                let path = &changes.files[index].path;
                 let note = format!("the lines of `{path}`: {}", chain(&error));
                 self.not_seen.borrow_mut().push(note);
                 ChangedText::default()
@@ -273,7 +164,7 @@ fn described(left_out: &LeftOut) -> String {
     format!("`{}` {why}", left_out.path)
 }
 
-impl ChangeSource for RepositorySource {
+impl<R: Borrow<Repository>, C: Borrow<ChangeSet>> ChangeSource for RepositorySource<R, C> {
     fn files(&self) -> &[SourceFile] {
         &self.files
     }
@@ -293,24 +184,28 @@ impl ChangeSource for RepositorySource {
             Entry::Changed(index)
             | Entry::Twice {
                 unstaged: index, ..
-            } => self.changes.new_content(index, CONTENT_CAP).ok().flatten(),
+            } => {
+                let content = self.changes.borrow().new_content(index, CONTENT_CAP);
+                content.ok().flatten()
+            }
             Entry::Unopened => None,
         }
     }
 
     fn is_tracked(&self, path: &BStr) -> bool {
+        let repository = self.repository.borrow();
         let commit = match &self.new {
             Endpoint::Commit(commit) => Some(commit.clone()),
-            _ => self.repository.head(),
+            _ => repository.head(),
         };
         let committed = commit
-            .and_then(|commit| self.repository.file_at(&commit, path).ok().flatten())
+            .and_then(|commit| repository.file_at(&commit, path).ok().flatten())
             .is_some();
         // What a commit tracked and the working tree no longer has is not there to be updated.
         committed
             && (matches!(self.new, Endpoint::Commit(_))
                 || !matches!(
-                    self.repository.read_worktree_file(path.as_bstr(), 0),
+                    repository.read_worktree_file(path.as_bstr(), 0),
                     Ok(WorktreeFile::Missing)
                 ))
     }
@@ -318,4 +213,16 @@ impl ChangeSource for RepositorySource {
     fn not_seen(&self) -> Vec<String> {
         self.not_seen.borrow().clone()
     }
+}
+
+/// An error and its causes, joined by colons.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
 }

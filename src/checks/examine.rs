@@ -208,6 +208,7 @@ impl Sink {
             placement: Placement::Unchecked,
             fingerprint: None,
             exclusion: None,
+            carried_from: None,
         };
         self.found.push((self.file_index, finding));
     }

@@ -1,0 +1,599 @@
+//! Carries out `hook pre-push`: reads what git is about to push, has it reviewed, and tells git by the exit code.
+//!
+//! The decisions are [`codex_review::hooks::decide_push`] and [`codex_review::hooks::conclude_push`]; this file is their
+//! hands. Everything goes to standard error, because standard output is git's own. Whatever fails here counts as a push
+//! that could not be judged, and the user's policy says what becomes of it; only a configuration of the user's own that
+//! cannot be read is an error, because then there is no policy.
+
+use std::ffi::OsStr;
+use std::io::Read as _;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use codex_review::hooks::{
+    KEPT_FINDINGS, MAX_PUSH_BYTES, MalformedLine, PushFacts, PushFinding, PushMemory, PushQuestion,
+    PushRecord, PushStep, PushVerdict, PushedRef, conclude_push, decide_push, read_push,
+};
+use codex_review::report::Report;
+use codex_review::report::styled::Role;
+use codex_review::review::{
+    ExitStatus, NotJudgedReason, OnEmpty, Outcome, Severity, SuppressFrom, Unjudged, Verdict,
+};
+use codex_review::run::{REVIEW, ReviewPlan, TermsInput, change_hash, first_line, review_terms};
+use codex_review::secrets::is_secret_name;
+use codex_review::target::{
+    ChangeOptions, IgnoreSource, ObjectId, PushedChange, Repository, ResolveError,
+};
+
+use crate::cli::failure::Failure;
+use crate::cli::hook::{PrePushRequest, PushSource};
+use crate::cli::options::Isolation;
+use crate::cli::surroundings::Surroundings;
+use crate::cli::ui::Ui;
+
+use super::attend::attend_within;
+use super::hook::quiet;
+use super::push_store::{PushStore, now_ms};
+use super::review::{Resolved, build_context, report_of};
+use super::workspace::{Workspace, today};
+
+/// Skips the review of one push; its value is the reason, which is logged.
+pub(crate) const SKIP_VARIABLE: &str = "CODEX_REVIEW_SKIP";
+/// A longer reason is cut.
+const REASON_CHARS: usize = 200;
+/// git writes its lines at once and closes them; who says nothing for so long is not git.
+const STDIN_SILENCE: Duration = Duration::from_secs(5);
+/// What is not begun with less time than this is not begun at all.
+const LEAST_TIME: Duration = Duration::from_secs(1);
+
+pub(crate) fn run(
+    request: &PrePushRequest,
+    surroundings: &Surroundings,
+    ui: &Ui,
+) -> Result<ExitStatus, Failure> {
+    let refs = match request.source {
+        PushSource::Lines => read_lines().map(|text| read_push(&text)),
+        PushSource::PreCommit => Ok(read_push(&lines_of_pre_commit(surroundings))),
+    };
+    if let Some(reason) = skip_reason() {
+        ui.note(&format!("review of this push skipped: {reason}"));
+        log_skip(request, refs.unwrap_or_default(), reason, surroundings, ui);
+        return Ok(ExitStatus::Passed);
+    }
+    let done = refs.and_then(|refs| {
+        if refs.is_empty() {
+            return Ok(ExitStatus::Passed);
+        }
+        Push::open(request, surroundings)?.review_all(refs, ui)
+    });
+    done.or_else(|failure| {
+        let policy = policy_in_spite_of(request, surroundings)?;
+        ui.failure(&failure);
+        Ok(tell_unjudged(policy, ui))
+    })
+}
+
+/// What the user wants with a push that cannot be judged. A repository's file that cannot be read takes no part in it.
+fn policy_in_spite_of(
+    request: &PrePushRequest,
+    surroundings: &Surroundings,
+) -> Result<Unjudged, Failure> {
+    let resolved = match surroundings.settings(request.flags.clone()) {
+        Ok(resolved) => resolved,
+        Err(_) => {
+            let without = surroundings.settings_at(None, None, request.flags.clone())?;
+            without.resolved
+        }
+    };
+    Ok(resolved.settings.pre_push.unjudged)
+}
+
+fn tell_unjudged(policy: Unjudged, ui: &Ui) -> ExitStatus {
+    match policy {
+        Unjudged::Pass => {
+            ui.verdict(&[(
+                Role::NotJudged,
+                "warning: this push could not be judged; it goes on (`pre_push.unjudged` is pass)",
+            )]);
+            ExitStatus::Passed
+        }
+        Unjudged::Block => {
+            ui.verdict(&[(
+                Role::NotJudged,
+                "push blocked: it could not be judged (`pre_push.unjudged` is block)",
+            )]);
+            tell_way_out(None, ui);
+            ExitStatus::Findings
+        }
+    }
+}
+
+fn tell_way_out(job_id: Option<&str>, ui: &Ui) {
+    let details = job_id.map_or_else(String::new, |id| {
+        format!("details: codex-review result {id}; ")
+    });
+    ui.verdict(&[(
+        Role::Minor,
+        &format!("{details}push anyway: {SKIP_VARIABLE}='why' git push"),
+    )]);
+}
+
+fn skip_reason() -> Option<String> {
+    let reason = Surroundings::variable(SKIP_VARIABLE)?;
+    let reason = reason.to_string_lossy();
+    let reason: String = reason.trim().chars().take(REASON_CHARS).collect();
+    (!reason.is_empty()).then_some(reason)
+}
+
+/// A log that cannot be written does not hold the push.
+fn log_skip(
+    request: &PrePushRequest,
+    refs: Vec<Result<PushedRef, MalformedLine>>,
+    reason: String,
+    surroundings: &Surroundings,
+    ui: &Ui,
+) {
+    let logged = Workspace::open_repository(surroundings, Vec::new(), &quiet()).and_then(
+        |(workspace, repository)| {
+            let remote = remote_name(&repository, request.remote.as_deref());
+            let records = refs.into_iter().flatten().map(|pushed| PushRecord {
+                at_ms: now_ms(),
+                remote: remote.clone(),
+                remote_ref: pushed.remote_ref,
+                question: PushQuestion {
+                    head: pushed
+                        .local_id
+                        .map_or_else(String::new, |id| id.to_string()),
+                    ..PushQuestion::default()
+                },
+                verdict: PushVerdict::Skipped,
+                why: reason.clone(),
+                ..PushRecord::default()
+            });
+            PushStore::of(&workspace).update(|memory| memory.note(records))
+        },
+    );
+    if let Err(failure) = logged {
+        ui.warning(&format!("the skip could not be logged: {failure}"));
+    }
+}
+
+/// Standard input to its end, within a bound of size and of silence.
+fn read_lines() -> Result<Vec<u8>, Failure> {
+    if Surroundings::stdin_is_terminal() {
+        return Err(Failure::PushFromTerminal);
+    }
+    let (pieces, read) = channel();
+    // A thread, because a pipe that nobody closes cannot be waited for with a bound. It ends with the process.
+    std::thread::spawn(move || {
+        let mut stdin = std::io::stdin().lock();
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let piece = stdin
+                .read(&mut buffer)
+                .map(|count| buffer[..count].to_vec());
+            let is_last = !matches!(&piece, Ok(piece) if !piece.is_empty());
+            if pieces.send(piece).is_err() || is_last {
+                return;
+            }
+        }
+    });
+    let mut text = Vec::new();
+    loop {
+        match read.recv_timeout(STDIN_SILENCE) {
+            Ok(Ok(piece)) if piece.is_empty() => return Ok(text),
+            Ok(Ok(piece)) => text.extend_from_slice(&piece),
+            Ok(Err(source)) => {
+                return Err(Failure::ReadText {
+                    place: "standard input".to_owned(),
+                    source,
+                });
+            }
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                return Err(Failure::PushInputOpen {
+                    waited: STDIN_SILENCE,
+                });
+            }
+        }
+        if text.len() as u64 > MAX_PUSH_BYTES {
+            return Err(Failure::PushInputTooLong {
+                limit: MAX_PUSH_BYTES,
+            });
+        }
+    }
+}
+
+/// The line that git would have written, from the variables that pre-commit sets instead. It has one for each push: the
+/// first ref with new commits.
+fn lines_of_pre_commit(surroundings: &Surroundings) -> Vec<u8> {
+    let variable = |name: &str| {
+        let value = Surroundings::variable(name)?.into_string().ok()?;
+        (!value.is_empty()).then_some(value)
+    };
+    let local_ref = variable("PRE_COMMIT_LOCAL_BRANCH");
+    let Some(local_ref) = local_ref.or_else(|| variable("PRE_COMMIT_TO_REF")) else {
+        return Vec::new();
+    };
+    // Where everything is new, it names no commits; the ref itself is looked up then.
+    let looked_up = || {
+        let repository = surroundings.repository().ok()?;
+        Some(repository.commit_at(&local_ref)?.to_string())
+    };
+    let local_id = variable("PRE_COMMIT_TO_REF")
+        .or_else(looked_up)
+        .unwrap_or_default();
+    let remote_ref = variable("PRE_COMMIT_REMOTE_BRANCH").unwrap_or_else(|| local_ref.clone());
+    let old = variable("PRE_COMMIT_FROM_REF").unwrap_or_else(|| "0".repeat(local_id.len()));
+    format!("{local_ref} {local_id} {remote_ref} {old}\n").into_bytes()
+}
+
+fn remote_name(repository: &Repository, given: Option<&OsStr>) -> Option<String> {
+    repository.remote_called(given?.to_str()?)
+}
+
+/// One push: what reviews it, and how long it may still take.
+struct Push {
+    workspace: Workspace,
+    repository: Repository,
+    /// The remote's name; `None` for a bare address.
+    remote: Option<String>,
+    deadline: Instant,
+}
+
+impl Push {
+    fn open(request: &PrePushRequest, surroundings: &Surroundings) -> Result<Push, Failure> {
+        let (mut workspace, repository) =
+            Workspace::open_repository(surroundings, request.flags.clone(), &quiet())?;
+        let policy = workspace.settings().pre_push;
+        if let Some(engine) = policy.engine {
+            workspace.resolved.settings.engine = engine;
+        }
+        Ok(Push {
+            remote: remote_name(&repository, request.remote.as_deref()),
+            workspace,
+            repository,
+            deadline: Instant::now() + policy.timeout,
+        })
+    }
+
+    fn review_all(
+        &self,
+        lines: Vec<Result<PushedRef, MalformedLine>>,
+        ui: &Ui,
+    ) -> Result<ExitStatus, Failure> {
+        let store = PushStore::of(&self.workspace);
+        let mut memory = store.read();
+        let has = self.remote_has(&lines);
+        let mut records: Vec<PushRecord> = Vec::new();
+        for line in &lines {
+            let record = match line {
+                Ok(pushed) => self.review_one(pushed, &has, &memory, ui)?,
+                Err(malformed) => Some(PushRecord {
+                    remote_ref: format!("line {}", malformed.number),
+                    verdict: PushVerdict::NotJudged,
+                    why: malformed.to_string(),
+                    ..PushRecord::default()
+                }),
+            };
+            let Some(record) = record else {
+                return Ok(ExitStatus::Interrupted);
+            };
+            let record = PushRecord {
+                at_ms: now_ms(),
+                remote: self.remote.clone(),
+                ..record
+            };
+            tell_record(&record, ui);
+            // The next ref may be the same commit under another name.
+            memory.note([record.clone()]);
+            records.push(record);
+        }
+        let policy = self.workspace.settings().pre_push;
+        let verdicts = records
+            .iter()
+            .map(|record| (record.remote_ref.as_str(), record.verdict));
+        let conclusion = conclude_push(verdicts, policy.unjudged);
+        let job_id = records
+            .iter()
+            .rfind(|record| {
+                record.job_id.is_some() && conclusion.blocked_by.contains(&record.remote_ref)
+            })
+            .and_then(|record| record.job_id.clone());
+        let held = records
+            .iter()
+            .any(|record| record.verdict == PushVerdict::Held);
+        if let Err(failure) = store.update(|memory| memory.note(records)) {
+            ui.warning(&format!("this push could not be logged: {failure}"));
+        }
+        if conclusion.blocked_by.is_empty() {
+            if !conclusion.unjudged.is_empty() {
+                return Ok(tell_unjudged(Unjudged::Pass, ui));
+            }
+            return Ok(ExitStatus::Passed);
+        }
+        let reason = if held {
+            format!("findings at or above {}", policy.fail_on)
+        } else {
+            "it could not be judged, and `pre_push.unjudged` is block".to_owned()
+        };
+        ui.verdict(&[(
+            Role::Findings,
+            &format!(
+                "push blocked by {}: {reason}",
+                conclusion.blocked_by.join(", ")
+            ),
+        )]);
+        tell_way_out(job_id.as_deref(), ui);
+        Ok(ExitStatus::Findings)
+    }
+
+    /// What the remote has: what its tracking refs say, and what it told git just now.
+    fn remote_has(&self, lines: &[Result<PushedRef, MalformedLine>]) -> Vec<ObjectId> {
+        let mut has = self.repository.remote_has(self.remote.as_deref());
+        let told = lines.iter().flatten();
+        has.extend(told.filter_map(|pushed| pushed.remote_id.clone()));
+        has.sort();
+        has.dedup();
+        has
+    }
+
+    /// `None` when the user interrupted it.
+    fn review_one(
+        &self,
+        pushed: &PushedRef,
+        has: &[ObjectId],
+        memory: &PushMemory,
+        ui: &Ui,
+    ) -> Result<Option<PushRecord>, Failure> {
+        let change = pushed.local_id.as_ref().map(|id| {
+            self.repository
+                .pushed_change(id, has)
+                .map_err(|error| in_words(&error))
+        });
+        let question = match &change {
+            Some(Ok(PushedChange::Commits { head, base })) => PushQuestion {
+                base: base.as_ref().map_or_else(String::new, ToString::to_string),
+                head: head.to_string(),
+                policy: self.policy_line(),
+            },
+            _ => PushQuestion::default(),
+        };
+        let known = memory.recall(&question);
+        let facts = PushFacts {
+            pushed,
+            change: change.as_ref(),
+            known,
+        };
+        let record = PushRecord {
+            remote_ref: pushed.remote_ref.clone(),
+            question: question.clone(),
+            ..PushRecord::default()
+        };
+        Ok(match (decide_push(&facts), known) {
+            (PushStep::Pass(nothing), _) => Some(PushRecord {
+                verdict: PushVerdict::NotReviewed,
+                why: nothing.as_str().to_owned(),
+                ..record
+            }),
+            (PushStep::Unjudged(why), _) => Some(PushRecord {
+                verdict: PushVerdict::NotJudged,
+                why,
+                ..record
+            }),
+            (PushStep::Known(verdict), known) => {
+                let known = known.cloned().unwrap_or_default();
+                Some(PushRecord {
+                    remote_ref: pushed.remote_ref.clone(),
+                    verdict,
+                    why: format!(
+                        "{} (reviewed before)",
+                        known.why.replace(" (reviewed before)", "")
+                    ),
+                    ..known
+                })
+            }
+            (PushStep::Review { base, head }, _) => self.ask(base.as_ref(), &head, record, ui)?,
+        })
+    }
+
+    /// Whatever changes the answer, apart from the change itself.
+    fn policy_line(&self) -> String {
+        let settings = self.workspace.settings();
+        let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+        format!(
+            "{} {} {} {} {} {}",
+            settings.engine.as_str(),
+            or_none(&settings.model),
+            or_none(&settings.effort),
+            settings.strategy,
+            settings.pre_push.fail_on,
+            env!("CARGO_PKG_VERSION"),
+        )
+    }
+
+    fn ask(
+        &self,
+        base: Option<&ObjectId>,
+        head: &ObjectId,
+        record: PushRecord,
+        ui: &Ui,
+    ) -> Result<Option<PushRecord>, Failure> {
+        let limit = self.workspace.settings().pre_push.timeout;
+        let over = || {
+            Some(PushRecord {
+                verdict: PushVerdict::NotJudged,
+                why: format!("the time limit of {} s was over", limit.as_secs()),
+                ..record.clone()
+            })
+        };
+        let began = Instant::now();
+        let label = format!("push to {}", record.remote_ref);
+        let target = self.repository.pushed_target(base, head, label);
+        let options = ChangeOptions {
+            // The change cannot excuse itself.
+            review_ignore: base.map_or(IgnoreSource::Nothing, |base| {
+                IgnoreSource::Commit(base.clone())
+            }),
+            secret_name: |path| is_secret_name(path),
+            ..ChangeOptions::default()
+        };
+        let changes = self.repository.changes(&target, &options)?;
+        if changes.is_empty() {
+            return Ok(Some(PushRecord {
+                verdict: PushVerdict::NotReviewed,
+                why: "no file differs".to_owned(),
+                ..record
+            }));
+        }
+        let resolved = Resolved { target, changes };
+        let context = build_context(&self.workspace, &self.repository, &resolved)?;
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left < LEAST_TIME {
+            return Ok(over());
+        }
+        let mut engine = self.workspace.engine_options(Isolation::Default);
+        // The push's own limit holds, and no other: a repository may set those.
+        engine.budgets.turn = left;
+        engine.budgets.silence = left;
+        // A push is the user's own, so the working tree says what is excused, as in any review here.
+        let terms = review_terms(&TermsInput {
+            repository: &self.repository,
+            target: &resolved.target,
+            changes: &resolved.changes,
+            change: change_hash(&resolved.changes),
+            shard: None,
+            from: SuppressFrom::New,
+            filter: self.workspace.settings().filter,
+            today: today(),
+            configuration: &[("kind", REVIEW.name.to_owned())],
+        })?;
+        let plan = ReviewPlan {
+            kind: &REVIEW,
+            root: &self.workspace.root,
+            target: &resolved.target,
+            changes: &resolved.changes,
+            context: Some(&context),
+            focus: None,
+            last_message: None,
+            options: &engine,
+            fail_on: self.workspace.settings().pre_push.fail_on,
+            on_empty: OnEmpty::Pass,
+            history: None,
+            since: None,
+            notes: &resolved.changes.notes,
+            terms: &terms,
+            took: began.elapsed(),
+        };
+        ui.note(&format!(
+            "reviewing {}: {} (engine {}, at most {} s)",
+            record.remote_ref,
+            context.summary,
+            engine.engine.name(),
+            left.as_secs_f64().ceil()
+        ));
+        let summary = format!("{}: {}", resolved.target.label, context.summary);
+        let ended = attend_within(&self.workspace, ui, &plan.request()?, summary, left)?;
+        let Some(job) = ended else {
+            return Ok(over());
+        };
+        let report = report_of(&job, &plan);
+        Ok(record_of(&report, record))
+    }
+}
+
+/// `None` when the user ended the job.
+fn record_of(report: &Report, record: PushRecord) -> Option<PushRecord> {
+    let findings = report.shown_findings();
+    let (verdict, why) = match &report.outcome {
+        Outcome::NotJudged(not_judged) if not_judged.reason == NotJudgedReason::Cancelled => {
+            return None;
+        }
+        Outcome::NotJudged(not_judged) => (PushVerdict::NotJudged, not_judged.detail.clone()),
+        Outcome::Empty => (PushVerdict::NotReviewed, "no file differs".to_owned()),
+        Outcome::Judged(judgement) => {
+            let verdict = if report.exit == ExitStatus::Findings {
+                PushVerdict::Held
+            } else {
+                PushVerdict::Passed
+            };
+            let why = match (findings.len(), judgement.verdict) {
+                (0, Verdict::Approve) => "no findings".to_owned(),
+                (0, Verdict::NeedsAttention) => first_line(&judgement.summary),
+                (1, _) => "1 finding".to_owned(),
+                (count, _) => format!("{count} findings"),
+            };
+            (verdict, why)
+        }
+    };
+    Some(PushRecord {
+        verdict,
+        why,
+        finding_count: findings.len(),
+        findings: findings
+            .iter()
+            .take(KEPT_FINDINGS)
+            .map(|finding| PushFinding {
+                severity: finding.severity.as_str().to_owned(),
+                place: match finding.lines {
+                    Some(lines) => format!("{}:{}", finding.file, lines.start()),
+                    None => finding.file.clone(),
+                },
+                title: finding.title.clone(),
+            })
+            .collect(),
+        job_id: report.job_id.clone(),
+        ..record
+    })
+}
+
+fn in_words(error: &ResolveError) -> String {
+    match error.hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    }
+}
+
+fn tell_record(record: &PushRecord, ui: &Ui) {
+    let role = match record.verdict {
+        PushVerdict::Passed => Role::Passed,
+        PushVerdict::Held => Role::Findings,
+        PushVerdict::NotJudged => Role::NotJudged,
+        PushVerdict::NotReviewed | PushVerdict::Skipped => {
+            ui.note(&format!(
+                "{}: not reviewed: {}",
+                record.remote_ref, record.why
+            ));
+            return;
+        }
+    };
+    let word = match record.verdict {
+        PushVerdict::Passed => "passed",
+        PushVerdict::Held => "held",
+        _ => "not judged",
+    };
+    let tell = |parts: &[(Role, &str)]| match record.verdict {
+        // What passed is news that `--quiet` does without.
+        PushVerdict::Passed => ui.spans(parts),
+        _ => ui.verdict(parts),
+    };
+    tell(&[
+        (Role::Plain, &format!("{}: ", record.remote_ref)),
+        (role, word),
+        (Role::Plain, &format!(": {}", record.why)),
+    ]);
+    for finding in &record.findings {
+        let severity = finding
+            .severity
+            .parse::<Severity>()
+            .map_or(Role::Plain, Role::Severity);
+        tell(&[
+            (severity, &format!("  {:<8}  ", finding.severity)),
+            (Role::Place, &finding.place),
+            (Role::Plain, &format!("  {}", finding.title)),
+        ]);
+    }
+    let more = record.finding_count.saturating_sub(record.findings.len());
+    if more > 0 {
+        tell(&[(Role::Minor, &format!("  and {more} more"))]);
+    }
+}

@@ -1,0 +1,4 @@
+//! Claims about outlines of source files.
+
+mod bounds;
+mod languages;
