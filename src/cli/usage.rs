@@ -175,21 +175,6 @@ impl UsageError {
                     "did you mean `{nearest}`? Put `--` before text that begins with a dash"
                 ));
             }
-            UsageError::NotACodexValue {
-                nearest: Some(nearest),
-                ..
-            } => return Some(format!("did you mean `{nearest}`?")),
-            UsageError::NotACodexValue { known, .. } if !known.is_empty() => {
-                return Some(format!("expected one of {}", known.join(", ")));
-            }
-            UsageError::NotForRepositories { .. } => "leave out `--scope repo`",
-            UsageError::NoUserFile => "set HOME or XDG_CONFIG_HOME to an absolute path",
-            UsageError::NoRepositoryFile => {
-                "leave out `--scope repo`, or name a repository with `--cwd`"
-            }
-            UsageError::NoEditor => {
-                "set EDITOR, or change one setting with `codex-review config set`"
-            }
             UsageError::UnknownFormat(unknown) => {
                 let names = FORMATS.iter().map(|format| format.name);
                 return nearest(&unknown.name, names)
@@ -208,6 +193,21 @@ impl UsageError {
             }
             UsageError::OutputInBackground => {
                 "ask for it later: `codex-review result JOB --output FORMAT=PATH`"
+            }
+            UsageError::NotACodexValue {
+                nearest: Some(nearest),
+                ..
+            } => return Some(format!("did you mean `{nearest}`?")),
+            UsageError::NotACodexValue { known, .. } if !known.is_empty() => {
+                return Some(format!("expected one of {}", known.join(", ")));
+            }
+            UsageError::NotForRepositories { .. } => "leave out `--scope repo`",
+            UsageError::NoUserFile => "set HOME or XDG_CONFIG_HOME to an absolute path",
+            UsageError::NoRepositoryFile => {
+                "leave out `--scope repo`, or name a repository with `--cwd`"
+            }
+            UsageError::NoEditor => {
+                "set EDITOR, or change one setting with `codex-review config set`"
             }
             UsageError::NotUnicode => "put the text into a file and give it with `--prompt-file`",
             UsageError::TextTwice => "give the text once",

@@ -283,9 +283,9 @@ mod tests {
             recommendation: None,
             origin: FindingOrigin::Model,
             placement: Placement::OnChange,
-            carried_from: None,
             fingerprint: None,
             exclusion: None,
+            carried_from: None,
         }
     }
 

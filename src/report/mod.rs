@@ -38,11 +38,11 @@ mod uri;
 pub mod visible;
 mod xml;
 
+pub use format::{Delivery, FORMATS, Format, UnknownFormat};
+pub use hunk::{Hunk, HunkLine, LineSide, keep_beside};
+pub use job_summary::{MAX_JOB_SUMMARY_BYTES, job_summary};
 pub use model::{
     Cached, ClosedFinding, ContextInfo, EngineInfo, Report, ReviewIdentity, SinceReview, Standing,
     TargetInfo, Timings, TokenUsage,
 };
-pub use format::{Delivery, FORMATS, Format, UnknownFormat};
-pub use hunk::{Hunk, HunkLine, LineSide, keep_beside};
-pub use job_summary::{MAX_JOB_SUMMARY_BYTES, job_summary};
 pub use text::document as text_document;

@@ -48,16 +48,16 @@ pub struct Report {
     pub thread_id: Option<String>,
     /// The thread that the review's thread was made from, where the engine has such a thing.
     pub source_thread_id: Option<String>,
+    /// The change around the findings, within a bound; in the order of the change.
+    pub hunks: Vec<Hunk>,
+    /// The bytes of changed paths that are no UTF-8, by the shown form that findings name them by.
+    pub raw_paths: BTreeMap<String, Vec<u8>>,
     /// The earlier answer that this report shows, where the question had been asked before.
     pub cached: Option<Cached>,
     /// What an earlier review had seen of the change, where only the rest was asked about.
     pub since: Option<SinceReview>,
     /// Whether the engine's end was inferred rather than told. Known in the process that ran it alone.
     pub is_inferred: bool,
-    /// The change around the findings, within a bound; in the order of the change.
-    pub hunks: Vec<Hunk>,
-    /// The bytes of changed paths that are no UTF-8, by the shown form that findings name them by.
-    pub raw_paths: BTreeMap<String, Vec<u8>>,
     /// What was degraded, skipped or guessed on the way, one sentence each.
     pub notes: Vec<String>,
     /// How long it took.

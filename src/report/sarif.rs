@@ -133,10 +133,10 @@ fn notifications(report: &Report, unplaced: &[&Finding], left_out: usize) -> Vec
     if let Some(text) = phrases::rejected_line(report) {
         notifications.push(notification("note", &text));
     }
+    let excluded = phrases::excluded_lines(report);
     let of_the_whole = unplaced
         .iter()
         .map(|finding| notification(level(finding.severity), &message_of(finding)));
-    let excluded = phrases::excluded_lines(report);
     let notes = excluded.iter().chain(&report.notes);
     let notes = notes.map(|note| notification("note", note));
     let total = unplaced.len() + excluded.len() + report.notes.len();

@@ -93,6 +93,14 @@ pub fn merge_reports(
         .iter()
         .flat_map(|(_, report)| report.reasoning.clone())
         .collect();
+    merged.hunks = parts
+        .iter()
+        .flat_map(|(_, report)| report.hunks.clone())
+        .collect();
+    merged.raw_paths = parts
+        .iter()
+        .flat_map(|(_, report)| report.raw_paths.clone())
+        .collect();
     merged.notes = distinct(parts.iter().flat_map(|(_, report)| report.notes.clone()));
     merged.timings.total = parts
         .iter()

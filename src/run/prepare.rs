@@ -132,11 +132,11 @@ impl ReviewPlan<'_> {
             reasoning: Vec::new(),
             thread_id: None,
             source_thread_id: None,
+            hunks: Vec::new(),
+            raw_paths: hunks::raw_paths(self.changes),
             cached: None,
             since: self.since.map(|since| since.info.clone()),
             is_inferred: false,
-            hunks: Vec::new(),
-            raw_paths: hunks::raw_paths(self.changes),
             notes: self.notes.to_vec(),
             timings: Timings {
                 total: self.took,
@@ -225,6 +225,9 @@ impl ReviewPlan<'_> {
         let engine = &self.options.engine;
         self.counted()
             .apply(&mut report, self.root, environment, engine, self.on_empty);
+        if !report.shown_findings().is_empty() {
+            report.hunks = hunks::beside_findings(&hunks::hunks(self.changes), &report);
+        }
         report
     }
 

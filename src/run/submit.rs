@@ -11,7 +11,7 @@ use crate::review::Outcome;
 use super::kind::Thread;
 use super::redaction::RunRedactor;
 use super::{
-    RunEnd, RunRequest, Surroundings, asked_before, execute, since_last, unreadable_request,
+    RunEnd, RunRequest, Surroundings, asked_before, execute, hunks, since_last, unreadable_request,
 };
 
 /// What a job says about its run before there is any answer.
@@ -123,6 +123,7 @@ async fn answer(
             &request.engine,
             change.on_empty,
         );
+        report.hunks = hunks::beside_findings(&change.draft.hunks, report);
         since_last::remember(request, change, report, surroundings, id, at);
     }
     end

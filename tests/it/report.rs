@@ -74,11 +74,11 @@ fn report(outcome: Outcome) -> Report {
         reasoning: vec!["Looked at the retry loop.".to_owned()],
         thread_id: Some("thread-1".to_owned()),
         source_thread_id: None,
+        hunks: Vec::new(),
+        raw_paths: BTreeMap::new(),
         cached: None,
         since: None,
         is_inferred: false,
-        hunks: Vec::new(),
-        raw_paths: BTreeMap::new(),
         notes: Vec::new(),
         timings: Timings {
             total: Duration::from_millis(12_345),
