@@ -154,6 +154,28 @@ pub(crate) enum Failure {
         #[source]
         source: io::Error,
     },
+    /// A file for the report cannot be written, which shows before the review begins.
+    #[error("cannot write `{}`", path.display())]
+    OutputNotWritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A report is there and could not be written.
+    #[error("cannot write the report to `{}`", path.display())]
+    WriteReport {
+        /// The file.
+        path: PathBuf,
+        /// The format.
+        format: &'static str,
+        /// The job whose report it is, where there is one.
+        job_id: Option<String>,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// Our own engine lost its peer.
     #[error("the engine's input or output failed")]
     EngineStreams {
@@ -294,6 +316,16 @@ impl Failure {
             Failure::NoReport { .. } => (
                 ExitStatus::Usage,
                 Some("only a review that came to an end has one".to_owned()),
+            ),
+            Failure::OutputNotWritable { .. } => (
+                ExitStatus::Usage,
+                Some("name a file in a folder that can be written".to_owned()),
+            ),
+            Failure::WriteReport { job_id, format, .. } => (
+                ExitStatus::Incomplete,
+                job_id.as_ref().map(|id| {
+                    format!("the report is kept: `codex-review result {id} --output {format}=PATH` writes it again")
+                }),
             ),
             Failure::NoJobId | Failure::HookInput(_) => (ExitStatus::Usage, None),
             Failure::Install(error) => (ExitStatus::Usage, error.hint()),

@@ -28,6 +28,7 @@ mod hook;
 mod logs;
 mod manual;
 mod options;
+mod outputs;
 mod paint;
 mod progress;
 mod result;

@@ -9,6 +9,7 @@ use codex_review::report::Format;
 use codex_review::review::{FailOn, OnEmpty};
 use codex_review::target::{SpecArguments, TargetSpec};
 
+use super::outputs::{FileOutput, OutputArgs, format_help};
 use super::usage::UsageError;
 
 /// Options of every verb.
@@ -181,12 +182,13 @@ pub(crate) struct ReportArgs {
     /// Print one JSON document: the same as --format json
     #[arg(long, conflicts_with_all = ["format", "json_stream"])]
     json: bool,
-    /// Print one event per line as JSON while the run goes on; the last one is the report
+    /// Print one event per line as JSON while the run goes on: the same as --format jsonl
     #[arg(long, conflicts_with = "format")]
     json_stream: bool,
-    /// How to print the report: text, markdown, json, sarif or github
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", help = format_help("How to print the report"))]
     format: Option<String>,
+    #[command(flatten)]
+    outputs: OutputArgs,
     /// Exit with 1 from this severity on: none, critical, high, medium, low or any
     #[arg(long, value_name = "SEVERITY")]
     fail_on: Option<String>,
@@ -195,44 +197,44 @@ pub(crate) struct ReportArgs {
     fail_on_empty: bool,
 }
 
-/// What goes to standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Output {
-    /// The report, in the format of the settings.
-    Report,
-    /// One event per line.
-    Stream,
-}
-
 /// How the report is shown and what it means.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct ReportRequest {
-    /// What goes to standard output.
-    pub(crate) output: Output,
+    /// The files that the report goes to as well. What goes to standard output is a setting.
+    pub(crate) files: Vec<FileOutput>,
     /// What an empty target means.
     pub(crate) on_empty: OnEmpty,
 }
 
 impl ReportArgs {
     pub(crate) fn into_flags(self) -> Result<(Vec<Flag>, ReportRequest), UsageError> {
-        let format = if self.json {
+        let outputs = self.outputs.into_outputs()?;
+        let said = if self.json {
             flag("format", "--json", Some("json".to_owned()))
+        } else if self.json_stream {
+            flag("format", "--json-stream", Some("jsonl".to_owned()))
         } else {
             if let Some(format) = &self.format {
                 Format::find(format)?;
             }
             flag("format", "--format", self.format)
         };
+        let format = match (said, outputs.printed) {
+            (Some(said), Some(printed)) => {
+                return Err(UsageError::PrintedTwice {
+                    first: said.flag.to_owned(),
+                    second: format!("--output {}", printed.name),
+                });
+            }
+            (None, Some(printed)) => flag("format", "--output", Some(printed.name.to_owned())),
+            (said, None) => said,
+        };
         if let Some(fail_on) = &self.fail_on {
             fail_on.parse::<FailOn>()?;
         }
         let flags = [format, flag("fail_on", "--fail-on", self.fail_on)];
         let request = ReportRequest {
-            output: if self.json_stream {
-                Output::Stream
-            } else {
-                Output::Report
-            },
+            files: outputs.files,
             on_empty: if self.fail_on_empty {
                 OnEmpty::Fail
             } else {

@@ -5,6 +5,7 @@ use clap::Args;
 use codex_review::report::Format;
 
 use super::options::{JsonArgs, Shape};
+use super::outputs::{FileOutput, OutputArgs, format_help};
 use super::usage::UsageError;
 
 /// Print what a job ended with
@@ -15,14 +16,16 @@ pub(crate) struct ResultArgs {
     job: Option<String>,
     #[command(flatten)]
     json: JsonArgs,
-    /// Render the stored report again: text, markdown, json, sarif or github
     #[arg(
         long,
         value_name = "FORMAT",
         help_heading = "Output",
-        conflicts_with = "json"
+        conflicts_with = "json",
+        help = format_help("Render the stored report again")
     )]
     format: Option<String>,
+    #[command(flatten)]
+    outputs: OutputArgs,
 }
 
 /// A result, as it is asked for.
@@ -31,15 +34,32 @@ pub(crate) struct ResultRequest {
     pub(crate) job: Option<String>,
     /// The stored job as a document, or its result for people.
     pub(crate) shape: Shape,
-    /// Render the stored report again in this format.
+    /// Render the stored report again in this format, to standard output.
     pub(crate) format: Option<&'static Format>,
+    /// Render the stored report again to these files.
+    pub(crate) files: Vec<FileOutput>,
 }
 
 impl ResultArgs {
     pub(crate) fn into_request(self) -> Result<ResultRequest, UsageError> {
+        let outputs = self.outputs.into_outputs()?;
+        let said = self.format.as_deref().map(Format::find).transpose()?;
+        let shape = self.json.shape();
+        let first = match (said, shape) {
+            (Some(said), _) => Some(format!("--format {}", said.name)),
+            (None, Shape::Json) => Some("--json".to_owned()),
+            (None, Shape::People) => None,
+        };
+        if let (Some(first), Some(printed)) = (first, outputs.printed) {
+            return Err(UsageError::PrintedTwice {
+                first,
+                second: format!("--output {}", printed.name),
+            });
+        }
         Ok(ResultRequest {
-            shape: self.json.shape(),
-            format: self.format.as_deref().map(Format::find).transpose()?,
+            shape,
+            format: said.or(outputs.printed),
+            files: outputs.files,
             job: self.job,
         })
     }

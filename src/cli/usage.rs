@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use codex_review::near_miss::nearest;
+use codex_review::report::FORMATS;
+
 /// The command line does not say something that can be done.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UsageError {
@@ -88,6 +91,32 @@ pub(crate) enum UsageError {
     /// The format exists neither here nor anywhere.
     #[error(transparent)]
     UnknownFormat(#[from] codex_review::report::UnknownFormat),
+    /// Two documents would be mixed on standard output.
+    #[error("`{first}` and `{second}` both print to standard output, which holds one document")]
+    PrintedTwice {
+        /// An option with its value.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// `--output` names no file behind its `=`.
+    #[error("`--output {format}=` names no file")]
+    NoOutputFile {
+        /// The format.
+        format: String,
+    },
+    /// Two documents would go to one file.
+    #[error("two formats go to `{}`", .0.display())]
+    WrittenTwice(PathBuf),
+    /// The file's folder is not there.
+    #[error("the folder of `{}` does not exist", .0.display())]
+    NoOutputFolder(PathBuf),
+    /// There is a folder where the file should be.
+    #[error("`{}` is a folder, not a file", .0.display())]
+    OutputIsFolder(PathBuf),
+    /// A command that returns at once has no report yet.
+    #[error("`--background` returns before there is a report to write")]
+    OutputInBackground,
     /// A context has two formats.
     #[error("unknown format `{0}` (expected text or json)")]
     UnknownContextFormat(String),
@@ -127,6 +156,25 @@ impl UsageError {
             UsageError::NoEditor => {
                 "set EDITOR, or change one setting with `codex-review config set`"
             }
+            UsageError::UnknownFormat(unknown) => {
+                let names = FORMATS.iter().map(|format| format.name);
+                return nearest(&unknown.name, names)
+                    .map(|nearest| format!("did you mean `{nearest}`?"));
+            }
+            UsageError::PrintedTwice { .. } => {
+                "give all but one of them a file: `--output FORMAT=PATH`"
+            }
+            UsageError::NoOutputFile { .. } => "without the `=` the format goes to standard output",
+            UsageError::WrittenTwice(_) | UsageError::OutputIsFolder(_) => {
+                "name one file for each format"
+            }
+            UsageError::NoOutputFolder(path) => {
+                let folder = path.parent().unwrap_or(path);
+                return Some(format!("make it first: `mkdir -p {}`", folder.display()));
+            }
+            UsageError::OutputInBackground => {
+                "ask for it later: `codex-review result JOB --output FORMAT=PATH`"
+            }
             UsageError::NotUnicode => "put the text into a file and give it with `--prompt-file`",
             UsageError::TextTwice => "give the text once",
             UsageError::NoText => {
@@ -134,8 +182,7 @@ impl UsageError {
             }
             UsageError::Target(error) => return error.hint(),
             UsageError::CutArguments | UsageError::UnknownRequest(_) => "type the command again",
-            UsageError::UnknownFormat(_)
-            | UsageError::UnknownContextFormat(_)
+            UsageError::UnknownContextFormat(_)
             | UsageError::UnknownFailOn(_)
             | UsageError::UnknownKind(_)
             | UsageError::UnknownUnjudged(_)

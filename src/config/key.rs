@@ -107,6 +107,21 @@ const fn number(min: u64, max: u64, unit: Unit) -> Kind {
     Kind::Number { min, max, unit }
 }
 
+/// The names in [`crate::report::FORMATS`], which is no constant.
+const FORMATS: &[&str] = &[
+    "text",
+    "markdown",
+    "json",
+    "jsonl",
+    "sarif",
+    "github",
+    "gitlab",
+    "rdjson",
+    "checkstyle",
+    "junit",
+    "html",
+];
+
 const DAY_MINUTES: u64 = 24 * 60;
 const MEBIBYTE: u64 = 1024 * 1024;
 
@@ -123,8 +138,10 @@ keys! {
         "how the context is built; `codex-review strategies` lists them";
     FAIL_ON = "fail_on", Kind::Word(&crate::review::FailOn::WORDS), Some("high"), Allowed,
         "from which severity on findings make the exit code 1";
-    FORMAT = "format", Kind::Word(&["text", "markdown", "json", "sarif", "github"]), Some("text"), Allowed,
+    FORMAT = "format", Kind::Word(FORMATS), Some("text"), Allowed,
         "how reports are shown";
+    STREAM_HEARTBEAT_SECONDS = "stream.heartbeat_seconds", number(1, 3600, Unit::Seconds), Some("15"), Allowed,
+        "after how long without an event a stream of events says that the job still runs";
     BROKER_MAX_STREAMS = "broker.max_streams", number(1, 64, Unit::Count), Some("4"), Trusted,
         "turns that run at once in one engine; 1 lets them run one after the other";
     BROKER_IDLE_MINUTES = "broker.idle_minutes", number(1, DAY_MINUTES, Unit::Minutes), Some("15"), Trusted,
@@ -206,11 +223,7 @@ mod tests {
             .iter()
             .map(|format| format.name)
             .collect();
-        assert_eq!(
-            FORMAT.kind,
-            Kind::Word(&["text", "markdown", "json", "sarif", "github"])
-        );
-        assert_eq!(names, ["text", "markdown", "json", "sarif", "github"]);
+        assert_eq!(names, FORMATS);
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub struct Settings {
     pub fail_on: FailOn,
     /// The name of the report format.
     pub format: String,
+    /// After how long without an event a stream of events says that the job still runs.
+    pub heartbeat: Duration,
     /// The shared engine.
     pub broker: BrokerSettings,
     /// How long things may take.
@@ -169,6 +171,7 @@ impl Settings {
                 .parse()
                 .expect("the key takes the words of the threshold alone"),
             format: values.required_text(&key::FORMAT),
+            heartbeat: values.seconds(&key::STREAM_HEARTBEAT_SECONDS),
             broker: BrokerSettings {
                 max_streams: values.size(&key::BROKER_MAX_STREAMS),
                 idle: values.minutes(&key::BROKER_IDLE_MINUTES),

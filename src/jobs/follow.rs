@@ -54,6 +54,15 @@ impl Followed {
     }
 }
 
+/// What a follower is told.
+#[derive(Debug, Clone, Copy)]
+pub enum Tick<'a> {
+    /// The job did this.
+    Event(&'a StampedEvent),
+    /// It was looked for events, at the pace of [`FollowLimits::poll`], and there is no more at the moment.
+    Idle,
+}
+
 /// Follows a job from byte `offset` of its event log on (0 for the beginning) and hands out each event. The end is handed
 /// out too if the log has it.
 ///
@@ -67,6 +76,25 @@ pub fn follow(
     limits: &FollowLimits,
     stop: &CancelToken,
     mut take: impl FnMut(&StampedEvent),
+) -> Result<Followed, JobsError> {
+    follow_ticking(store, id, offset, limits, stop, |tick| match tick {
+        Tick::Event(stamped) => take(stamped),
+        Tick::Idle => {}
+    })
+}
+
+/// As [`follow`], and tells of every look that found nothing more: for whoever must say something from time to time.
+///
+/// # Errors
+///
+/// As [`follow`].
+pub fn follow_ticking(
+    store: &JobStore,
+    id: &JobId,
+    offset: u64,
+    limits: &FollowLimits,
+    stop: &CancelToken,
+    mut take: impl FnMut(Tick<'_>),
 ) -> Result<Followed, JobsError> {
     let files = store.files(id);
     let mut reader = match EventReader::open(&files.events, offset) {
@@ -84,7 +112,7 @@ pub fn follow(
         reader
             .read_available(|stamped| {
                 ended |= matches!(stamped.event, super::JobEvent::Ended(_));
-                take(&stamped);
+                take(Tick::Event(&stamped));
             })
             .map_err(JobsError::io("read", &files.events))?;
         if ended || !owned || files.end.exists() {
@@ -95,11 +123,12 @@ pub fn follow(
             if job.is_ended() {
                 if !ended {
                     // The end that a reader (us, maybe) has just put down.
-                    drop(reader.read_available(|stamped| take(&stamped)));
+                    drop(reader.read_available(|stamped| take(Tick::Event(&stamped))));
                 }
                 return Ok(Followed::Ended(Box::new(job)));
             }
         }
+        take(Tick::Idle);
         let left = limits
             .timeout
             .map(|timeout| timeout.saturating_sub(start.elapsed()));

@@ -1,6 +1,8 @@
 //! The registry of formats.
 
-use super::{Report, github, json, markdown, sarif, text};
+use super::{
+    Report, checkstyle, github, gitlab, html, json, jsonl, junit, markdown, rdjson, sarif, text,
+};
 
 /// One way to render a [`Report`].
 #[derive(Debug, Clone, Copy)]
@@ -11,7 +13,18 @@ pub struct Format {
     pub about: &'static str,
     /// The usual extension of a file that holds it.
     pub extension: &'static str,
+    /// When it is written.
+    pub delivery: Delivery,
     render: fn(&Report) -> Vec<u8>,
+}
+
+/// When a format is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// At the end, as a whole.
+    Whole,
+    /// A line for each event, as it happens; [`Format::render`] gives the last line, the report.
+    Lines,
 }
 
 /// Every format, in the order in which help lists them.
@@ -20,35 +33,88 @@ pub static FORMATS: &[Format] = &[
         name: "text",
         about: "for people, in a terminal",
         extension: "txt",
+        delivery: Delivery::Whole,
         render: text::render,
     },
     Format {
         name: "markdown",
         about: "for people and models, in a chat or a pull request",
         extension: "md",
+        delivery: Delivery::Whole,
         render: markdown::render,
     },
     Format {
         name: "json",
         about: "everything, for programs",
         extension: "json",
+        delivery: Delivery::Whole,
         render: json::render,
+    },
+    Format {
+        name: "jsonl",
+        about: "events as they happen, one JSON document a line; the report is the last",
+        extension: "jsonl",
+        delivery: Delivery::Lines,
+        render: jsonl::render,
     },
     Format {
         name: "sarif",
         about: "SARIF 2.1.0, for code scanning",
         extension: "sarif",
+        delivery: Delivery::Whole,
         render: sarif::render,
     },
     Format {
         name: "github",
-        about: "workflow commands that GitHub Actions shows as annotations",
+        about: "annotations for GitHub Actions, and a job summary",
         extension: "txt",
+        delivery: Delivery::Whole,
         render: github::render,
+    },
+    Format {
+        name: "gitlab",
+        about: "a Code Quality report, for GitLab merge requests",
+        extension: "json",
+        delivery: Delivery::Whole,
+        render: gitlab::render,
+    },
+    Format {
+        name: "rdjson",
+        about: "the diagnostic format of reviewdog",
+        extension: "json",
+        delivery: Delivery::Whole,
+        render: rdjson::render,
+    },
+    Format {
+        name: "checkstyle",
+        about: "Checkstyle XML, for Jenkins and editors",
+        extension: "xml",
+        delivery: Delivery::Whole,
+        render: checkstyle::render,
+    },
+    Format {
+        name: "junit",
+        about: "JUnit XML: each finding is a test",
+        extension: "xml",
+        delivery: Delivery::Whole,
+        render: junit::render,
+    },
+    Format {
+        name: "html",
+        about: "one self-contained page: findings beside their lines",
+        extension: "html",
+        delivery: Delivery::Whole,
+        render: html::render,
     },
 ];
 
 impl Format {
+    /// The names of all formats as a list in words: `text, markdown or json`.
+    #[must_use]
+    pub fn list() -> String {
+        names()
+    }
+
     /// The format of this name.
     pub fn find(name: &str) -> Result<&'static Format, UnknownFormat> {
         FORMATS
@@ -96,7 +162,7 @@ mod tests {
         let error = Format::find("xml").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "unknown format `xml` (expected text, markdown, json, sarif or github)"
+            "unknown format `xml` (expected text, markdown, json, jsonl, sarif, github, gitlab, rdjson, checkstyle, junit or html)"
         );
     }
 }

@@ -4,6 +4,7 @@
 //! otherwise, whatever engine answered. `result` is null unless the change was judged; `result.findings` holds what is
 //! shown, and findings that point at nothing are kept apart in `rejectedFindings`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,11 @@ use super::model::{
     Cached, ClosedFinding, ContextInfo, EngineInfo, Report, SinceReview, TargetInfo, Timings,
     TokenUsage,
 };
-use super::visible;
+use super::{Hunk, uri, visible};
+
+mod hunks;
+
+use hunks::{HunkDocument, read_raw_paths};
 
 /// The version of the document. A reader refuses a later one.
 const VERSION: u32 = 1;
@@ -79,6 +84,12 @@ struct Document {
     not_judged: Option<NotJudgedDocument>,
     rejected_findings: Vec<FindingDocument>,
     locations: LocationsDocument,
+    /// Not in documents of earlier versions, as little as `raw_paths`.
+    #[serde(default)]
+    hunks: Vec<HunkDocument>,
+    /// Paths that are no UTF-8, as URI references, by their shown form.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    raw_paths: BTreeMap<String, String>,
     raw_output: String,
     parse_error: Option<String>,
     reasoning_summary: Vec<String>,
@@ -303,6 +314,12 @@ impl From<&Report> for Document {
                 rejected: locations.rejected,
                 unchecked: locations.unchecked,
             },
+            hunks: report.hunks.iter().map(HunkDocument::from).collect(),
+            raw_paths: report
+                .raw_paths
+                .iter()
+                .map(|(shown, path)| (shown.clone(), uri::from_path(path)))
+                .collect(),
             raw_output: report.raw_output.clone(),
             parse_error: report.parse_error.clone(),
             reasoning_summary: report.reasoning.clone(),
@@ -510,6 +527,12 @@ impl TryFrom<Document> for Report {
             }),
             since: document.since.map(SinceReview::from),
             is_inferred: false,
+            hunks: document
+                .hunks
+                .into_iter()
+                .map(Hunk::try_from)
+                .collect::<Result<_, _>>()?,
+            raw_paths: read_raw_paths(document.raw_paths)?,
             notes: document.notes,
             timings: Timings {
                 total: Duration::from_millis(document.timings.total_ms),

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::review::{Finding, Outcome};
+use crate::review::{Finding, NotJudged, Outcome};
 
 use super::markdown_text::{block, code_span, fence_for, inline};
 use super::{Report, Standing, phrases, visible};
@@ -17,6 +17,27 @@ pub(super) fn render(report: &Report) -> Vec<u8> {
 }
 
 fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
+    write_head(out, report)?;
+    match &report.outcome {
+        Outcome::Judged(judgement) => {
+            quoted(out, &judgement.summary)?;
+            let findings = report.shown_findings();
+            if !findings.is_empty() {
+                writeln!(out, "\n## Findings")?;
+            }
+            for (index, finding) in findings.into_iter().enumerate() {
+                write_finding(out, index + 1, finding)?;
+            }
+            write_list(out, "Next steps", &judgement.next_steps)?;
+        }
+        Outcome::NotJudged(not_judged) => write_not_judged(out, report, not_judged)?,
+        Outcome::Empty => {}
+    }
+    write_tail(out, report)
+}
+
+/// What was reviewed, and what came of it.
+pub(super) fn write_head(out: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(out, "# {}\n", inline(&report.kind))?;
     writeln!(out, "- Target: {}", inline(&report.target.label))?;
     if let Some(base) = phrases::base_line(report) {
@@ -40,41 +61,37 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
         "\n**{label}: {}** — {}.",
         phrases::standing_word(standing),
         phrases::standing_detail(report)
-    )?;
-    match &report.outcome {
-        Outcome::Judged(judgement) => {
-            quoted(out, &judgement.summary)?;
-            let findings = report.shown_findings();
-            if !findings.is_empty() {
-                writeln!(out, "\n## Findings")?;
-            }
-            for (index, finding) in findings.into_iter().enumerate() {
-                write_finding(out, index + 1, finding)?;
-            }
-            write_list(out, "Next steps", &judgement.next_steps)?;
-        }
-        Outcome::NotJudged(not_judged) => {
-            quoted(out, &not_judged.detail)?;
-            writeln!(
-                out,
-                "\nHint: {}.",
-                phrases::not_judged_hint(not_judged.reason)
-            )?;
-            if let Some(parse_error) = &report.parse_error {
-                writeln!(out, "\nWhy it is not a review: {}", inline(parse_error))?;
-            }
-            let answer = visible::lines(report.raw_output.trim());
-            if !answer.is_empty() {
-                let fence = fence_for(&answer);
-                writeln!(
-                    out,
-                    "\n## The engine's answer, as it came\n\n{fence}text\n{answer}\n{fence}"
-                )?;
-            }
-        }
-        Outcome::Empty => {}
-    }
+    )
+}
 
+/// Why it could not be judged, and the answer as it came.
+pub(super) fn write_not_judged(
+    out: &mut String,
+    report: &Report,
+    not_judged: &NotJudged,
+) -> std::fmt::Result {
+    quoted(out, &not_judged.detail)?;
+    writeln!(
+        out,
+        "\nHint: {}.",
+        phrases::not_judged_hint(not_judged.reason)
+    )?;
+    if let Some(parse_error) = &report.parse_error {
+        writeln!(out, "\nWhy it is not a review: {}", inline(parse_error))?;
+    }
+    let answer = visible::lines(report.raw_output.trim());
+    if !answer.is_empty() {
+        let fence = fence_for(&answer);
+        writeln!(
+            out,
+            "\n## The engine's answer, as it came\n\n{fence}text\n{answer}\n{fence}"
+        )?;
+    }
+    Ok(())
+}
+
+/// What is not shown, what is to be known, and the facts of the run.
+pub(super) fn write_tail(out: &mut String, report: &Report) -> std::fmt::Result {
     write_list(out, "Not shown", &phrases::not_shown(report))?;
     write_list(out, "Notes", &report.notes)?;
     writeln!(
@@ -84,7 +101,11 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
     )
 }
 
-fn write_finding(out: &mut String, number: usize, finding: &Finding) -> std::fmt::Result {
+pub(super) fn write_finding(
+    out: &mut String,
+    number: usize,
+    finding: &Finding,
+) -> std::fmt::Result {
     let lead = format!("{number}. ");
     let indent = " ".repeat(lead.len());
     let place = if finding.file.is_empty() {
@@ -125,7 +146,7 @@ fn indented(out: &mut String, indent: &str, lead: &str, text: &str) -> std::fmt:
 }
 
 /// What the reviewer or the engine says about the whole: a block quote, so that nothing in it passes for ours.
-fn quoted(out: &mut String, text: &str) -> std::fmt::Result {
+pub(super) fn quoted(out: &mut String, text: &str) -> std::fmt::Result {
     let lines = block(text);
     if lines.is_empty() {
         return Ok(());
@@ -137,7 +158,7 @@ fn quoted(out: &mut String, text: &str) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_list(out: &mut String, heading: &str, items: &[String]) -> std::fmt::Result {
+pub(super) fn write_list(out: &mut String, heading: &str, items: &[String]) -> std::fmt::Result {
     if items.is_empty() {
         return Ok(());
     }

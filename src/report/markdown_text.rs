@@ -102,7 +102,7 @@ fn push_inline(out: &mut String, text: &str) {
 }
 
 /// Where the code span that `run` backticks opened ends, its closing backticks included; `None` if it never does.
-fn code_end(text: &str, run: usize) -> Option<usize> {
+pub(super) fn code_end(text: &str, run: usize) -> Option<usize> {
     let mut at = 0;
     while let Some(start) = text[at..].find('`') {
         let start = at + start;
@@ -117,19 +117,19 @@ fn code_end(text: &str, run: usize) -> Option<usize> {
 
 /// A code fence that is open.
 #[derive(Debug, Clone, Copy)]
-struct Fence {
+pub(super) struct Fence {
     mark: char,
     length: usize,
 }
 
 impl Fence {
-    fn opened_by(line: &str) -> Option<Fence> {
+    pub(super) fn opened_by(line: &str) -> Option<Fence> {
         let (mark, length, rest) = Fence::marks(line)?;
         let is_fence = length >= 3 && !(mark == '`' && rest.contains('`'));
         is_fence.then_some(Fence { mark, length })
     }
 
-    fn is_closed_by(self, line: &str) -> bool {
+    pub(super) fn is_closed_by(self, line: &str) -> bool {
         Fence::marks(line).is_some_and(|(mark, length, rest)| {
             mark == self.mark && length >= self.length && rest.trim().is_empty()
         })

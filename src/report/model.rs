@@ -1,8 +1,12 @@
 //! The one input of every format.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::review::{ExitStatus, FailOn, Finding, LocationSummary, Outcome, Verdict};
+
+use super::Hunk;
+use super::uri;
 
 /// Everything that a report says about one run. Strings that came from the repository, the reviewer or the engine are
 /// kept as they are; each format makes them safe for its readers.
@@ -46,6 +50,10 @@ pub struct Report {
     pub since: Option<SinceReview>,
     /// Whether the engine's end was inferred rather than told. Known in the process that ran it alone.
     pub is_inferred: bool,
+    /// The change around the findings, within a bound; in the order of the change.
+    pub hunks: Vec<Hunk>,
+    /// The bytes of changed paths that are no UTF-8, by the shown form that findings name them by.
+    pub raw_paths: BTreeMap<String, Vec<u8>>,
     /// What was degraded, skipped or guessed on the way, one sentence each.
     pub notes: Vec<String>,
     /// How long it took.
@@ -215,6 +223,12 @@ impl Report {
             .collect();
         shown.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         shown
+    }
+
+    /// A file as a relative URI reference, byte for byte.
+    pub(super) fn uri_of(&self, file: &str) -> String {
+        let raw = self.raw_paths.get(file).map(Vec::as_slice);
+        uri::from_path(raw.unwrap_or(file.as_bytes()))
     }
 
     /// The findings that point at nothing.

@@ -2,30 +2,45 @@
 //!
 //! A finding of a builtin rule has that rule; a finding of a model has one rule per severity, because models name no
 //! rules. Paths are relative to the repository root. A finding about the whole change has no location, which code
-//! scanning refuses: it becomes a notification of the run. A change that could not be judged is a run whose
+//! scanning refuses: it becomes a notification of the run, as does one whose path would lead out of the repository. A change that could not be judged is a run whose
 //! `executionSuccessful` is false, with no results: an empty list alone would read as a pass.
+//!
+//! Code scanning refuses a file that is too large and shows only so many results of a run. The gravest findings that fit
+//! are results; a notification says how many do not.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
-use crate::review::{Finding, FindingOrigin, Outcome, Severity};
+use crate::review::{Finding, Outcome, Severity};
 
-use super::{Report, phrases, visible};
+use super::issue::{clipped, fingerprint, message_of, rule_id};
+use super::{Report, phrases, uri, visible};
 
 /// Where results of the same defect are matched across runs.
 const FINGERPRINT_KEY: &str = "codexReviewFinding/v1";
 
-/// GitHub shows no more results of a run than this.
+/// GitHub shows no more results of a run than this, and takes five times as many. It takes as many rules, too.
 const MAX_RESULTS: usize = 5000;
+
+/// GitHub takes 10 MB after compression. What is smaller before compression is smaller after it.
+const MAX_BYTES: usize = 9_000_000;
+
+/// What the document may take apart from results and rules.
+const MAX_FRAME_BYTES: usize = 500_000;
+
+/// GitHub's bound on a notification's or a rule's text is lower than on a message's.
+const MAX_ABOUT_BYTES: usize = 1000;
+
+/// Notifications beyond this many are left out.
+const MAX_NOTIFICATIONS: usize = 200;
 
 pub(super) fn render(report: &Report) -> Vec<u8> {
     let findings = report.shown_findings();
     let (placed, unplaced): (Vec<&Finding>, Vec<&Finding>) = findings
         .into_iter()
-        .partition(|finding| !finding.file.is_empty());
-    let kept = &placed[..placed.len().min(MAX_RESULTS)];
+        .partition(|finding| uri::is_inside(&finding.file));
+    let kept = &placed[..fitting(report, &placed)];
 
     let mut rules: BTreeMap<String, Severity> = BTreeMap::new();
     for finding in kept {
@@ -37,32 +52,6 @@ pub(super) fn render(report: &Report) -> Vec<u8> {
         .enumerate()
         .map(|(index, id)| (id.as_str(), index))
         .collect();
-
-    let mut notifications: Vec<Value> = unplaced
-        .iter()
-        .map(|finding| notification(level(finding.severity), &message_of(finding)))
-        .collect();
-    if placed.len() > kept.len() {
-        let text = format!(
-            "{} less grave findings were left out: one run holds {MAX_RESULTS}",
-            placed.len() - kept.len()
-        );
-        notifications.push(notification("warning", &text));
-    }
-    if let Some(text) = phrases::rejected_line(report) {
-        notifications.push(notification("note", &text));
-    }
-    if let Outcome::NotJudged(not_judged) = &report.outcome {
-        let text = format!(
-            "the change could not be judged: {}: {}",
-            phrases::not_judged_fragment(not_judged.reason),
-            not_judged.detail
-        );
-        notifications.push(notification("error", &text));
-    }
-    for note in &report.notes {
-        notifications.push(notification("note", note));
-    }
 
     let sarif = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -79,14 +68,17 @@ pub(super) fn render(report: &Report) -> Vec<u8> {
             "invocations": [{
                 "executionSuccessful": !matches!(report.outcome, Outcome::NotJudged(_)),
                 "exitCode": report.exit.code(),
-                "toolExecutionNotifications": notifications,
+                "toolExecutionNotifications": notifications(report, &unplaced, placed.len() - kept.len()),
             }],
             "columnKind": "unicodeCodePoints",
-            "results": kept.iter().map(|finding| result(finding, &rule_index)).collect::<Vec<_>>(),
+            "results": kept
+                .iter()
+                .map(|finding| result(report, finding, rule_index.get(rule_id(finding).as_str())))
+                .collect::<Vec<_>>(),
             "properties": {
                 "outcome": report.standing().as_str(),
-                "engine": phrases::engine_line(report),
-                "target": visible::line(&report.target.label),
+                "engine": clipped(phrases::engine_line(report), MAX_ABOUT_BYTES),
+                "target": clipped(visible::line(&report.target.label).into_owned(), MAX_ABOUT_BYTES),
             },
         }],
     });
@@ -96,21 +88,86 @@ pub(super) fn render(report: &Report) -> Vec<u8> {
     bytes
 }
 
-fn rule_id(finding: &Finding) -> String {
-    match &finding.origin {
-        FindingOrigin::Rule(rule) => visible::line(rule).into_owned(),
-        FindingOrigin::Model => format!("review-{}", finding.severity),
+/// How many of the findings, gravest first, a run can hold.
+fn fitting(report: &Report, placed: &[&Finding]) -> usize {
+    /// What each line of a result is moved in by.
+    const INDENT_BYTES: usize = 10;
+    let mut room = MAX_BYTES - MAX_FRAME_BYTES;
+    let size = |value: &Value| {
+        let text = serde_json::to_string_pretty(value).expect("a JSON value always serialises");
+        let text = visible::json_document(&text);
+        text.len() + INDENT_BYTES * text.lines().count()
+    };
+    placed
+        .iter()
+        .take(MAX_RESULTS)
+        .take_while(|finding| {
+            // Its rule may be one that no other finding has.
+            let rule = rule(&rule_id(finding), finding.severity);
+            let needed = size(&result(report, finding, Some(&0))) + size(&rule);
+            room.checked_sub(needed)
+                .inspect(|left| room = *left)
+                .is_some()
+        })
+        .count()
+}
+
+fn notifications(report: &Report, unplaced: &[&Finding], left_out: usize) -> Vec<Value> {
+    let mut notifications = Vec::new();
+    if let Outcome::NotJudged(not_judged) = &report.outcome {
+        let text = format!(
+            "the change could not be judged: {}: {}",
+            phrases::not_judged_fragment(not_judged.reason),
+            not_judged.detail
+        );
+        notifications.push(notification("error", &text));
     }
+    if left_out > 0 {
+        let text = format!(
+            "{} left out, the least grave: code scanning takes {MAX_RESULTS} results of a run, and {} in a file",
+            phrases::counted(left_out, "finding"),
+            phrases::size(MAX_BYTES as u64),
+        );
+        notifications.push(notification("warning", &text));
+    }
+    if let Some(text) = phrases::rejected_line(report) {
+        notifications.push(notification("note", &text));
+    }
+    let of_the_whole = unplaced
+        .iter()
+        .map(|finding| notification(level(finding.severity), &message_of(finding)));
+    let notes = report.notes.iter().map(|note| notification("note", note));
+    let total = unplaced.len() + report.notes.len();
+    notifications.extend(of_the_whole.chain(notes).take(MAX_NOTIFICATIONS));
+    if total > MAX_NOTIFICATIONS {
+        let text = format!(
+            "{} left out",
+            phrases::counted(total - MAX_NOTIFICATIONS, "notification")
+        );
+        notifications.push(notification("note", &text));
+    }
+    notifications
 }
 
 fn rule(id: &str, severity: Severity) -> Value {
-    let about = match id.strip_prefix("review-") {
-        Some(severity) => format!("A reviewer's finding of {severity} severity"),
-        None => format!("Check {id} of the builtin engine"),
+    let (name, about, help) = match id.strip_prefix("review-") {
+        Some(severity) => (
+            format!("Reviewer/{severity}"),
+            format!("A reviewer's finding of {severity} severity"),
+            "A model reviewed the change and judged so. Its message says what is wrong and what to do instead.",
+        ),
+        None => (
+            format!("Check/{id}"),
+            format!("Check {id} of the builtin engine"),
+            "A deterministic check of the builtin engine found this. Its message says what to do instead.",
+        ),
     };
     json!({
         "id": id,
+        "name": name,
         "shortDescription": { "text": about },
+        "fullDescription": { "text": about },
+        "help": { "text": help },
         "defaultConfiguration": { "level": level(severity) },
         "properties": {
             "tags": ["review"],
@@ -119,12 +176,11 @@ fn rule(id: &str, severity: Severity) -> Value {
     })
 }
 
-fn result(finding: &Finding, rule_index: &BTreeMap<&str, usize>) -> Value {
-    let id = rule_id(finding);
+fn result(report: &Report, finding: &Finding, rule_index: Option<&usize>) -> Value {
     let mut physical = Map::new();
     physical.insert(
         "artifactLocation".to_owned(),
-        json!({ "uri": uri(&finding.file), "uriBaseId": "%SRCROOT%" }),
+        json!({ "uri": report.uri_of(&finding.file), "uriBaseId": "%SRCROOT%" }),
     );
     if let Some(lines) = finding.lines {
         physical.insert(
@@ -139,8 +195,8 @@ fn result(finding: &Finding, rule_index: &BTreeMap<&str, usize>) -> Value {
         properties.insert("confidence".to_owned(), json!(confidence));
     }
     json!({
-        "ruleIndex": rule_index[id.as_str()],
-        "ruleId": id,
+        "ruleIndex": rule_index,
+        "ruleId": rule_id(finding),
         "level": level(finding.severity),
         "message": { "text": message_of(finding) },
         "locations": [{ "physicalLocation": physical }],
@@ -149,20 +205,9 @@ fn result(finding: &Finding, rule_index: &BTreeMap<&str, usize>) -> Value {
     })
 }
 
-fn message_of(finding: &Finding) -> String {
-    let mut text = visible::line(&finding.title).into_owned();
-    let recommendation = finding.recommendation.as_deref().unwrap_or_default();
-    for part in [finding.body.trim(), recommendation.trim()] {
-        if !part.is_empty() {
-            text.push_str("\n\n");
-            text.push_str(&visible::lines(part));
-        }
-    }
-    text
-}
-
 fn notification(level: &str, text: &str) -> Value {
-    json!({ "level": level, "message": { "text": visible::lines(text.trim()) } })
+    let text = clipped(visible::lines(text.trim()).into_owned(), MAX_ABOUT_BYTES);
+    json!({ "level": level, "message": { "text": text } })
 }
 
 fn level(severity: Severity) -> &'static str {
@@ -183,34 +228,6 @@ fn security_severity(severity: Severity) -> &'static str {
     }
 }
 
-/// The same for the same rule, file and title, wherever the lines have moved to.
-fn fingerprint(finding: &Finding) -> String {
-    let mut hash = Sha256::new();
-    for part in [&rule_id(finding), &finding.file, &finding.title] {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
-    }
-    hash.finalize()
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
-/// A relative URI reference: everything but unreserved characters and slashes is escaped.
-fn uri(path: &str) -> String {
-    let mut uri = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                uri.push(char::from(byte));
-            }
-            other => uri.push_str(&format!("%{other:02X}")),
-        }
-    }
-    uri
-}
-
 fn slug(text: &str) -> String {
     text.chars()
         .map(|character| {
@@ -221,4 +238,18 @@ fn slug(text: &str) -> String {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scores_are_in_the_ranges_that_bear_our_words_at_github() {
+        let score = |severity| security_severity(severity).parse::<f64>().unwrap();
+        assert!(score(Severity::Critical) >= 9.0 && score(Severity::Critical) <= 10.0);
+        assert!((7.0..9.0).contains(&score(Severity::High)));
+        assert!((4.0..7.0).contains(&score(Severity::Medium)));
+        assert!((0.1..4.0).contains(&score(Severity::Low)));
+    }
 }

@@ -29,6 +29,16 @@ impl FailOn {
             FailOn::Any => "any",
         }
     }
+
+    /// Whether a finding of this severity fails a run.
+    #[must_use]
+    pub fn is_reached_by(self, severity: Severity) -> bool {
+        match self {
+            FailOn::Never => false,
+            FailOn::AtLeast(threshold) => severity >= threshold,
+            FailOn::Any => true,
+        }
+    }
 }
 
 impl Default for FailOn {
@@ -172,11 +182,7 @@ pub fn exit_status(outcome: &Outcome, fail_on: FailOn, on_empty: OnEmpty) -> Exi
 fn reaches(judgement: &Judgement, fail_on: FailOn) -> bool {
     let held = judgement.verdict == Verdict::NeedsAttention;
     let gravest = judgement.gravest().or(held.then_some(Severity::High));
-    match (fail_on, gravest) {
-        (FailOn::Never, _) | (_, None) => false,
-        (FailOn::AtLeast(threshold), Some(gravest)) => gravest >= threshold,
-        (FailOn::Any, Some(_)) => true,
-    }
+    gravest.is_some_and(|gravest| fail_on.is_reached_by(gravest))
 }
 
 #[cfg(test)]

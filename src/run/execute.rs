@@ -18,6 +18,7 @@ use crate::review::{
 };
 
 use super::access::{self, OpenedEngine};
+use super::hunks::MAX_REPORT_BYTES;
 use super::kind::{Ask, Thread};
 use super::redaction::{RedactingSink, RunRedactor};
 use super::{
@@ -384,6 +385,8 @@ fn reviewed(
         };
         check_locations(&mut judgement.findings, &tree);
     }
+    let held = std::mem::take(&mut report.hunks);
+    report.hunks = report::keep_beside(&held, &report.shown_findings(), MAX_REPORT_BYTES);
     report.engine.version = engine.version.or(report.engine.version);
     report.engine_stderr = engine.stderr;
     report.notes.extend(engine.notes);

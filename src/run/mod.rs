@@ -11,6 +11,7 @@ mod access;
 mod asked_before;
 mod events;
 mod execute;
+mod hunks;
 mod kind;
 mod open_code;
 mod prepare;

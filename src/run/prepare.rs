@@ -19,7 +19,7 @@ use crate::target::{
 use super::kind::{Ask, Kind};
 use super::{
     Access, Budgets, CacheUse, EngineChoice, NativeTarget, Question, ReviewHistory, ReviewedChange,
-    RunRequest, Since, ThreadChoice,
+    RunRequest, Since, ThreadChoice, hunks,
 };
 
 /// Who answers, how, and how long it may take: what is the same for every kind of run.
@@ -129,6 +129,8 @@ impl ReviewPlan<'_> {
             cached: None,
             since: self.since.map(|since| since.info.clone()),
             is_inferred: false,
+            hunks: Vec::new(),
+            raw_paths: hunks::raw_paths(self.changes),
             notes: self.notes.to_vec(),
             timings: Timings {
                 total: self.took,
@@ -173,7 +175,14 @@ impl ReviewPlan<'_> {
             budgets: self.options.budgets,
             cache: self.options.cache,
             change: Some(ReviewedChange {
-                draft: self.draft(),
+                draft: Report {
+                    // Text that somebody else reads has no findings to be shown beside their lines.
+                    hunks: match self.kind.ask {
+                        Ask::Text => Vec::new(),
+                        Ask::Reviewer | Ask::Structured => hunks::hunks(self.changes),
+                    },
+                    ..self.draft()
+                },
                 files: match self.since {
                     None => changed_files(&self.changes.files, &self.changes.left_out),
                     Some(since) => changed_files(&since.asked, &[]),

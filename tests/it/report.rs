@@ -1,10 +1,15 @@
 //! Claims about report: every format beside every outcome, as snapshots, and what must hold in all of them.
 
+mod html;
+mod limits;
+mod schemas;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use codex_review::report::{
-    ContextInfo, EngineInfo, FORMATS, Report, Standing, TargetInfo, Timings, TokenUsage, json,
-    text_document,
+    ContextInfo, EngineInfo, FORMATS, Hunk, Report, Standing, TargetInfo, Timings, TokenUsage,
+    json, text_document,
 };
 use codex_review::review::{
     ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, NotJudged, NotJudgedReason,
@@ -68,6 +73,8 @@ fn report(outcome: Outcome) -> Report {
         cached: None,
         since: None,
         is_inferred: false,
+        hunks: Vec::new(),
+        raw_paths: BTreeMap::new(),
         notes: Vec::new(),
         timings: Timings {
             total: Duration::from_millis(12_345),
@@ -90,6 +97,15 @@ fn passed() -> Report {
         findings: Vec::new(),
         next_steps: Vec::new(),
     }))
+}
+
+/// The change that the findings are about.
+fn hunks() -> Vec<Hunk> {
+    let retry = "@@ -28,8 +28,20 @@ impl Gateway\n \n     /// Charges the card once.\n     pub fn charge_order(&self, order: &Order) -> Result<Receipt, Error> {\n-        let receipt = self.gateway.charge(&order.card, order.total)?;\n-        Ok(receipt)\n+        let mut delay = Duration::from_secs(1);\n+        for attempt in 0..3 {\n+            match self.gateway.charge(&order.card, order.total) {\n+                Ok(receipt) => return Ok(receipt),\n+                Err(Error::Timeout) if attempt < 2 => thread::sleep(delay),\n+                Err(error) => return Err(error),\n+            }\n+            delay *= 2;\n+        }\n+        Err(Error::Timeout)\n     }\n \n-    fn limit(&self) -> u64 { 100 }\n+    fn limit(&self) -> u64 { 1_000 }\n }\n";
+    let focused = "@@ -4,5 +4,5 @@\n describe('charge', () => {\n   const card = '4242';\n \n-  it('charges once', () => {\n+  it.only('charges <once>', () => {\n     expect(charge(card)).toBe(1);\n";
+    let mut hunks = Hunk::parse_patch("src/retry.rs", retry);
+    hunks.extend(Hunk::parse_patch("tests/a, b: 100%.js", focused));
+    hunks
 }
 
 fn with_findings() -> Report {
@@ -138,12 +154,14 @@ fn with_findings() -> Report {
     );
     rejected.placement = Placement::Rejected;
     let whole = finding(Severity::Low, "The change has no test", "", None);
-    report(Outcome::Judged(Judgement {
+    let mut report = report(Outcome::Judged(Judgement {
         verdict: Verdict::NeedsAttention,
         summary: "The retry can charge twice.".to_owned(),
         findings: vec![low, critical, moved, rule, rejected, whole],
         next_steps: vec!["Add a test with a gateway that answers late.".to_owned()],
-    }))
+    }));
+    report.hunks = hunks();
+    report
 }
 
 fn unclear() -> Report {
@@ -194,6 +212,11 @@ fn hostile() -> Report {
             finding.origin = FindingOrigin::Rule(evil.to_owned());
         }
     }
+    report.hunks = Hunk::parse_patch(
+        evil,
+        &format!("@@ -1 +1,9 @@ {evil}\n-{evil}\n+</td></table>{evil}\n"),
+    );
+    report.raw_paths = BTreeMap::from([(evil.to_owned(), b"\xff\n\x1b".to_vec())]);
     report.kind = evil.to_owned();
     report.target.label = evil.to_owned();
     report.target.base_ref = Some(evil.to_owned());
@@ -255,8 +278,11 @@ fn each_format_shows_each_outcome() {
         }
         for format in FORMATS {
             let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
-            let shown =
+            let mut shown =
                 rendered(format.name, &report).replace(&version, "\"version\": \"[version]\"");
+            if let (Some(start), Some(end)) = (shown.find(":root {"), shown.find("</style>")) {
+                shown.replace_range(start..end, "[style]\n");
+            }
             insta::assert_snapshot!(format!("report_{}_{name}", format.name), shown);
         }
     }
@@ -367,15 +393,19 @@ fn findings_that_point_at_nothing_are_counted_and_never_shown_as_facts() {
     let report = with_findings();
     for format in FORMATS {
         let shown = rendered(format.name, &report);
-        if format.name == "json" {
-            let document: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        if let "json" | "jsonl" = format.name {
+            let mut document: serde_json::Value = serde_json::from_str(&shown).unwrap();
+            if format.name == "jsonl" {
+                document = document["report"].take();
+            }
             assert!(!document["result"].to_string().contains("src/ghost.rs"));
             assert_eq!(document["rejectedFindings"][0]["file"], "src/ghost.rs");
             assert_eq!(document["locations"]["rejected"], 1);
         } else {
             assert!(!shown.contains("ghost"), "{}:\n{shown}", format.name);
+            let has_no_place = matches!(format.name, "gitlab" | "rdjson" | "checkstyle");
             assert!(
-                shown.contains("1 finding that points at nothing"),
+                has_no_place || shown.contains("1 finding that points at nothing"),
                 "{}",
                 format.name
             );
@@ -387,7 +417,7 @@ fn findings_that_point_at_nothing_are_counted_and_never_shown_as_facts() {
 fn what_could_not_be_judged_never_looks_like_a_pass() {
     for report in [unclear(), unavailable(), hostile_unclear()] {
         assert_eq!(report.standing(), Standing::NotJudged);
-        for format in ["text", "markdown", "github"] {
+        for format in ["text", "markdown", "github", "html"] {
             let shown = rendered(format, &report);
             assert!(shown.contains("NOT JUDGED"), "{format}:\n{shown}");
             assert!(
@@ -399,6 +429,16 @@ fn what_could_not_be_judged_never_looks_like_a_pass() {
         assert_eq!(document["result"], serde_json::Value::Null);
         assert_eq!(document["outcome"], "not-judged");
         assert_eq!(document["codex"]["status"], 1);
+        // Formats that know nothing but issues have one that says so.
+        for (format, sign) in [
+            ("gitlab", r#""severity": "blocker""#),
+            ("rdjson", r#""severity": "ERROR""#),
+            ("checkstyle", r#"source="codex-review.not-judged""#),
+            ("junit", r#"failures="0" errors="1""#),
+        ] {
+            let shown = rendered(format, &report);
+            assert!(shown.contains(sign), "{format}:\n{shown}");
+        }
         let sarif: serde_json::Value = serde_json::from_str(&rendered("sarif", &report)).unwrap();
         let invocation = &sarif["runs"][0]["invocations"][0];
         assert_eq!(invocation["executionSuccessful"], false);
@@ -418,6 +458,10 @@ fn a_verdict_without_a_finding_is_shown_for_what_it_is() {
     judgement.verdict = Verdict::NeedsAttention;
     assert_eq!(held.standing(), Standing::Findings);
     assert!(rendered("markdown", &held).contains("holds the change and names no finding"));
+    for format in ["gitlab", "rdjson", "checkstyle", "junit"] {
+        assert!(rendered(format, &held).contains("held"), "{format}");
+        assert!(!rendered(format, &passed()).contains("held"), "{format}");
+    }
 
     let mut ghost = with_findings();
     let Outcome::Judged(judgement) = &mut ghost.outcome else {

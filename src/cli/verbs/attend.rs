@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use codex_review::jobs::{
     CancelToken, FollowLimits, Followed, Job, JobEvent, JobId, JobStore, OwnedJob, StampedEvent,
-    follow, request_cancel,
+    Tick, follow, follow_ticking, request_cancel,
 };
 use codex_review::run::{RunRequest, Submission, submit, work_here};
 use serde_json::json;
@@ -17,7 +17,7 @@ use crate::cli::options::{Attendance, Shape};
 use crate::cli::progress::Progress;
 use crate::cli::ui::Ui;
 
-use super::stream;
+use super::stream::Stream;
 use super::workspace::{Workspace, random};
 
 /// How a job that was asked for stands when the command returns.
@@ -30,13 +30,12 @@ pub(crate) enum Attended {
     Left(Box<Job>),
 }
 
-/// What goes to standard output while a job is followed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Telling {
-    /// Nothing: progress goes to standard error.
+/// What is told while a job is followed.
+pub(crate) enum Telling<'a> {
+    /// Its progress, on standard error.
     Progress,
-    /// Every event, one a line.
-    Stream,
+    /// That, and every event to this stream.
+    Stream(&'a mut Stream),
 }
 
 /// Makes a job of the request and starts it.
@@ -46,7 +45,7 @@ pub(crate) fn attend(
     request: &RunRequest,
     summary: String,
     attendance: Attendance,
-    telling: Telling,
+    telling: Telling<'_>,
 ) -> Result<Attended, Failure> {
     let submission = Submission {
         title: None,
@@ -143,21 +142,19 @@ fn follow_until(
     store: &JobStore,
     ui: &Ui,
     id: &JobId,
-    telling: Telling,
+    mut telling: Telling<'_>,
     leave: &CancelToken,
 ) -> Result<Attended, Failure> {
     let mut progress = ui.progress();
-    let mut failed = None;
-    let followed = follow(store, id, 0, &FollowLimits::default(), leave, |stamped| {
-        if telling == Telling::Stream && failed.is_none() {
-            failed = ui.result(&stream::line(stamped)).err();
+    let followed = follow_ticking(store, id, 0, &FollowLimits::default(), leave, |tick| {
+        if let Telling::Stream(stream) = &mut telling {
+            stream.tell(tick);
         }
-        show(stamped, &mut progress);
+        if let Tick::Event(stamped) = tick {
+            show(stamped, &mut progress);
+        }
     })?;
     drop(progress);
-    if let Some(error) = failed {
-        return Err(error.into());
-    }
     Ok(match followed {
         Followed::Ended(job) => Attended::Ended(job),
         Followed::TimedOut(job) | Followed::Stopped(job) => {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use codex_review::context::human_size;
 use codex_review::jobs::StateRoot;
-use codex_review::report::text_document;
+use codex_review::report::{Format, text_document};
 use codex_review::review::{ExitStatus, FailOn, OnEmpty, Outcome};
 use codex_review::run::{REVIEW, ReviewPlan};
 use codex_review::target::{NewFile, TargetSpec, create_repository};
@@ -17,7 +17,8 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
 use super::attend::{Attended, Telling, attend};
-use super::review::{WIDTH, build_context, report_of, resolve};
+use super::delivery::WIDTH;
+use super::review::{build_context, report_of, resolve};
 use super::workspace::Workspace;
 
 macro_rules! demo_file {
@@ -125,7 +126,11 @@ pub(crate) fn run(request: DemoRequest, ui: &Ui) -> Result<ExitStatus, Failure> 
     let report = report_of(&job, &plan);
     ui.result(b"\n")?;
     ui.document(&text_document(&report, WIDTH))?;
+    let page = folder.join("report.html");
+    let html = Format::find("html").expect("the format is registered");
+    write(&page, &html.render(&report))?;
     let rows = [
+        ("Report page", shown(&page)),
         ("Repository", shown(&root)),
         ("What was sent", shown(&context_file)),
         ("Job log", shown(&workspace.store.files(&job.id).log)),
@@ -138,7 +143,7 @@ pub(crate) fn run(request: DemoRequest, ui: &Ui) -> Result<ExitStatus, Failure> 
     })
 }
 
-fn write(path: &Path, content: &str) -> Result<(), Failure> {
+fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
     std::fs::write(path, content).map_err(|source| Failure::Write {
         path: path.to_owned(),
         source,

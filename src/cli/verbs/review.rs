@@ -4,26 +4,22 @@ use std::time::Instant;
 
 use codex_review::context::{self, ChangeView, Context, ContextInput};
 use codex_review::jobs::{Clock, Job};
-use codex_review::report::{self, Format, Report, text_document};
+use codex_review::report::{self, Format, Report};
 use codex_review::review::{ExitStatus, FailOn, NotJudged, NotJudgedReason, Outcome, exit_status};
 use codex_review::run::{CacheUse, ReviewHistory, ReviewPlan, Since};
 use codex_review::target::{ChangeOptions, ChangeSet, Repository, ResolvedTarget, TargetSpec};
-use serde_json::Value;
 
 use crate::cli::failure::Failure;
-use crate::cli::options::{Output, Shape};
+use crate::cli::options::{Attendance, Shape};
 use crate::cli::review::{Context as Whose, ReviewRequest};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
 use super::attend::{Attended, Telling, attend, print_queued};
+use super::delivery::Delivery;
 use super::strategies::{CatalogOf, catalog};
-use super::stream;
 use super::workspace::{Workspace, in_ci};
-
-/// A report on a terminal is laid out for this many columns.
-pub(crate) const WIDTH: usize = 100;
 
 /// What is said where there is nothing to go on from.
 const NO_LAST_REVIEW: &str =
@@ -101,6 +97,18 @@ pub(crate) fn run(
 ) -> Result<ExitStatus, Failure> {
     let focus = request.focus.read(&surroundings.cwd)?;
     let (workspace, repository) = Workspace::open_repository(surroundings, request.flags, ui)?;
+    let settings = workspace.settings();
+    let format = Format::find(&settings.format).map_err(UsageError::from)?;
+    if request.attendance == Attendance::Background && !request.report.files.is_empty() {
+        return Err(UsageError::OutputInBackground.into());
+    }
+    let mut delivery = Delivery::prepare(
+        ui,
+        surroundings,
+        Some(format),
+        request.report.files,
+        settings.heartbeat,
+    )?;
     let began = Instant::now();
     let resolved = resolve(&workspace, &repository, &request.target)?;
     let mut options = workspace.engine_options(request.isolation);
@@ -156,22 +164,19 @@ pub(crate) fn run(
         notes: &notes,
         took: began.elapsed(),
     };
-    let output = Printing {
-        ui,
-        format: Format::find(&workspace.settings().format).map_err(UsageError::from)?,
-        output: request.report.output,
-    };
     if resolved.changes.is_empty() || nothing_new {
-        return output.report(&plan.draft());
+        let report = plan.draft();
+        delivery.report(&report)?;
+        return Ok(report.exit);
     }
     let run_request = plan.request()?;
     let summary = match &context {
         Some(context) => format!("{}: {}", resolved.target.label, context.summary),
         None => resolved.target.label.clone(),
     };
-    let telling = match request.report.output {
-        Output::Stream => Telling::Stream,
-        Output::Report => Telling::Progress,
+    let telling = match delivery.stream() {
+        Some(stream) => Telling::Stream(stream),
+        None => Telling::Progress,
     };
     let attended = attend(
         &workspace,
@@ -183,16 +188,19 @@ pub(crate) fn run(
     )?;
     match attended {
         Attended::Queued(job) => {
-            let shape = if output.format.name == "json" {
-                Shape::Json
-            } else {
-                Shape::People
+            let shape = match format.name {
+                "json" | "jsonl" => Shape::Json,
+                _ => Shape::People,
             };
             print_queued(&workspace, ui, &job, shape)?;
             Ok(ExitStatus::Passed)
         }
         Attended::Left(_) => Ok(ExitStatus::Interrupted),
-        Attended::Ended(job) => output.report(&report_of(&job, &plan)),
+        Attended::Ended(job) => {
+            let report = report_of(&job, &plan);
+            delivery.report(&report)?;
+            Ok(report.exit)
+        }
     }
 }
 
@@ -232,27 +240,4 @@ pub(crate) fn report_of(job: &Job, plan: &ReviewPlan<'_>) -> Report {
         report.exit = exit_status(&report.outcome, report.fail_on, plan.on_empty);
         report
     })
-}
-
-struct Printing<'a> {
-    ui: &'a Ui,
-    format: &'static Format,
-    output: Output,
-}
-
-impl Printing<'_> {
-    fn report(&self, report: &Report) -> Result<ExitStatus, Failure> {
-        match self.output {
-            Output::Stream => {
-                let document: Value = serde_json::from_slice(&report::json::render(report))
-                    .expect("a rendered report is JSON");
-                self.ui.result(&stream::report_line(document))?;
-            }
-            Output::Report if self.format.name == "text" => {
-                self.ui.document(&text_document(report, WIDTH))?;
-            }
-            Output::Report => self.ui.result(&self.format.render(report))?,
-        }
-        Ok(report.exit)
-    }
 }

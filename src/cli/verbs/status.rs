@@ -2,11 +2,12 @@
 
 use codex_review::broker::newest_record;
 use codex_review::jobs::{
-    CancelLimits, CancelToken, FollowLimits, StatusScope, Wanted, cancel, cancel_document, find,
-    find_result, find_to_cancel, follow, job_status_document, log_entry, render_cancelled,
-    render_job, render_result, render_status, result_document, status, status_document, view, wait,
+    CancelLimits, CancelToken, FollowLimits, Job, StatusScope, Wanted, cancel, cancel_document,
+    find, find_result, find_to_cancel, follow, follow_ticking, job_status_document, log_entry,
+    render_cancelled, render_job, render_result, render_status, result_document, status,
+    status_document, view, wait,
 };
-use codex_review::report;
+use codex_review::report::{self, Format};
 use codex_review::review::ExitStatus;
 use serde_json::{Value, json};
 
@@ -14,12 +15,14 @@ use crate::cli::cancel::CancelRequest;
 use crate::cli::failure::Failure;
 use crate::cli::logs::{LogReading, LogsRequest};
 use crate::cli::options::Shape;
+use crate::cli::outputs::FileOutput;
 use crate::cli::result::ResultRequest;
 use crate::cli::status::{Patience, Reach, StatusRequest};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
 use super::attend::follow_to_end;
+use super::delivery::Delivery;
 use super::workspace::Workspace;
 
 /// Which engine this workspace's runs share, from its broker's record alone: nothing is asked and nothing is started.
@@ -135,27 +138,69 @@ pub(crate) fn result(
     let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
     let session = workspace.session.as_deref();
     let job = find_result(&workspace.store, request.job.as_deref(), session)?;
+    let is_rendered_again = request.format.is_some() || !request.files.is_empty();
+    if is_rendered_again {
+        render_again(
+            &workspace,
+            surroundings,
+            ui,
+            &job,
+            request.format,
+            request.files,
+        )?;
+    }
     match (request.shape, request.format) {
-        (Shape::Json, _) => {
+        (_, Some(_)) => {}
+        (Shape::Json, None) => {
             let shown = view(&workspace.store, job, session);
             ui.json(&result_document(&workspace.store, &shown))?;
         }
+        // The files were what was asked for.
+        (Shape::People, None) if is_rendered_again => {}
         (Shape::People, None) => {
             ui.result(render_result(&job, workspace.surface()).as_bytes())?;
-        }
-        (Shape::People, Some(format)) => {
-            let stored = job
-                .outcome
-                .as_ref()
-                .map(|outcome| outcome.result.to_string());
-            let report = stored
-                .and_then(|stored| report::json::parse(stored.as_bytes()).ok())
-                .ok_or_else(|| Failure::NoReport { id: job.id.clone() })?;
-            ui.result(&format.render(&report))?;
         }
     }
     workspace.tell_warnings(ui);
     Ok(ExitStatus::Passed)
+}
+
+/// Renders a stored report again. A stream tells the job's events again, too.
+fn render_again(
+    workspace: &Workspace,
+    surroundings: &Surroundings,
+    ui: &Ui,
+    job: &Job,
+    printed: Option<&'static Format>,
+    files: Vec<FileOutput>,
+) -> Result<(), Failure> {
+    let stored = job
+        .outcome
+        .as_ref()
+        .map(|outcome| outcome.result.to_string());
+    let report = stored
+        .and_then(|stored| report::json::parse(stored.as_bytes()).ok())
+        .ok_or_else(|| Failure::NoReport { id: job.id.clone() })?;
+    let heartbeat = workspace.settings().heartbeat;
+    let mut delivery = Delivery::prepare(ui, surroundings, printed, files, heartbeat)?;
+    if let Some(stream) = delivery.stream() {
+        let all_that_is_there = FollowLimits {
+            timeout: Some(std::time::Duration::ZERO),
+            ..FollowLimits::default()
+        };
+        let never = CancelToken::new();
+        follow_ticking(
+            &workspace.store,
+            &job.id,
+            0,
+            &all_that_is_there,
+            &never,
+            |tick| {
+                stream.tell(tick);
+            },
+        )?;
+    }
+    delivery.report(&report)
 }
 
 pub(crate) fn logs(

@@ -1,24 +1,147 @@
-//! `--json-stream`: one event a line.
+//! The `jsonl` format as it happens: one event a line, and a heartbeat while nothing happens.
+//!
+//! Whoever reads can tell a job that thinks from a follower that died: no more than the interval passes without a line.
 
-use codex_review::jobs::{JobEvent, StampedEvent};
+use std::fs::File;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use codex_review::jobs::{Clock, JobEvent, StampedEvent, Tick};
+use codex_review::report::{Delivery, Format, Report, visible};
 use serde_json::{Value, json};
 
+use crate::cli::failure::Failure;
+use crate::cli::outputs::FileOutput;
+use crate::cli::ui::Ui;
+
+use super::output_file;
+
+/// Whether a format is told as it happens.
+pub(crate) fn is_stream(format: &Format) -> bool {
+    format.delivery == Delivery::Lines
+}
+
+/// Everywhere that the events of one job are told.
+pub(crate) struct Stream {
+    stdout: Option<Ui>,
+    files: Vec<(PathBuf, File)>,
+    pulse: Pulse,
+    /// What went wrong first. The job is followed all the same.
+    failed: Option<Failure>,
+}
+
+impl Stream {
+    /// Opens the files, emptying them.
+    pub(crate) fn open(
+        stdout: Option<Ui>,
+        outputs: Vec<FileOutput>,
+        heartbeat: Duration,
+    ) -> Result<Stream, Failure> {
+        let mut files = Vec::new();
+        for FileOutput { path, .. } in outputs {
+            match output_file::open(&path) {
+                Ok(file) => files.push((path, file)),
+                Err(source) => return Err(Failure::OutputNotWritable { path, source }),
+            }
+        }
+        Ok(Stream {
+            stdout,
+            files,
+            pulse: Pulse::new(heartbeat, Instant::now()),
+            failed: None,
+        })
+    }
+
+    /// Tells of an event, or, when nothing was told for long enough, that the job is still followed.
+    pub(crate) fn tell(&mut self, tick: Tick<'_>) {
+        match tick {
+            Tick::Event(stamped) => {
+                self.pulse.beat(Instant::now());
+                self.write(&line(stamped));
+            }
+            Tick::Idle => {
+                if let Some(silence) = self.pulse.due(Instant::now()) {
+                    let beat = json!({
+                        "event": "heartbeat",
+                        "silentMs": u64::try_from(silence.as_millis()).unwrap_or(u64::MAX),
+                        "at": Clock::system().now().to_string(),
+                    });
+                    self.write(&ended(&beat));
+                }
+            }
+        }
+    }
+
+    /// Writes the last line, the report.
+    pub(crate) fn finish(mut self, report: &Report) -> Result<(), Failure> {
+        let jsonl = Format::find("jsonl").expect("the format is registered");
+        self.write(&jsonl.render(report));
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    fn write(&mut self, line: &[u8]) {
+        if self.failed.is_some() {
+            return;
+        }
+        if let Some(ui) = &self.stdout {
+            self.failed = ui.result(line).err().map(Failure::from);
+        }
+        for (path, file) in &mut self.files {
+            if let Err(source) = file.write_all(line) {
+                self.failed = Some(Failure::WriteReport {
+                    path: path.clone(),
+                    format: "jsonl",
+                    job_id: None,
+                    source,
+                });
+            }
+        }
+    }
+}
+
+/// When the next sign of life is due.
+struct Pulse {
+    every: Duration,
+    /// The last event, or the beginning.
+    event: Instant,
+    /// The last line of any kind.
+    line: Instant,
+}
+
+impl Pulse {
+    fn new(every: Duration, now: Instant) -> Pulse {
+        Pulse {
+            every,
+            event: now,
+            line: now,
+        }
+    }
+
+    fn beat(&mut self, now: Instant) {
+        self.event = now;
+        self.line = now;
+    }
+
+    /// How long there was no event, if a line is due.
+    fn due(&mut self, now: Instant) -> Option<Duration> {
+        if now.saturating_duration_since(self.line) < self.every {
+            return None;
+        }
+        self.line = now;
+        Some(now.saturating_duration_since(self.event))
+    }
+}
+
 /// One event as a line of JSON.
-pub(crate) fn line(stamped: &StampedEvent) -> Vec<u8> {
+fn line(stamped: &StampedEvent) -> Vec<u8> {
     let mut event = value(&stamped.event);
     event["at"] = Value::from(stamped.at.to_string());
-    ended(event)
+    ended(&event)
 }
 
-/// The last line: the report.
-pub(crate) fn report_line(report: Value) -> Vec<u8> {
-    ended(json!({"event": "report", "report": report}))
-}
-
-fn ended(event: Value) -> Vec<u8> {
-    let mut line = event.to_string().into_bytes();
-    line.push(b'\n');
-    line
+fn ended(event: &Value) -> Vec<u8> {
+    format!("{}\n", visible::json_document(&event.to_string())).into_bytes()
 }
 
 fn value(event: &JobEvent) -> Value {
@@ -62,5 +185,25 @@ fn value(event: &JobEvent) -> Value {
             json!({"event": "ended", "status": status.as_str(), "error": facts.end.error_message})
         }
         JobEvent::Unknown { kind } => json!({"event": "unknown", "kind": kind}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_due_once_an_interval_and_counts_the_silence_since_the_last_event() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let silent = |seconds| Some(Duration::from_secs(seconds));
+        let mut pulse = Pulse::new(Duration::from_secs(10), start);
+        assert_eq!(pulse.due(at(9)), None);
+        assert_eq!(pulse.due(at(10)), silent(10));
+        assert_eq!(pulse.due(at(11)), None);
+        assert_eq!(pulse.due(at(21)), silent(21));
+        pulse.beat(at(25));
+        assert_eq!(pulse.due(at(34)), None);
+        assert_eq!(pulse.due(at(36)), silent(11));
     }
 }

@@ -8,6 +8,7 @@
 //! - [`real_codex`]: the pinned Codex CLI; [`responses_api`]: a stand-in for its model.
 //! - [`real_claude`]: the pinned Claude Code; [`messages_api`]: a stand-in for its model.
 //! - [`hook_frameworks`]: pre-commit, lefthook and husky, pinned.
+//! - [`debian`]: a headless browser and an XML validator.
 //! - [`npm`] installs both programs; [`loopback`] is the HTTP below both stand-ins.
 //! - [`snapshot`]: what is redacted from text before it is compared.
 #![allow(
@@ -16,6 +17,7 @@
 )]
 
 mod command;
+pub mod debian;
 pub mod fake_engine;
 pub mod fixture;
 pub mod hook_frameworks;

@@ -1,0 +1,103 @@
+//! What a run takes along of its change, so that its report can show findings beside their lines.
+//!
+//! The worker reads no repository: while it runs, the working tree may change. So the hunks are taken when the request is
+//! made, without secrets and within bounds, and the report keeps those around its findings. A file whose patch cannot be
+//! read, or that comes behind the bound, is left out: its findings are shown without their lines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::report::Hunk;
+use crate::secrets::Redactor;
+use crate::target::{ChangeSet, Content};
+
+/// What is taken of one file's patch, in bytes.
+const MAX_FILE_BYTES: usize = 128 * 1024;
+
+/// What is taken of all patches, in bytes.
+const MAX_BYTES: usize = 512 * 1024;
+
+/// What a report keeps around its findings, in bytes.
+pub(super) const MAX_REPORT_BYTES: usize = 128 * 1024;
+
+/// A longer line is cut, in characters.
+const MAX_LINE_CHARS: usize = 400;
+
+/// The hunks of a change, in its order. A file that is staged and edited since comes with its later part first: the
+/// lines of findings are those of the working tree.
+pub(super) fn hunks(changes: &ChangeSet) -> Vec<Hunk> {
+    let mut redactor = Redactor::new();
+    let mut room = MAX_BYTES;
+    let mut hunks: Vec<Hunk> = Vec::new();
+    for (index, file) in changes.files.iter().enumerate() {
+        if room == 0 {
+            break;
+        }
+        if !matches!(file.content, Content::Text { .. }) {
+            continue;
+        }
+        let Ok(patch) = changes.patch(index) else {
+            continue;
+        };
+        let patch = first_lines(&patch, MAX_FILE_BYTES.min(room));
+        room -= patch.len();
+        let shown = redactor.redact(&String::from_utf8_lossy(patch)).text;
+        let path = file.path.to_string();
+        let mut of_file = Hunk::parse_patch(&path, &shown);
+        for line in of_file.iter_mut().flat_map(|hunk| &mut hunk.lines) {
+            if let Some((end, _)) = line.text.char_indices().nth(MAX_LINE_CHARS) {
+                line.text.truncate(end);
+                line.text.push('…');
+            }
+        }
+        let place = hunks
+            .iter()
+            .position(|hunk| hunk.file == path)
+            .unwrap_or(hunks.len());
+        hunks.splice(place..place, of_file);
+    }
+    hunks
+}
+
+/// As many whole lines of `patch` as fit into `max_bytes`.
+fn first_lines(patch: &[u8], max_bytes: usize) -> &[u8] {
+    if patch.len() <= max_bytes {
+        return patch;
+    }
+    let end = patch[..max_bytes]
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |at| at + 1);
+    &patch[..end]
+}
+
+/// The bytes of the changed paths that are no UTF-8, by their shown form. Two that are shown alike are not told apart,
+/// so neither is in it.
+pub(super) fn raw_paths(changes: &ChangeSet) -> BTreeMap<String, Vec<u8>> {
+    let mut paths: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut ambiguous = BTreeSet::new();
+    let left_out = changes.left_out.iter().map(|left_out| &left_out.path);
+    for path in changes.files.iter().map(|file| &file.path).chain(left_out) {
+        if std::str::from_utf8(path).is_ok() {
+            continue;
+        }
+        let bytes: &[u8] = path;
+        let earlier = paths.insert(path.to_string(), bytes.to_owned());
+        if earlier.is_some_and(|earlier| earlier != bytes) {
+            ambiguous.insert(path.to_string());
+        }
+    }
+    paths.retain(|shown, _| !ambiguous.contains(shown));
+    paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_is_cut_between_lines() {
+        assert_eq!(first_lines(b"ab\ncd\n", 6), b"ab\ncd\n");
+        assert_eq!(first_lines(b"ab\ncd\n", 5), b"ab\n");
+        assert_eq!(first_lines(b"ab\ncd\n", 2), b"");
+    }
+}
