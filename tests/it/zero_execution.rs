@@ -432,6 +432,7 @@ const CASES: &[Case] = &[
     ("gate status", &[], ""),
     ("hook session-start", &[], "{session}"),
     ("hook prompt-expansion", &[], "{session}"),
+    ("hook prompt-submit", &[], "{session}"),
     ("hook stop", &[], "{session}"),
     ("hook session-end", &[], "{session}"),
     ("hook pre-push", &["local", "."], "{push}"),
