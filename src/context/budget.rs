@@ -3,14 +3,15 @@
 use std::iter::Sum;
 use std::ops::{Add, AddAssign};
 
-use super::tokens;
+use super::token_bound::bound;
 
 /// The most that a whole context may be, envelopes and ledger included. Never exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// The most bytes of UTF-8. Since no token is shorter than a byte, the most tokens as well.
+    /// The most bytes of UTF-8.
     pub bytes: u64,
-    /// The most tokens as [estimated](super::estimate_tokens); `None` for no limit of its own.
+    /// The most tokens, counted with a [bound](super::bound_tokens) that the text never exceeds; `None` for no limit of
+    /// its own.
     pub tokens: Option<u64>,
 }
 
@@ -19,7 +20,7 @@ pub struct Budget {
 pub struct Cost {
     /// Bytes of UTF-8.
     pub bytes: u64,
-    /// Estimated tokens.
+    /// The most tokens that it can be.
     pub tokens: u64,
 }
 
@@ -29,7 +30,7 @@ impl Cost {
     pub fn of(text: &str) -> Self {
         Cost {
             bytes: text.len() as u64,
-            tokens: tokens::estimate(text),
+            tokens: bound(text),
         }
     }
 }

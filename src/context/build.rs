@@ -7,7 +7,7 @@ use super::budget::{Budget, Cost, Room};
 use super::choose::{Measures, StrategyChoice};
 use super::collector::{Claims, Collector, Scene};
 use super::ledger::{FailedSection, Ledger, LedgerBuilder, Omission, counts_text, details_text};
-use super::pack::{PackedSection, frame_cost, pack};
+use super::pack::{PackedSection, dearest_id, frame_cost, pack};
 use super::present::Presenter;
 use super::registry::Registry;
 use super::strategy::{Catalog, Strategy, StrategyError};
@@ -276,14 +276,12 @@ impl Builder<'_> {
         let collectors = self.collectors(strategy)?;
         let presenter = Presenter::new();
         let target = target_text(changes, &presenter);
-        let opening = opening(&strategy.guidance, &"0".repeat(Envelope::ID_DIGITS));
+        let opening = opening(&strategy.guidance, &dearest_id());
         let fixed = Cost::of(&opening)
             + Cost::of(&target.text)
             + frame_cost(TARGET_TITLE)
             + frame_cost(LEDGER_TITLE)
-            + LEDGER_RESERVE
-            // The id in the preface, at a token for each digit, as often as it stands there.
-            + Cost { bytes: 0, tokens: (Envelope::ID_DIGITS * PREFACE.matches("{{id}}").count()) as u64 };
+            + LEDGER_RESERVE;
         let room = Room::of(budget)
             .without(fixed)
             .ok_or_else(|| ContextError::BudgetTooSmall {

@@ -44,6 +44,7 @@ mod size;
 mod strategy;
 mod summary;
 mod target_section;
+mod token_bound;
 mod tokens;
 mod view;
 
@@ -70,5 +71,6 @@ pub use strategy::{
     load_strategy, name_fault, parse_strategy,
 };
 pub use summary::summary_line;
-pub use tokens::{bound as bound_tokens, estimate as estimate_tokens};
+pub use token_bound::bound as bound_tokens;
+pub use tokens::estimate as estimate_tokens;
 pub use view::{ChangeView, ChangedLineOrigins, ViewError};

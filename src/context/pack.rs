@@ -10,11 +10,6 @@ use super::ledger::Omission;
 use super::strategy::SectionSpec;
 use crate::prompt::Envelope;
 
-/// What the word on missing items costs at most, in bytes and in tokens.
-const FOOTER_BYTES: u64 = 64;
-/// The id of an envelope is hex digits: in the worst case a token each, on both lines.
-const ENVELOPE_TOKENS: u64 = 80;
-
 /// One section with its items and what was chosen of them.
 pub(super) struct PackedSection<'a> {
     pub(super) spec: &'a SectionSpec,
@@ -69,7 +64,7 @@ impl PackedSection<'_> {
         }
         let pieces = self.items.iter().filter_map(|item| item.piece.as_ref());
         let length: usize = pieces.clone().map(|piece| piece.text.len()).sum();
-        let mut text = String::with_capacity(length + FOOTER_BYTES as usize);
+        let mut text = String::with_capacity(length + 64);
         for piece in pieces {
             text.push_str(&piece.text);
         }
@@ -86,11 +81,15 @@ fn footer(missing: usize) -> String {
 
 /// What a section costs before it shows anything.
 pub(super) fn frame_cost(title: &str) -> Cost {
-    let blank_line = 1;
-    Cost {
-        bytes: Envelope::overhead(title) as u64 + blank_line + FOOTER_BYTES,
-        tokens: Cost::of(title).tokens + ENVELOPE_TOKENS,
-    }
+    let envelope = Envelope::around([]);
+    let mut frame = "\n".to_owned();
+    envelope.wrap_into(&mut frame, title, &footer(usize::MAX));
+    Cost::of(&frame.replace(envelope.id(), &dearest_id()))
+}
+
+/// No id costs more tokens than one in which letters and digits alternate: each is a piece of its own.
+pub(super) fn dearest_id() -> String {
+    "1a".repeat(Envelope::ID_DIGITS / 2)
 }
 
 /// Fills `room`, which the returned sections together never exceed.

@@ -1,15 +1,12 @@
-//! How many tokens a text is: a proven bound, and a realistic estimate.
+//! A realistic estimate of how many tokens a text is, for people. Budgets are kept with the
+//! [bound](super::token_bound), which a text never exceeds.
 //!
-//! *Bound.* The tokenizers in question (o200k and its kin) are byte-level: each token stands for at least one byte, so a
-//! text never has more tokens than bytes.
-//!
-//! *Estimate.* [`estimate`] cuts the text into the pieces by which such a tokenizer first splits it (words with the
+//! [`estimate`] cuts the text into the pieces by which such a tokenizer first splits it (words with the
 //! character before them, groups of three digits, punctuation, blanks) and adds up what a piece of that class and
 //! length costs. The weights are a least-squares fit on 400 files of Rust, Python, C, Perl, JavaScript, Markdown,
 //! TOML, JSON and patches; on 300 others the median error against o200k was 2.3 %, and nine in ten were within 8 %.
 //!
-//! The estimate never exceeds the bound, and is sub-additive at line ends: a text is never estimated higher than the sum
-//! of the parts that it is cut into between lines. That is what lets a budget be kept part by part.
+//! The estimate never exceeds the bytes of the text, because each token stands for at least one of them.
 
 /// Thousandths of a token: what a word costs, and each letter of it past the fifth.
 const WORD: u64 = 1046;
@@ -25,12 +22,6 @@ const PUNCTUATION_SIGN: u64 = 98;
 const BLANKS: u64 = 866;
 /// A byte of a character beyond ASCII.
 const OTHER_BYTE: u64 = 500;
-
-/// Never fewer than the tokens of `text`.
-#[must_use]
-pub fn bound(text: &str) -> u64 {
-    text.len() as u64
-}
 
 /// A realistic number of tokens for `text`; see the module for how good it is.
 #[must_use]

@@ -7,4 +7,5 @@ mod hostile;
 mod made;
 mod properties;
 mod real;
+mod sections;
 mod shown;

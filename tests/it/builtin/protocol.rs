@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use bstr::BStr;
-use codex_review::engine::answers::{AnswerFrom, read_review, read_structured};
 use codex_review::checks::{ChangeSource, ChangedText, SourceFile};
+use codex_review::engine::answers::{AnswerFrom, read_review, read_structured};
 use codex_review::engine::builtin::change_request::{ChangeRequest, ChangeSelect};
 use codex_review::engine::builtin::{
     ChangeOpener, OpenChangeError, OpenedChange, ServeOptions, serve,

@@ -76,7 +76,9 @@ fn a_later_layer_replaces_a_strategy_and_says_so() {
     assert_eq!(
         seen,
         [
+            ("history", Layer::BuiltIn, None),
             ("inline", Layer::User, Some(Layer::BuiltIn)),
+            ("security", Layer::BuiltIn, None),
             ("self-collect", Layer::BuiltIn, None)
         ]
     );

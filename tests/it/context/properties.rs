@@ -143,7 +143,9 @@ proptest! {
     #[test]
     fn a_context_keeps_its_budget_and_accounts_for_everything(
         changes in changes(),
-        strategy in prop_oneof![Just("auto"), Just("inline"), Just("self-collect")],
+        strategy in prop_oneof![
+            Just("auto"), Just("inline"), Just("self-collect"), Just("history"), Just("security"),
+        ],
         bytes in prop_oneof![3_500_u64..6_000, 3_500_u64..40_000],
         tokens in proptest::option::of(1_000_u64..8_000),
         omit in any::<bool>(),
@@ -158,7 +160,7 @@ proptest! {
             Ok(context) => {
                 prop_assert!(context.text.len() as u64 <= bytes);
                 prop_assert_eq!(context.bytes, context.text.len() as u64);
-                prop_assert!(tokens.is_none_or(|tokens| context.token_estimate <= tokens));
+                prop_assert!(tokens.is_none_or(|tokens| context.token_bound <= tokens));
                 check_ledger(&changes, &context)?;
                 check_frame(&context)?;
                 prop_assert_eq!(&context, &built_with(&changes, strategy, Some(budget), claims).unwrap());
