@@ -17,6 +17,7 @@
 //! - [`secrets`]: finds and redacts credentials in text, by rules that are data.
 //! - [`symbols`]: what a source file defines and names, by tree-sitter grammars, and a cache of it.
 //! - [`context`]: what the reviewer is shown: strategies, collectors, budget, ledger.
+//! - [`baseline`]: the file that says which findings were accepted, why and until when.
 //! - [`external`]: starts the programs that trusted strategies name, and ends them.
 //! - [`prompt`]: templates, and the envelope around text that nobody vouches for.
 //! - [`engine`]: an app-server child: spawn, handshake, the turn as a reducer; and our own engine.
@@ -40,6 +41,7 @@
 //!   else in the crate. gix types are named only below `target/repo/`.
 //! - Reading a repository never runs a program that the repository names.
 
+pub mod baseline;
 pub mod broker;
 pub mod cache;
 pub mod checks;

@@ -206,6 +206,8 @@ impl Sink {
             recommendation: Some(rule.advice.to_owned()),
             origin: FindingOrigin::Rule(rule.id.to_owned()),
             placement: Placement::Unchecked,
+            fingerprint: None,
+            exclusion: None,
             carried_from: None,
         };
         self.found.push((self.file_index, finding));

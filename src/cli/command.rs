@@ -4,8 +4,9 @@ use clap::{Parser, Subcommand};
 
 use super::options::GlobalArgs;
 use super::{
-    account, broker, cancel, ci, completions, config, context, demo, engine, estimate, gate, hook, logs, manual,
-    result, resume_candidate, review, setup, status, strategies, task, transfer, trust, verbs,
+    account, baseline, broker, cancel, ci, completions, config, context, demo, engine, estimate,
+    gate, hook, logs, manual, merge, result, resume_candidate, review, setup, status, strategies,
+    task, transfer, trust, verbs,
 };
 
 /// Asks a second model family to review work in a git repository
@@ -59,6 +60,8 @@ pub(crate) enum Verb {
     Usage(account::UsageArgs),
     Demo(demo::DemoArgs),
     Broker(broker::BrokerArgs),
+    Baseline(baseline::BaselineArgs),
+    Merge(merge::MergeArgs),
     Gate(gate::GateArgs),
     Hook(hook::HookArgs),
     Ci(ci::CiArgs),

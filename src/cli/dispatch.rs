@@ -6,6 +6,7 @@ use codex_review::review::ExitStatus;
 
 use super::command::Verb;
 use super::failure::Failure;
+use super::gate::GateRequest;
 use super::hook::HookRequest;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
@@ -43,7 +44,12 @@ pub(super) fn dispatch(
         Verb::Setup(args) => verbs::setup::run(args.into_request(), surroundings, ui),
         Verb::Demo(args) => verbs::demo::run(args.into_request()?, ui),
         Verb::Broker(args) => verbs::broker::run(args.into_request(), surroundings, ui),
-        Verb::Gate(args) => verbs::gate_record::status(args.into_request(), surroundings, ui),
+        Verb::Baseline(args) => verbs::baseline::run(args.into_request()?, surroundings, ui),
+        Verb::Merge(args) => verbs::decide::merge(args.into_request()?, surroundings, ui),
+        Verb::Gate(args) => match args.into_request()? {
+            GateRequest::Status(shape) => verbs::gate_record::status(shape, surroundings, ui),
+            GateRequest::Decide(request) => verbs::decide::gate(&request, surroundings, ui),
+        },
         Verb::Hook(args) => match args.into_request()? {
             HookRequest::Claude(hook) => verbs::hook::run(&hook, surroundings, ui),
             HookRequest::PrePush(request) => verbs::pre_push::run(&request, surroundings, ui),

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use codex_review::baseline::BaselineError;
 use codex_review::broker::BrokerError;
 use codex_review::config::{ConfigError, TrustError};
 use codex_review::context::ContextError;
@@ -10,8 +11,9 @@ use codex_review::engine::EngineError;
 use codex_review::engine::own_config::OwnConfigError;
 use codex_review::hooks::{InputError, InstallError};
 use codex_review::jobs::{JobId, JobsError};
+use codex_review::report::json::ParseError;
 use codex_review::review::{ExitStatus, NotJudged};
-use codex_review::run::PrepareError;
+use codex_review::run::{PrepareError, TermsError};
 use codex_review::target::{ChangesError, CreateError, OpenError, ResolveError};
 
 use super::usage::UsageError;
@@ -58,6 +60,53 @@ pub(crate) enum Failure {
     /// No context can be built.
     #[error(transparent)]
     Context(#[from] ContextError),
+    /// What excuses findings cannot be read.
+    #[error(transparent)]
+    Terms(#[from] TermsError),
+    /// The baseline cannot be read or changed.
+    #[error(transparent)]
+    Baseline(#[from] BaselineError),
+    /// There is no working tree that holds the baseline.
+    #[error("this is a bare repository: it has no working tree that holds a baseline")]
+    NoWorkingTree,
+    /// No finding of the review, or more than one, is meant.
+    #[error("`{given}` is the fingerprint of {fits} findings of this review, not of one")]
+    WhichFinding {
+        /// As given.
+        given: String,
+        /// How many it fits.
+        fits: usize,
+    },
+    /// An earlier version reviewed.
+    #[error("the finding `{title}` has no fingerprint: an earlier version reported it")]
+    NoFingerprint {
+        /// The finding.
+        title: String,
+    },
+    /// A saved result cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    ReadResult {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file is no saved result: what it was meant to show was not shown.
+    #[error("`{}` is no saved review", path.display())]
+    NotAResult {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: ParseError,
+    },
+    /// A folder that should hold saved results.
+    #[error("`{}` holds no `.json` file", path.display())]
+    NoResults {
+        /// The folder.
+        path: PathBuf,
+    },
     /// No request can be made of it.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
@@ -280,6 +329,26 @@ impl Failure {
             Failure::Resolve(error) => (resolve_status(error), error.hint()),
             Failure::Changes(error) => (ExitStatus::Incomplete, error.hint()),
             Failure::Context(error) => (ExitStatus::Usage, error.hint()),
+            Failure::Terms(TermsError::Changes(error)) => (ExitStatus::Incomplete, error.hint()),
+            Failure::Terms(error) => (ExitStatus::Usage, error.hint()),
+            Failure::Baseline(error) => (ExitStatus::Usage, Some(error.hint().to_owned())),
+            Failure::NoWorkingTree => (ExitStatus::Usage, None),
+            Failure::WhichFinding { fits: 0, .. } => (
+                ExitStatus::Usage,
+                Some("`codex-review result --format json` shows the fingerprint of each finding; `--job` or `--from` name another review".to_owned()),
+            ),
+            Failure::WhichFinding { .. } => (ExitStatus::Usage, Some("give more digits".to_owned())),
+            Failure::NoFingerprint { .. } => {
+                (ExitStatus::Usage, Some("review it again".to_owned()))
+            }
+            Failure::ReadResult { .. } => (
+                ExitStatus::Usage,
+                Some("name a JSON report, as `review --format json` prints it".to_owned()),
+            ),
+            Failure::NotAResult { .. } | Failure::NoResults { .. } => (
+                ExitStatus::Incomplete,
+                Some("`codex-review review --format json` prints what can be read here".to_owned()),
+            ),
             Failure::Prepare(error) => (ExitStatus::Usage, Some(error.hint().to_owned())),
             Failure::Jobs(error) => (jobs_status(error), error.hint()),
             Failure::Broker(error) => (

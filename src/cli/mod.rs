@@ -11,6 +11,7 @@
 
 mod account;
 mod arguments;
+mod baseline;
 mod broker;
 mod cancel;
 mod ci;
@@ -27,6 +28,7 @@ mod gate;
 mod hook;
 mod logs;
 mod manual;
+mod merge;
 mod options;
 mod outputs;
 mod paint;
@@ -39,6 +41,7 @@ mod status;
 mod strategies;
 mod surroundings;
 mod task;
+mod terms;
 mod text;
 mod transfer;
 mod trust;

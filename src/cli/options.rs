@@ -219,16 +219,12 @@ impl ReportArgs {
             }
             flag("format", "--format", self.format)
         };
-        let format = match (said, outputs.printed) {
-            (Some(said), Some(printed)) => {
-                return Err(UsageError::PrintedTwice {
-                    first: said.flag.to_owned(),
-                    second: format!("--output {}", printed.name),
-                });
-            }
-            (None, Some(printed)) => flag("format", "--output", Some(printed.name.to_owned())),
-            (said, None) => said,
-        };
+        let given = said.as_ref().map(|said| said.flag.to_owned());
+        let printed = outputs.printed_unless(given)?;
+        let format = said.or_else(|| {
+            let printed = printed.map(|format| format.name.to_owned());
+            flag("format", "--output", printed)
+        });
         if let Some(fail_on) = &self.fail_on {
             fail_on.parse::<FailOn>()?;
         }

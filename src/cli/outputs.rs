@@ -40,6 +40,22 @@ pub(crate) struct Outputs {
     pub(crate) files: Vec<FileOutput>,
 }
 
+impl Outputs {
+    /// The format for standard output, unless another option claims it: `said`, as it was typed.
+    pub(crate) fn printed_unless(
+        &self,
+        said: Option<String>,
+    ) -> Result<Option<&'static Format>, UsageError> {
+        match (said, self.printed) {
+            (Some(first), Some(printed)) => Err(UsageError::PrintedTwice {
+                first,
+                second: format!("--output {}", printed.name),
+            }),
+            (_, printed) => Ok(printed),
+        }
+    }
+}
+
 impl OutputArgs {
     pub(crate) fn into_outputs(self) -> Result<Outputs, UsageError> {
         let mut outputs = Outputs {

@@ -50,15 +50,10 @@ impl ResultArgs {
             (None, Shape::Json) => Some("--json".to_owned()),
             (None, Shape::People) => None,
         };
-        if let (Some(first), Some(printed)) = (first, outputs.printed) {
-            return Err(UsageError::PrintedTwice {
-                first,
-                second: format!("--output {}", printed.name),
-            });
-        }
+        let printed = outputs.printed_unless(first)?;
         Ok(ResultRequest {
             shape,
-            format: said.or(outputs.printed),
+            format: said.or(printed),
             files: outputs.files,
             job: self.job,
         })

@@ -12,6 +12,7 @@ use super::options::{
     Attendance, EngineOptions, Isolation, MemoryArgs, MemoryRequest, ReportArgs, ReportRequest, StrategyArgs, TargetArgs,
     WaitArgs,
 };
+use super::terms::{TermsArgs, TermsRequest};
 use super::text::{TextFileArgs, TextSource};
 use super::usage::UsageError;
 
@@ -20,6 +21,8 @@ use super::usage::UsageError;
 struct CommonArgs {
     #[command(flatten)]
     target: TargetArgs,
+    #[command(flatten)]
+    terms: TermsArgs,
     #[command(flatten)]
     strategy: StrategyArgs,
     #[command(flatten)]
@@ -85,6 +88,8 @@ pub(crate) struct ReviewRequest {
     pub(crate) focus: TextSource,
     /// Whose context.
     pub(crate) context: Context,
+    /// Which findings count, and which part of the change is judged.
+    pub(crate) terms: TermsRequest,
     /// How the engine is reached.
     pub(crate) isolation: Isolation,
     /// What of earlier runs counts.
@@ -134,11 +139,14 @@ impl CommonArgs {
         flags.extend(engine_flags);
         let (report_flags, report) = self.report.into_flags()?;
         flags.extend(report_flags);
+        let (terms_flags, terms) = self.terms.into_flags()?;
+        flags.extend(terms_flags);
         Ok(ReviewRequest {
             kind,
             target: self.target.into_spec()?,
             focus: TextSource::new(words, self.text_file.prompt_file)?,
             context,
+            terms,
             isolation,
             memory: self.memory.into_request(),
             attendance: self.wait.attendance(),

@@ -123,6 +123,40 @@ pub(crate) enum UsageError {
     /// The threshold is none.
     #[error(transparent)]
     UnknownFailOn(#[from] codex_review::review::UnknownFailOn),
+    /// The filter is none.
+    #[error("{unknown}")]
+    UnknownFilter {
+        /// As given.
+        unknown: codex_review::review::UnknownFilter,
+        /// What was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// `--suppress-from` names none of the sides.
+    #[error("unknown side `{word}` (expected base or new)")]
+    UnknownSide {
+        /// As given.
+        word: String,
+        /// What was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// `--shard` names no shard.
+    #[error(transparent)]
+    NotAShard(#[from] codex_review::review::NotAShard),
+    /// `--expires` names no day.
+    #[error(transparent)]
+    NotADay(#[from] codex_review::review::NotADay),
+    /// `--expected-head` can be no commit's id.
+    #[error("`{0}` is no commit id (expected 7 to 64 hex digits)")]
+    NotACommit(String),
+    /// A text that must say something is blank.
+    #[error("`{option}` is blank")]
+    BlankText {
+        /// The option.
+        option: &'static str,
+    },
+    /// Nobody is known who accepts a finding.
+    #[error("nobody is named who accepts this")]
+    NoAuthor,
     /// The engine is none of ours.
     #[error("unknown engine `{0}` (expected codex or builtin)")]
     UnknownEngine(String),
@@ -140,21 +174,6 @@ impl UsageError {
                 return Some(format!(
                     "did you mean `{nearest}`? Put `--` before text that begins with a dash"
                 ));
-            }
-            UsageError::NotACodexValue {
-                nearest: Some(nearest),
-                ..
-            } => return Some(format!("did you mean `{nearest}`?")),
-            UsageError::NotACodexValue { known, .. } if !known.is_empty() => {
-                return Some(format!("expected one of {}", known.join(", ")));
-            }
-            UsageError::NotForRepositories { .. } => "leave out `--scope repo`",
-            UsageError::NoUserFile => "set HOME or XDG_CONFIG_HOME to an absolute path",
-            UsageError::NoRepositoryFile => {
-                "leave out `--scope repo`, or name a repository with `--cwd`"
-            }
-            UsageError::NoEditor => {
-                "set EDITOR, or change one setting with `codex-review config set`"
             }
             UsageError::UnknownFormat(unknown) => {
                 let names = FORMATS.iter().map(|format| format.name);
@@ -175,6 +194,21 @@ impl UsageError {
             UsageError::OutputInBackground => {
                 "ask for it later: `codex-review result JOB --output FORMAT=PATH`"
             }
+            UsageError::NotACodexValue {
+                nearest: Some(nearest),
+                ..
+            } => return Some(format!("did you mean `{nearest}`?")),
+            UsageError::NotACodexValue { known, .. } if !known.is_empty() => {
+                return Some(format!("expected one of {}", known.join(", ")));
+            }
+            UsageError::NotForRepositories { .. } => "leave out `--scope repo`",
+            UsageError::NoUserFile => "set HOME or XDG_CONFIG_HOME to an absolute path",
+            UsageError::NoRepositoryFile => {
+                "leave out `--scope repo`, or name a repository with `--cwd`"
+            }
+            UsageError::NoEditor => {
+                "set EDITOR, or change one setting with `codex-review config set`"
+            }
             UsageError::NotUnicode => "put the text into a file and give it with `--prompt-file`",
             UsageError::TextTwice => "give the text once",
             UsageError::NoText => {
@@ -182,7 +216,22 @@ impl UsageError {
             }
             UsageError::Target(error) => return error.hint(),
             UsageError::CutArguments | UsageError::UnknownRequest(_) => "type the command again",
-            UsageError::UnknownContextFormat(_)
+            UsageError::NoAuthor => "name yourself with `--author`, or set git's `user.name`",
+            UsageError::UnknownFilter {
+                nearest: Some(nearest),
+                ..
+            }
+            | UsageError::UnknownSide {
+                nearest: Some(nearest),
+                ..
+            } => return Some(format!("did you mean `{nearest}`?")),
+            UsageError::NotACommit(_) => "`git rev-parse HEAD` prints one",
+            UsageError::UnknownFilter { nearest: None, .. }
+            | UsageError::UnknownSide { nearest: None, .. }
+            | UsageError::NotAShard(_)
+            | UsageError::NotADay(_)
+            | UsageError::BlankText { .. }
+            | UsageError::UnknownContextFormat(_)
             | UsageError::UnknownFailOn(_)
             | UsageError::UnknownKind(_)
             | UsageError::UnknownUnjudged(_)

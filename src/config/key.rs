@@ -138,6 +138,8 @@ keys! {
         "how the context is built; `codex-review strategies` lists them";
     FAIL_ON = "fail_on", Kind::Word(&crate::review::FailOn::WORDS), Some("high"), Allowed,
         "from which severity on findings make the exit code 1";
+    FILTER = "filter", Kind::Word(&crate::review::FindingFilter::WORDS), Some("none"), Trusted,
+        "where findings count: on added lines, in the diff, in changed files, or everywhere";
     FORMAT = "format", Kind::Word(FORMATS), Some("text"), Allowed,
         "how reports are shown";
     STREAM_HEARTBEAT_SECONDS = "stream.heartbeat_seconds", number(1, 3600, Unit::Seconds), Some("15"), Allowed,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::key::{self, Key};
 use super::{Ignored, Provenance, Value};
-use crate::review::{FailOn, Unjudged};
+use crate::review::{FailOn, FindingFilter, Unjudged};
 
 /// Settings, where each came from, and what did not count.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +63,8 @@ pub struct Settings {
     pub strategy: String,
     /// The threshold of the exit code.
     pub fail_on: FailOn,
+    /// Where findings count.
+    pub filter: FindingFilter,
     /// The name of the report format.
     pub format: String,
     /// After how long without an event a stream of events says that the job still runs.
@@ -170,6 +172,10 @@ impl Settings {
                 .required_text(&key::FAIL_ON)
                 .parse()
                 .expect("the key takes the words of the threshold alone"),
+            filter: values
+                .required_text(&key::FILTER)
+                .parse()
+                .expect("the key takes the words of the filter alone"),
             format: values.required_text(&key::FORMAT),
             heartbeat: values.seconds(&key::STREAM_HEARTBEAT_SECONDS),
             broker: BrokerSettings {

@@ -62,8 +62,11 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
             phrases::counted(left_over, "more finding")
         )?;
     }
-    if let Some(rejected) = phrases::rejected_line(report) {
-        writeln!(out, "codex-review: {rejected}")?;
+    for line in phrases::rejected_line(report)
+        .into_iter()
+        .chain(phrases::excluded_lines(report))
+    {
+        writeln!(out, "codex-review: {line}")?;
     }
     Ok(())
 }

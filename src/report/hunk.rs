@@ -283,6 +283,8 @@ mod tests {
             recommendation: None,
             origin: FindingOrigin::Model,
             placement: Placement::OnChange,
+            fingerprint: None,
+            exclusion: None,
             carried_from: None,
         }
     }

@@ -120,9 +120,12 @@ pub(super) fn rule_id(finding: &Finding) -> String {
     }
 }
 
-/// The same for the same rule, file and title, wherever the lines have moved to.
+/// The finding's own fingerprint. A document of an earlier version has none: rule, file and title stand in for it.
 pub(super) fn fingerprint(finding: &Finding) -> String {
-    digest(&[&rule_id(finding), &finding.file, &finding.title])
+    match finding.fingerprint {
+        Some(fingerprint) => fingerprint.to_string(),
+        None => digest(&[&rule_id(finding), &finding.file, &finding.title]),
+    }
 }
 
 fn digest(parts: &[&str]) -> String {

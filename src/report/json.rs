@@ -2,7 +2,11 @@
 //!
 //! Member names are fixed; members are added, never renamed. `codex.status` is 0 for a change that was judged and 1
 //! otherwise, whatever engine answered. `result` is null unless the change was judged; `result.findings` holds what is
-//! shown, and findings that point at nothing are kept apart in `rejectedFindings`.
+//! shown, findings that point at nothing are kept apart in `rejectedFindings`, and those that a filter, the baseline or a
+//! marker took out in `suppressedFindings`, each with what took it out.
+
+mod earlier;
+mod hunks;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,18 +14,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::review::{
-    ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, NotJudged, NotJudgedReason,
-    Outcome, Placement, Verdict,
+    ExitStatus, FailOn, Finding, Judgement, NotJudged, NotJudgedReason, Outcome, Verdict,
 };
 
+use super::finding_json::FindingDocument;
+use super::identity_json::{IdentityDocument, NoiseDocument};
 use super::model::{
-    Cached, ClosedFinding, ContextInfo, EngineInfo, Report, SinceReview, TargetInfo, Timings,
-    TokenUsage,
+    Cached, ContextInfo, EngineInfo, Report, SinceReview, TargetInfo, Timings, TokenUsage,
 };
 use super::{Hunk, uri, visible};
-
-mod hunks;
-
+use earlier::{CachedDocument, SinceDocument};
 use hunks::{HunkDocument, read_raw_paths};
 
 /// The version of the document. A reader refuses a later one.
@@ -59,7 +61,7 @@ pub fn render(report: &Report) -> Vec<u8> {
     bytes
 }
 
-/// Reads a report back. Findings come in the document's order, rejected ones last.
+/// Reads a report back. Findings come in the document's order, suppressed and rejected ones last.
 pub fn parse(bytes: &[u8]) -> Result<Report, ParseError> {
     let document: Document = serde_json::from_slice(bytes).map_err(ParseError::Shape)?;
     document.try_into()
@@ -75,6 +77,10 @@ struct Document {
     fail_on: String,
     job_id: Option<String>,
     target: TargetDocument,
+    #[serde(default)]
+    identity: IdentityDocument,
+    #[serde(default)]
+    suppression: NoiseDocument,
     thread_id: Option<String>,
     source_thread_id: Option<String>,
     engine: EngineDocument,
@@ -83,6 +89,8 @@ struct Document {
     result: Option<ResultDocument>,
     not_judged: Option<NotJudgedDocument>,
     rejected_findings: Vec<FindingDocument>,
+    #[serde(default)]
+    suppressed_findings: Vec<FindingDocument>,
     locations: LocationsDocument,
     /// Not in documents of earlier versions, as little as `raw_paths`.
     #[serde(default)]
@@ -112,28 +120,6 @@ struct TargetDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     base_note: Option<String>,
     explicit: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-struct CachedDocument {
-    job: String,
-    at: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SinceDocument {
-    job: String,
-    at: String,
-    new_hunks: usize,
-    known_hunks: usize,
-    closed: Vec<ClosedDocument>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct ClosedDocument {
-    title: String,
-    file: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -185,33 +171,6 @@ struct ResultDocument {
 struct NotJudgedDocument {
     reason: String,
     detail: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct FindingDocument {
-    severity: String,
-    title: String,
-    body: String,
-    file: String,
-    line_start: Option<u32>,
-    line_end: Option<u32>,
-    confidence: Option<f64>,
-    /// Empty when there is none: readers expect text.
-    recommendation: String,
-    placement: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    relocated_from: Option<PlaceDocument>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    carried_from: Option<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct PlaceDocument {
-    file: String,
-    line_start: Option<u32>,
-    line_end: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -276,6 +235,8 @@ impl From<&Report> for Document {
             fail_on: report.fail_on.as_str().to_owned(),
             job_id: report.job_id.clone(),
             target: TargetDocument::from(&report.target),
+            identity: IdentityDocument::from(&report.identity),
+            suppression: NoiseDocument::from(&report.noise),
             thread_id: report.thread_id.clone(),
             source_thread_id: report.source_thread_id.clone(),
             engine: EngineDocument {
@@ -306,6 +267,11 @@ impl From<&Report> for Document {
                 .into_iter()
                 .map(FindingDocument::from)
                 .collect(),
+            suppressed_findings: report
+                .excluded_findings()
+                .into_iter()
+                .map(FindingDocument::from)
+                .collect(),
             locations: LocationsDocument {
                 on_change: locations.on_change,
                 off_change: locations.off_change,
@@ -323,10 +289,7 @@ impl From<&Report> for Document {
             raw_output: report.raw_output.clone(),
             parse_error: report.parse_error.clone(),
             reasoning_summary: report.reasoning.clone(),
-            cached: report.cached.as_ref().map(|cached| CachedDocument {
-                job: cached.job.clone(),
-                at: cached.at.clone(),
-            }),
+            cached: report.cached.as_ref().map(CachedDocument::from),
             since: report.since.as_ref().map(SinceDocument::from),
             notes: report.notes.clone(),
             timings: TimingsDocument {
@@ -340,38 +303,6 @@ impl From<&Report> for Document {
                 output_tokens: usage.output,
                 reasoning_output_tokens: usage.reasoning_output,
             }),
-        }
-    }
-}
-
-impl From<&SinceReview> for SinceDocument {
-    fn from(since: &SinceReview) -> Self {
-        let closed = since.closed.iter().map(|closed| ClosedDocument {
-            title: closed.title.clone(),
-            file: closed.file.clone(),
-        });
-        SinceDocument {
-            job: since.job.clone(),
-            at: since.at.clone(),
-            new_hunks: since.new_hunks,
-            known_hunks: since.known_hunks,
-            closed: closed.collect(),
-        }
-    }
-}
-
-impl From<SinceDocument> for SinceReview {
-    fn from(document: SinceDocument) -> Self {
-        let closed = document.closed.into_iter().map(|closed| ClosedFinding {
-            title: closed.title,
-            file: closed.file,
-        });
-        SinceReview {
-            job: document.job,
-            at: document.at,
-            new_hunks: document.new_hunks,
-            known_hunks: document.known_hunks,
-            closed: closed.collect(),
         }
     }
 }
@@ -402,39 +333,6 @@ impl From<&ContextInfo> for ShownDocument {
     }
 }
 
-impl From<&Finding> for FindingDocument {
-    fn from(finding: &Finding) -> Self {
-        let relocated_from = match &finding.placement {
-            Placement::Relocated {
-                from_file,
-                from_lines,
-            } => Some(PlaceDocument {
-                file: from_file.clone(),
-                line_start: from_lines.map(LineRange::start),
-                line_end: from_lines.map(LineRange::end),
-            }),
-            _ => None,
-        };
-        FindingDocument {
-            severity: finding.severity.as_str().to_owned(),
-            title: finding.title.clone(),
-            body: finding.body.clone(),
-            file: finding.file.clone(),
-            line_start: finding.lines.map(LineRange::start),
-            line_end: finding.lines.map(LineRange::end),
-            confidence: finding.confidence.filter(|value| value.is_finite()),
-            recommendation: finding.recommendation.clone().unwrap_or_default(),
-            placement: finding.placement.as_str().to_owned(),
-            relocated_from,
-            rule: match &finding.origin {
-                FindingOrigin::Rule(rule) => Some(rule.clone()),
-                FindingOrigin::Model => None,
-            },
-            carried_from: finding.carried_from.clone(),
-        }
-    }
-}
-
 impl TryFrom<Document> for Report {
     type Error = ParseError;
 
@@ -444,9 +342,10 @@ impl TryFrom<Document> for Report {
                 found: document.version,
             });
         }
-        let rejected = document
-            .rejected_findings
+        let apart = document
+            .suppressed_findings
             .into_iter()
+            .chain(document.rejected_findings)
             .map(Finding::try_from)
             .collect::<Result<Vec<_>, _>>()?;
         let outcome = match (document.result, document.not_judged) {
@@ -456,7 +355,7 @@ impl TryFrom<Document> for Report {
                     .into_iter()
                     .map(Finding::try_from)
                     .collect::<Result<Vec<_>, _>>()?;
-                findings.extend(rejected);
+                findings.extend(apart);
                 Outcome::Judged(Judgement {
                     verdict: one_of(
                         "verdict",
@@ -493,6 +392,8 @@ impl TryFrom<Document> for Report {
             repository_root: document.context.repo_root,
             branch: document.context.branch,
             target: document.target.into(),
+            identity: document.identity.try_into()?,
+            noise: document.suppression.try_into()?,
             engine: EngineInfo {
                 name: document.engine.name,
                 version: document.engine.version,
@@ -521,10 +422,7 @@ impl TryFrom<Document> for Report {
             reasoning: document.reasoning_summary,
             thread_id: document.thread_id,
             source_thread_id: document.source_thread_id,
-            cached: document.cached.map(|cached| Cached {
-                job: cached.job,
-                at: cached.at,
-            }),
+            cached: document.cached.map(Cached::from),
             since: document.since.map(SinceReview::from),
             is_inferred: false,
             hunks: document
@@ -576,57 +474,7 @@ impl ShownDocument {
     }
 }
 
-impl TryFrom<FindingDocument> for Finding {
-    type Error = ParseError;
-
-    fn try_from(document: FindingDocument) -> Result<Self, ParseError> {
-        let placement = match (document.placement.as_str(), document.relocated_from) {
-            ("relocated", Some(place)) => Placement::Relocated {
-                from_file: place.file,
-                from_lines: line_range(place.line_start, place.line_end),
-            },
-            (word, _) => one_of(
-                "placement",
-                word,
-                [
-                    Placement::Unchecked,
-                    Placement::OnChange,
-                    Placement::OffChange,
-                    Placement::OutsideChange,
-                    Placement::Rejected,
-                ],
-                |placement| placement.as_str(),
-            )?,
-        };
-        Ok(Finding {
-            severity: document
-                .severity
-                .parse()
-                .map_err(|_unknown| ParseError::Word {
-                    member: "severity",
-                    word: document.severity.clone(),
-                })?,
-            title: document.title,
-            body: document.body,
-            file: document.file,
-            lines: line_range(document.line_start, document.line_end),
-            confidence: document.confidence,
-            recommendation: Some(document.recommendation).filter(|text| !text.is_empty()),
-            origin: document
-                .rule
-                .map_or(FindingOrigin::Model, FindingOrigin::Rule),
-            placement,
-            carried_from: document.carried_from,
-        })
-    }
-}
-
-fn line_range(start: Option<u32>, end: Option<u32>) -> Option<LineRange> {
-    let start = start?;
-    Some(LineRange::new(start, end.unwrap_or(start)))
-}
-
-fn one_of<T>(
+pub(super) fn one_of<T>(
     member: &'static str,
     word: &str,
     values: impl IntoIterator<Item = T>,

@@ -14,11 +14,13 @@
 //! `json` is the lossless one: [`json::parse`] reads a report back, so a stored result renders in any format later.
 
 mod checkstyle;
+mod finding_json;
 mod format;
 mod github;
 mod gitlab;
 mod html;
 mod hunk;
+mod identity_json;
 mod issue;
 mod job_summary;
 pub mod json;
@@ -36,11 +38,11 @@ mod uri;
 pub mod visible;
 mod xml;
 
-pub use model::{
-    Cached, ClosedFinding, ContextInfo, EngineInfo, Report, SinceReview, Standing, TargetInfo,
-    Timings, TokenUsage,
-};
 pub use format::{Delivery, FORMATS, Format, UnknownFormat};
 pub use hunk::{Hunk, HunkLine, LineSide, keep_beside};
 pub use job_summary::{MAX_JOB_SUMMARY_BYTES, job_summary};
+pub use model::{
+    Cached, ClosedFinding, ContextInfo, EngineInfo, Report, ReviewIdentity, SinceReview, Standing,
+    TargetInfo, Timings, TokenUsage,
+};
 pub use text::document as text_document;

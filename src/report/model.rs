@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::review::{ExitStatus, FailOn, Finding, LocationSummary, Outcome, Verdict};
+use crate::review::{ExitStatus, FailOn, Finding, LocationSummary, Noise, Outcome, Shard};
 
 use super::Hunk;
 use super::uri;
@@ -22,6 +22,10 @@ pub struct Report {
     pub branch: Option<String>,
     /// What was reviewed.
     pub target: TargetInfo,
+    /// What exactly was judged, for whoever decides again from this report.
+    pub identity: ReviewIdentity,
+    /// Which findings count, by whose word, and what is odd about that.
+    pub noise: Noise,
     /// Who answered, or would have.
     pub engine: EngineInfo,
     /// What the reviewer was shown; `None` when the run ended before there was a context.
@@ -44,16 +48,16 @@ pub struct Report {
     pub thread_id: Option<String>,
     /// The thread that the review's thread was made from, where the engine has such a thing.
     pub source_thread_id: Option<String>,
+    /// The change around the findings, within a bound; in the order of the change.
+    pub hunks: Vec<Hunk>,
+    /// The bytes of changed paths that are no UTF-8, by the shown form that findings name them by.
+    pub raw_paths: BTreeMap<String, Vec<u8>>,
     /// The earlier answer that this report shows, where the question had been asked before.
     pub cached: Option<Cached>,
     /// What an earlier review had seen of the change, where only the rest was asked about.
     pub since: Option<SinceReview>,
     /// Whether the engine's end was inferred rather than told. Known in the process that ran it alone.
     pub is_inferred: bool,
-    /// The change around the findings, within a bound; in the order of the change.
-    pub hunks: Vec<Hunk>,
-    /// The bytes of changed paths that are no UTF-8, by the shown form that findings name them by.
-    pub raw_paths: BTreeMap<String, Vec<u8>>,
     /// What was degraded, skipped or guessed on the way, one sentence each.
     pub notes: Vec<String>,
     /// How long it took.
@@ -108,6 +112,22 @@ pub struct TargetInfo {
     pub base_ref: Option<String>,
     /// How the base was chosen, which commit is really compared, and how far behind its twin is.
     pub base_note: Option<String>,
+}
+
+/// What exactly was judged. Two reports of which one of these differs do not speak of the same thing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReviewIdentity {
+    /// The commit of the old side; `None` where that is empty or the index.
+    pub base: Option<String>,
+    /// The commit of the new side; `None` where that is the index or the working tree.
+    pub head: Option<String>,
+    /// A hash over every changed file of the whole change, in hex; empty in documents of earlier versions.
+    pub change: String,
+    /// A hash over everything that was configured and may change the findings, in hex; empty in documents of earlier
+    /// versions.
+    pub configuration: String,
+    /// The part of the change that was judged; `None` for all of it.
+    pub shard: Option<Shard>,
 }
 
 /// Who answered.
@@ -200,8 +220,7 @@ impl Report {
     pub fn standing(&self) -> Standing {
         match &self.outcome {
             Outcome::Judged(judgement) => {
-                let held = judgement.verdict == Verdict::NeedsAttention;
-                if held || judgement.gravest().is_some() {
+                if judgement.holds_without_finding() || judgement.gravest().is_some() {
                     Standing::Findings
                 } else {
                     Standing::Passed
@@ -212,14 +231,13 @@ impl Report {
         }
     }
 
-    /// The findings that are shown, gravest first, in the reviewer's order within a severity. Rejected ones are not
-    /// among them.
+    /// The findings that are shown, gravest first, in the reviewer's order within a severity: those that count.
     #[must_use]
     pub fn shown_findings(&self) -> Vec<&Finding> {
         let mut shown: Vec<&Finding> = self
             .findings()
             .iter()
-            .filter(|finding| !finding.placement.is_rejected())
+            .filter(|finding| finding.counts())
             .collect();
         shown.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         shown
@@ -238,6 +256,18 @@ impl Report {
             .iter()
             .filter(|finding| finding.placement.is_rejected())
             .collect()
+    }
+
+    /// The findings that do not count because a filter, the baseline or a marker took them out, gravest first.
+    #[must_use]
+    pub fn excluded_findings(&self) -> Vec<&Finding> {
+        let mut excluded: Vec<&Finding> = self
+            .findings()
+            .iter()
+            .filter(|finding| finding.exclusion.is_some() && !finding.placement.is_rejected())
+            .collect();
+        excluded.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        excluded
     }
 
     /// Where the findings point, counted.

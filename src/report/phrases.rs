@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::review::{Finding, NotJudgedReason, Outcome, Placement, Severity, Verdict};
+use crate::review::{
+    Exclusion, Finding, NotJudgedReason, Outcome, Placement, RemarkKind, Severity, Verdict,
+};
 
 use super::model::TokenUsage;
 use super::{Report, Standing, visible};
@@ -23,6 +25,13 @@ pub(super) fn standing_detail(report: &Report) -> String {
         Outcome::Judged(judgement) => {
             let shown = report.shown_findings();
             match (shown.is_empty(), judgement.verdict) {
+                (true, _) if !report.excluded_findings().is_empty() => {
+                    format!(
+                        "{} that the reviewer had {} not count",
+                        counted(report.excluded_findings().len(), "finding"),
+                        if report.excluded_findings().len() == 1 { "does" } else { "do" }
+                    )
+                }
                 (true, Verdict::Approve) => "the reviewer approves and has no findings".to_owned(),
                 (true, Verdict::NeedsAttention) if judgement.findings.is_empty() => {
                     "the reviewer holds the change and names no finding".to_owned()
@@ -55,6 +64,7 @@ pub(super) fn not_judged_fragment(reason: NotJudgedReason) -> &'static str {
         NotJudgedReason::TurnFailed => "the engine reported a failure",
         NotJudgedReason::UnclearAnswer => "the engine's answer is not a review",
         NotJudgedReason::Cancelled => "the review was cancelled",
+        NotJudgedReason::NoWhole => "the saved results are not those of the whole change",
     }
 }
 
@@ -75,6 +85,9 @@ pub(super) fn not_judged_hint(reason: NotJudgedReason) -> &'static str {
             "run it again; the answer as it came is kept with the job"
         }
         NotJudgedReason::Cancelled => "run it again when it suits",
+        NotJudgedReason::NoWhole => {
+            "review what is missing, and hand over results of one and the same change"
+        }
     }
 }
 
@@ -162,7 +175,10 @@ pub(super) fn not_shown(report: &Report) -> Vec<String> {
         .iter()
         .flat_map(|context| &context.left_out)
         .map(|line| visible::line(line).into_owned());
-    left_out.chain(rejected_line(report)).collect()
+    left_out
+        .chain(rejected_line(report))
+        .chain(excluded_lines(report))
+        .collect()
 }
 
 /// Where a finding points: `src/a.rs:3-4`, or `the whole change`.
@@ -214,6 +230,9 @@ pub(super) fn remarks(finding: &Finding) -> Vec<String> {
             place_of(from_file.trim(), *from_lines)
         )),
     }
+    if let Some(fingerprint) = finding.fingerprint {
+        remarks.push(fingerprint.short());
+    }
     remarks
 }
 
@@ -227,6 +246,57 @@ pub(super) fn rejected_line(report: &Report) -> Option<String> {
             grouped(count as u64)
         )),
     }
+}
+
+/// What took findings out, one line for each finding that somebody accepted, one for all that the filter took out, and one
+/// for each oddity of what was accepted.
+pub(super) fn excluded_lines(report: &Report) -> Vec<String> {
+    let mut filtered = 0;
+    let mut lines = Vec::new();
+    for finding in report.excluded_findings() {
+        let by = match &finding.exclusion {
+            None | Some(Exclusion::Filter(_)) => {
+                filtered += 1;
+                continue;
+            }
+            Some(Exclusion::Baseline { reason, author }) => format!(
+                "accepted by {}: {}",
+                visible::line(author),
+                visible::line(reason)
+            ),
+            Some(Exclusion::Marker { line, reason }) => {
+                format!("excused in line {line}: {}", visible::line(reason))
+            }
+        };
+        lines.push(format!(
+            "{} {}: {} ({by})",
+            finding.severity,
+            place(finding),
+            visible::line(&finding.title)
+        ));
+    }
+    if filtered > 0 {
+        lines.push(format!(
+            "{} outside `--filter {}`",
+            counted(filtered, "finding"),
+            report.noise.filter
+        ));
+    }
+    for remark in &report.noise.remarks {
+        lines.push(format!(
+            "{} {}: {}",
+            match remark.kind {
+                RemarkKind::Attempted => "does not count, because the change brings it:",
+                RemarkKind::Expired => "expired:",
+                RemarkKind::Graver => "not excused:",
+                RemarkKind::Unmatched => "unused:",
+                RemarkKind::WithoutReason => "without a reason:",
+            },
+            visible::line(&remark.subject),
+            visible::line(&remark.text)
+        ));
+    }
+    lines
 }
 
 /// Job, thread, time, tokens and exit code, in that order, for the last line.

@@ -17,7 +17,7 @@ use crate::review::{Finding, Outcome, Severity};
 use super::issue::{clipped, fingerprint, message_of, rule_id};
 use super::{Report, phrases, uri, visible};
 
-/// Where results of the same defect are matched across runs.
+/// Where results of the same defect are matched across runs; the fingerprint's own version is in its value.
 const FINGERPRINT_KEY: &str = "codexReviewFinding/v1";
 
 /// GitHub shows no more results of a run than this, and takes five times as many. It takes as many rules, too.
@@ -133,11 +133,13 @@ fn notifications(report: &Report, unplaced: &[&Finding], left_out: usize) -> Vec
     if let Some(text) = phrases::rejected_line(report) {
         notifications.push(notification("note", &text));
     }
+    let excluded = phrases::excluded_lines(report);
     let of_the_whole = unplaced
         .iter()
         .map(|finding| notification(level(finding.severity), &message_of(finding)));
-    let notes = report.notes.iter().map(|note| notification("note", note));
-    let total = unplaced.len() + report.notes.len();
+    let notes = excluded.iter().chain(&report.notes);
+    let notes = notes.map(|note| notification("note", note));
+    let total = unplaced.len() + excluded.len() + report.notes.len();
     notifications.extend(of_the_whole.chain(notes).take(MAX_NOTIFICATIONS));
     if total > MAX_NOTIFICATIONS {
         let text = format!(

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{LineRange, Placement};
+use super::{Exclusion, Fingerprint, LineRange, Placement};
 
 /// How grave a finding is, gravest first in order of harm: `Critical > High > Medium > Low`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,4 +94,16 @@ pub struct Finding {
     pub placement: Placement,
     /// The job of the earlier review that found it, where it was not found again but is still open.
     pub carried_from: Option<String>,
+    /// Who it is from one review to the next; `None` before [`super::identify`] ran.
+    pub fingerprint: Option<Fingerprint>,
+    /// Why it does not count; `None` for one that does.
+    pub exclusion: Option<Exclusion>,
+}
+
+impl Finding {
+    /// Whether it counts: it points at something, and nothing takes it out.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        !self.placement.is_rejected() && self.exclusion.is_none()
+    }
 }

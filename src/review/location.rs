@@ -66,6 +66,8 @@ pub struct ChangedFile {
     pub line_count: Option<u32>,
     /// The changed lines in the new version.
     pub changed: ChangedLines,
+    /// Of those, the lines that were added or rewritten.
+    pub added: ChangedLines,
 }
 
 /// Ranges of changed lines in the new version. A pure deletion is the line it happened after.
@@ -344,6 +346,8 @@ mod tests {
             recommendation: None,
             origin: FindingOrigin::Model,
             placement: Placement::Unchecked,
+            fingerprint: None,
+            exclusion: None,
             carried_from: None,
         }
     }
@@ -359,6 +363,7 @@ mod tests {
                     .map(|&(start, end)| range(start, end))
                     .collect(),
             ),
+            added: ChangedLines::default(),
         }
     }
 

@@ -36,14 +36,26 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// The gravest severity among findings whose location was not rejected, or `None` without such findings.
+    /// The gravest severity among findings that count, or `None` without such findings.
     #[must_use]
     pub fn gravest(&self) -> Option<Severity> {
         self.findings
             .iter()
-            .filter(|finding| !finding.placement.is_rejected())
+            .filter(|finding| finding.counts())
             .map(|finding| finding.severity)
             .max()
+    }
+
+    /// Whether the reviewer holds the change without a finding that counts. Where every finding was taken out by a
+    /// filter, the baseline or a marker, that is why it held the change, and nothing is held any more.
+    #[must_use]
+    pub fn holds_without_finding(&self) -> bool {
+        let explained = !self.findings.is_empty()
+            && self
+                .findings
+                .iter()
+                .all(|finding| finding.exclusion.is_some());
+        self.verdict == Verdict::NeedsAttention && self.gravest().is_none() && !explained
     }
 }
 
@@ -64,11 +76,13 @@ pub enum NotJudgedReason {
     UnclearAnswer,
     /// Somebody cancelled or interrupted the turn.
     Cancelled,
+    /// Saved results are of another commit, or are no whole: parts are missing or do not fit each other.
+    NoWhole,
 }
 
 impl NotJudgedReason {
     /// Every reason.
-    pub const ALL: [NotJudgedReason; 7] = [
+    pub const ALL: [NotJudgedReason; 8] = [
         NotJudgedReason::EngineUnavailable,
         NotJudgedReason::NotLoggedIn,
         NotJudgedReason::TimedOut,
@@ -76,6 +90,7 @@ impl NotJudgedReason {
         NotJudgedReason::TurnFailed,
         NotJudgedReason::UnclearAnswer,
         NotJudgedReason::Cancelled,
+        NotJudgedReason::NoWhole,
     ];
 
     /// A stable word for JSON, logs and events.
@@ -89,6 +104,7 @@ impl NotJudgedReason {
             NotJudgedReason::TurnFailed => "turn-failed",
             NotJudgedReason::UnclearAnswer => "unclear-answer",
             NotJudgedReason::Cancelled => "cancelled",
+            NotJudgedReason::NoWhole => "no-whole",
         }
     }
 }

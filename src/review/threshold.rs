@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Judgement, NotJudgedReason, Outcome, Severity, Verdict};
+use super::{Judgement, NotJudgedReason, Outcome, Severity};
 
 /// From which severity on findings fail a run (`--fail-on`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,7 +154,7 @@ pub enum OnEmpty {
 
 /// The exit status of an outcome.
 ///
-/// Findings that the location check rejected never count. A reviewer that says `needs-attention` and names no finding that
+/// Findings that the location check rejected or that were taken out (filter, baseline, marker) never count. A reviewer that says `needs-attention` and names no finding that
 /// points at anything holds the change without saying where: that counts like one high finding, so that it is no silent
 /// pass.
 #[must_use]
@@ -169,7 +169,8 @@ pub fn exit_status(outcome: &Outcome, fail_on: FailOn, on_empty: OnEmpty) -> Exi
             NotJudgedReason::TimedOut
             | NotJudgedReason::EngineLost
             | NotJudgedReason::TurnFailed
-            | NotJudgedReason::UnclearAnswer => ExitStatus::Incomplete,
+            | NotJudgedReason::UnclearAnswer
+            | NotJudgedReason::NoWhole => ExitStatus::Incomplete,
             NotJudgedReason::Cancelled => ExitStatus::Interrupted,
         },
         Outcome::Empty => match on_empty {
@@ -180,7 +181,7 @@ pub fn exit_status(outcome: &Outcome, fail_on: FailOn, on_empty: OnEmpty) -> Exi
 }
 
 fn reaches(judgement: &Judgement, fail_on: FailOn) -> bool {
-    let held = judgement.verdict == Verdict::NeedsAttention;
+    let held = judgement.holds_without_finding();
     let gravest = judgement.gravest().or(held.then_some(Severity::High));
     gravest.is_some_and(|gravest| fail_on.is_reached_by(gravest))
 }
@@ -188,7 +189,7 @@ fn reaches(judgement: &Judgement, fail_on: FailOn) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::review::{Finding, FindingOrigin, NotJudged, Placement};
+    use crate::review::{Finding, FindingOrigin, NotJudged, Placement, Verdict};
 
     fn judged(verdict: Verdict, findings: &[(Severity, Placement)]) -> Outcome {
         let findings = findings
@@ -203,6 +204,8 @@ mod tests {
                 recommendation: None,
                 origin: FindingOrigin::Model,
                 placement: placement.clone(),
+                fingerprint: None,
+                exclusion: None,
                 carried_from: None,
             })
             .collect();

@@ -18,7 +18,6 @@ use crate::review::{
 };
 
 use super::access::{self, OpenedEngine};
-use super::hunks::MAX_REPORT_BYTES;
 use super::kind::{Ask, Thread};
 use super::redaction::{RedactingSink, RunRedactor};
 use super::{
@@ -349,6 +348,8 @@ fn reviewed(
     turn: Duration,
 ) -> Report {
     let mut report = change.draft.clone();
+    // Which of them lie beside a finding is known once it is known which findings count.
+    report.hunks.clear();
     let from = match request.engine {
         EngineChoice::Builtin => AnswerFrom::Builtin,
         EngineChoice::Codex(_) => AnswerFrom::Model,
@@ -385,8 +386,6 @@ fn reviewed(
         };
         check_locations(&mut judgement.findings, &tree);
     }
-    let held = std::mem::take(&mut report.hunks);
-    report.hunks = report::keep_beside(&held, &report.shown_findings(), MAX_REPORT_BYTES);
     report.engine.version = engine.version.or(report.engine.version);
     report.engine_stderr = engine.stderr;
     report.notes.extend(engine.notes);

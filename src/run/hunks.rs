@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::report::Hunk;
+use crate::report::{Hunk, Report, keep_beside};
 use crate::secrets::Redactor;
 use crate::target::{ChangeSet, Content};
 
@@ -17,7 +17,7 @@ const MAX_FILE_BYTES: usize = 128 * 1024;
 const MAX_BYTES: usize = 512 * 1024;
 
 /// What a report keeps around its findings, in bytes.
-pub(super) const MAX_REPORT_BYTES: usize = 128 * 1024;
+const MAX_REPORT_BYTES: usize = 128 * 1024;
 
 /// A longer line is cut, in characters.
 const MAX_LINE_CHARS: usize = 400;
@@ -56,6 +56,11 @@ pub(super) fn hunks(changes: &ChangeSet) -> Vec<Hunk> {
         hunks.splice(place..place, of_file);
     }
     hunks
+}
+
+/// Those of a change's hunks that its report keeps.
+pub(super) fn beside_findings(hunks: &[Hunk], report: &Report) -> Vec<Hunk> {
+    keep_beside(hunks, &report.shown_findings(), MAX_REPORT_BYTES)
 }
 
 /// As many whole lines of `patch` as fit into `max_bytes`.

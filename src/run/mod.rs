@@ -9,20 +9,27 @@
 
 mod access;
 mod asked_before;
+mod counting;
+mod decide;
 mod events;
 mod execute;
 mod hunks;
 mod kind;
+mod new_side;
 mod open_code;
 mod prepare;
 mod redaction;
 mod request;
 mod since_last;
 mod submit;
+mod suppression_wire;
 mod surroundings;
 mod task_answer;
+mod terms;
 
 pub use access::{OpenedEngine, broker_options, open_engine};
+pub use counting::CountedChange;
+pub use decide::{decide_again, merge_reports, shard_label};
 pub use execute::{RunEnd, execute, unreadable_request};
 pub use kind::{
     ADVERSARIAL_REVIEW, Ask, GATE, KINDS, Kind, MayWrite, REVIEW, TASK, Thread, find_kind,
@@ -36,3 +43,6 @@ pub use since_last::{ReviewHistory, Since, Trail};
 pub use submit::{Submission, submit, work, work_here};
 pub use surroundings::Surroundings;
 pub use task_answer::TaskAnswer;
+pub use terms::{
+    ReviewTerms, TermsError, TermsInput, change_hash, review_ignore, review_terms, shard_paths,
+};

@@ -1,5 +1,6 @@
 //! From a change and its context to a request: the last step before a job owns the rest.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,13 +14,14 @@ use crate::review::{
     ChangedFile, ChangedLines, ExitStatus, FailOn, LineRange, OnEmpty, Outcome, exit_status,
 };
 use crate::target::{
-    BaseChoice, ChangeSet, Content, Endpoint, FileChange, LeftOut, Mode, ResolvedTarget, Twin,
+    BaseChoice, ChangeSet, Content, Endpoint, FileChange, GitEnvironment, IgnoreSource, LeftOut,
+    Mode, ObjectId, Part, ResolvedTarget, Twin,
 };
 
 use super::kind::{Ask, Kind};
 use super::{
-    Access, Budgets, CacheUse, EngineChoice, NativeTarget, Question, ReviewHistory, ReviewedChange,
-    RunRequest, Since, ThreadChoice, hunks,
+    Access, Budgets, CacheUse, CountedChange, EngineChoice, NativeTarget, Question, ReviewHistory,
+    ReviewTerms, ReviewedChange, RunRequest, Since, ThreadChoice, hunks, review_ignore,
 };
 
 /// Who answers, how, and how long it may take: what is the same for every kind of run.
@@ -68,6 +70,8 @@ pub struct ReviewPlan<'a> {
     pub since: Option<&'a Since>,
     /// What was degraded on the way here.
     pub notes: &'a [String],
+    /// What exactly is judged, and which findings count.
+    pub terms: &'a ReviewTerms,
     /// How long target and context took.
     pub took: Duration,
 }
@@ -110,6 +114,8 @@ impl ReviewPlan<'_> {
             repository_root: self.root.to_string_lossy().into_owned(),
             branch: self.target.branch.clone(),
             target: target_info(self.target),
+            identity: self.terms.identity.clone(),
+            noise: self.terms.noise.clone(),
             engine: EngineInfo {
                 name: self.options.engine.name().to_owned(),
                 version: None,
@@ -126,11 +132,11 @@ impl ReviewPlan<'_> {
             reasoning: Vec::new(),
             thread_id: None,
             source_thread_id: None,
+            hunks: Vec::new(),
+            raw_paths: hunks::raw_paths(self.changes),
             cached: None,
             since: self.since.map(|since| since.info.clone()),
             is_inferred: false,
-            hunks: Vec::new(),
-            raw_paths: hunks::raw_paths(self.changes),
             notes: self.notes.to_vec(),
             timings: Timings {
                 total: self.took,
@@ -152,6 +158,9 @@ impl ReviewPlan<'_> {
             .to_str()
             .ok_or_else(|| PrepareError::RootNotUtf8(self.root.to_owned()))?;
         let question = match self.context {
+            None if self.terms.identity.shard.is_some() => {
+                return Err(PrepareError::NotNative("a shard"));
+            }
             None => Question::NativeReview(native_target(self.target)?),
             Some(context) => self.question(context),
         };
@@ -187,8 +196,9 @@ impl ReviewPlan<'_> {
                     None => changed_files(&self.changes.files, &self.changes.left_out),
                     Some(since) => changed_files(&since.asked, &[]),
                 },
+                counted: self.counted(),
                 roots,
-                pinned: pinned(self.target),
+                pinned: self.pinned(),
                 digest: change_digest(self.root, self.changes),
                 trail: self
                     .history
@@ -196,6 +206,59 @@ impl ReviewPlan<'_> {
                 on_empty: self.on_empty,
             }),
         })
+    }
+
+    /// What decides which findings of the whole change count.
+    fn counted(&self) -> CountedChange {
+        CountedChange {
+            files: changed_files(&self.changes.files, &self.changes.left_out),
+            blobs: blobs(self.changes),
+            suppressions: self.terms.suppressions.clone(),
+        }
+    }
+
+    /// The report where nothing needs to be asked: nothing is under review, or nothing is new since an earlier review,
+    /// whose findings stand as far as they count.
+    #[must_use]
+    pub fn unasked(&self, environment: &GitEnvironment) -> Report {
+        let mut report = self.draft();
+        let engine = &self.options.engine;
+        self.counted()
+            .apply(&mut report, self.root, environment, engine, self.on_empty);
+        if !report.shown_findings().is_empty() {
+            report.hunks = hunks::beside_findings(&hunks::hunks(self.changes), &report);
+        }
+        report
+    }
+
+    /// The change in the shape that the builtin engine resolves again.
+    fn pinned(&self) -> Value {
+        let target = self.target;
+        let commit = |endpoint: &Endpoint| match endpoint {
+            Endpoint::Commit(id) => Value::from(id.as_hex()),
+            Endpoint::EmptyTree | Endpoint::Index | Endpoint::WorkTree => Value::Null,
+        };
+        let mode = match target.mode {
+            Mode::WorkingTree => "working-tree",
+            Mode::Staged => "staged",
+            Mode::Branch | Mode::Commit | Mode::Range => "commits",
+        };
+        let mut pinned = json!({
+            "mode": mode,
+            "old": commit(&target.old),
+            "new": commit(&target.new),
+            "paths": target.spec.paths,
+        });
+        match review_ignore(target, self.terms.noise.from) {
+            IgnoreSource::WorkTree => {}
+            IgnoreSource::Nothing => pinned["reviewIgnore"] = Value::from("none"),
+            IgnoreSource::Commit(id) => pinned["reviewIgnore"] = Value::from(id.as_hex()),
+        }
+        if self.terms.identity.shard.is_some() {
+            let files = changed_files(&self.changes.files, &self.changes.left_out).into_iter();
+            pinned["only"] = files.map(|file| Value::from(file.path)).collect();
+        }
+        pinned
     }
 
     fn question(&self, context: &Context) -> Question {
@@ -348,25 +411,6 @@ fn native_target(target: &ResolvedTarget) -> Result<NativeTarget, PrepareError> 
     }
 }
 
-/// The change in the shape that the builtin engine resolves again.
-fn pinned(target: &ResolvedTarget) -> Value {
-    let commit = |endpoint: &Endpoint| match endpoint {
-        Endpoint::Commit(id) => Value::from(id.as_hex()),
-        Endpoint::EmptyTree | Endpoint::Index | Endpoint::WorkTree => Value::Null,
-    };
-    let mode = match target.mode {
-        Mode::WorkingTree => "working-tree",
-        Mode::Staged => "staged",
-        Mode::Branch | Mode::Commit | Mode::Range => "commits",
-    };
-    json!({
-        "mode": mode,
-        "old": commit(&target.old),
-        "new": commit(&target.new),
-        "paths": target.spec.paths,
-    })
-}
-
 /// A hash of what is under review, whatever a context shows of it: each file's ids, and of files that are only named
 /// their size and the time of their last change. `None` where some are not even named.
 fn change_digest(root: &Path, changes: &ChangeSet) -> Option<String> {
@@ -411,17 +455,24 @@ fn changed_files(files: &[FileChange], left_out: &[LeftOut]) -> Vec<ChangedFile>
     let mut by_path = std::collections::HashMap::new();
     for file in files {
         let path = file.path.to_string();
-        let (line_count, ranges) = match &file.content {
-            Content::Text { new_line_count, .. } if file.new.is_some() => {
-                (Some(*new_line_count), changed_ranges(&file.content))
-            }
-            _ => (None, Vec::new()),
+        let (line_count, ranges, added) = match &file.content {
+            Content::Text {
+                new_line_count,
+                added_lines,
+                ..
+            } if file.new.is_some() => (
+                Some(*new_line_count),
+                changed_ranges(&file.content),
+                line_ranges(added_lines).collect(),
+            ),
+            _ => (None, Vec::new(), Vec::new()),
         };
         match by_path.get(&path) {
             Some(&at) => {
                 let earlier: &mut ChangedFile = &mut changed[at];
                 earlier.line_count = line_count;
                 earlier.changed = merged(std::mem::take(&mut earlier.changed.0), ranges);
+                earlier.added = merged(std::mem::take(&mut earlier.added.0), added);
             }
             None => {
                 by_path.insert(path.clone(), changed.len());
@@ -430,6 +481,7 @@ fn changed_files(files: &[FileChange], left_out: &[LeftOut]) -> Vec<ChangedFile>
                     old_path: file.old_path.as_ref().map(ToString::to_string),
                     line_count,
                     changed: ChangedLines(ranges),
+                    added: ChangedLines(added),
                 });
             }
         }
@@ -443,10 +495,32 @@ fn changed_files(files: &[FileChange], left_out: &[LeftOut]) -> Vec<ChangedFile>
                 old_path: None,
                 line_count: None,
                 changed: ChangedLines::default(),
+                added: ChangedLines::default(),
             });
         }
     }
     changed
+}
+
+/// Where the new content of each changed file is, as long as that is no file of the working tree.
+fn blobs(changes: &ChangeSet) -> BTreeMap<String, ObjectId> {
+    let mut blobs = BTreeMap::new();
+    for file in &changes.files {
+        let path = file.path.to_string();
+        match (file.part, &file.new) {
+            (Part::Committed | Part::Staged, Some(new)) => {
+                blobs.insert(path, new.id.clone());
+            }
+            (Part::Unstaged | Part::Untracked, _) | (_, None) => {
+                blobs.remove(&path);
+            }
+        }
+    }
+    blobs
+}
+
+fn line_ranges(pairs: &[(u32, u32)]) -> impl Iterator<Item = LineRange> + '_ {
+    pairs.iter().map(|&(start, end)| LineRange::new(start, end))
 }
 
 /// Added lines, and for a hunk that only removes the line after which it did.
@@ -457,9 +531,7 @@ fn changed_ranges(content: &Content) -> Vec<LineRange> {
     else {
         return Vec::new();
     };
-    let added = added_lines
-        .iter()
-        .map(|&(start, end)| LineRange::new(start, end));
+    let added = line_ranges(added_lines);
     let removed = hunks.iter().filter_map(|hunk| {
         let hunk_end = hunk.new_start + hunk.new_lines.saturating_sub(1);
         let adds = added_lines

@@ -3,6 +3,7 @@
 //! The request is made once, by the command that the user typed; the worker that carries it out, perhaps much later,
 //! reads no flags, no configuration and no repository to find out what was meant.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,9 +13,12 @@ use serde_json::Value;
 use crate::cache::ReviewKey;
 use crate::report::{self, Report};
 use crate::review::{ChangedFile, ChangedLines, LineRange, OnEmpty};
+use crate::target::ObjectId;
 
+use super::CountedChange;
 use super::Trail;
 use super::kind::{Kind, find_kind};
+use super::suppression_wire::StoredSuppressions;
 
 /// The version of the stored request; a worker refuses a newer one.
 const VERSION: u32 = 1;
@@ -136,6 +140,8 @@ pub struct ReviewedChange {
     pub draft: Report,
     /// The changed files, for the location check.
     pub files: Vec<ChangedFile>,
+    /// What decides which findings count.
+    pub counted: CountedChange,
     /// Every spelling of the repository root.
     pub roots: Vec<String>,
     /// The pinned change in the wire shape that the builtin engine takes.
@@ -229,6 +235,12 @@ struct Stored {
 struct StoredChange {
     draft: Value,
     files: Vec<StoredFile>,
+    #[serde(default)]
+    counted_files: Vec<StoredFile>,
+    #[serde(default)]
+    blobs: BTreeMap<String, String>,
+    #[serde(default)]
+    suppressions: StoredSuppressions,
     roots: Vec<String>,
     pinned: Value,
     #[serde(default)]
@@ -253,6 +265,8 @@ struct StoredFile {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     line_count: Option<u32>,
     changed: Vec<(u32, u32)>,
+    #[serde(default)]
+    added: Vec<(u32, u32)>,
 }
 
 impl RunRequest {
@@ -341,6 +355,14 @@ impl From<&ReviewedChange> for StoredChange {
             draft: serde_json::from_slice(&report::json::render(&change.draft))
                 .expect("a rendered report is JSON"),
             files: change.files.iter().map(StoredFile::from).collect(),
+            counted_files: change.counted.files.iter().map(StoredFile::from).collect(),
+            blobs: change
+                .counted
+                .blobs
+                .iter()
+                .map(|(path, id)| (path.clone(), id.as_hex().to_owned()))
+                .collect(),
+            suppressions: StoredSuppressions::from(&change.counted.suppressions),
             roots: change.roots.clone(),
             pinned: change.pinned.clone(),
             digest: change.digest.clone(),
@@ -361,6 +383,19 @@ impl TryFrom<StoredChange> for ReviewedChange {
         Ok(ReviewedChange {
             draft: report::json::parse(draft.as_bytes()).map_err(RequestError::Draft)?,
             files: stored.files.into_iter().map(ChangedFile::from).collect(),
+            counted: CountedChange {
+                files: stored
+                    .counted_files
+                    .into_iter()
+                    .map(ChangedFile::from)
+                    .collect(),
+                blobs: stored
+                    .blobs
+                    .into_iter()
+                    .filter_map(|(path, id)| Some((path, ObjectId::from_hex(&id)?)))
+                    .collect(),
+                suppressions: stored.suppressions.into(),
+            },
             roots: stored.roots,
             pinned: stored.pinned,
             digest: stored.digest,
@@ -385,28 +420,34 @@ impl From<&ChangedFile> for StoredFile {
             path: file.path.clone(),
             old_path: file.old_path.clone(),
             line_count: file.line_count,
-            changed: file
-                .changed
-                .0
-                .iter()
-                .map(|range| (range.start(), range.end()))
-                .collect(),
+            changed: pairs(&file.changed),
+            added: pairs(&file.added),
         }
     }
 }
 
 impl From<StoredFile> for ChangedFile {
     fn from(stored: StoredFile) -> Self {
-        let ranges = stored.changed.into_iter();
         ChangedFile {
             path: stored.path,
             old_path: stored.old_path,
             line_count: stored.line_count,
-            changed: ChangedLines(
-                ranges
-                    .map(|(start, end)| LineRange::new(start, end))
-                    .collect(),
-            ),
+            changed: lines(stored.changed),
+            added: lines(stored.added),
         }
     }
+}
+
+fn pairs(lines: &ChangedLines) -> Vec<(u32, u32)> {
+    let ranges = lines.0.iter();
+    ranges.map(|range| (range.start(), range.end())).collect()
+}
+
+fn lines(pairs: Vec<(u32, u32)>) -> ChangedLines {
+    let ranges = pairs.into_iter();
+    ChangedLines(
+        ranges
+            .map(|(start, end)| LineRange::new(start, end))
+            .collect(),
+    )
 }

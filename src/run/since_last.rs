@@ -305,7 +305,17 @@ pub(super) fn remember(
         repository: &repository,
         new: &new,
     };
-    let findings: Vec<Finding> = report.shown_findings().into_iter().cloned().collect();
+    // What is excused today may count tomorrow, so it is remembered as well.
+    let remembered = report
+        .shown_findings()
+        .into_iter()
+        .chain(report.excluded_findings());
+    let findings: Vec<Finding> = remembered
+        .map(|finding| Finding {
+            exclusion: None,
+            ..finding.clone()
+        })
+        .collect();
     let anchors: Vec<Value> = findings
         .iter()
         .map(|finding| {

@@ -11,7 +11,7 @@ use crate::review::Outcome;
 use super::kind::Thread;
 use super::redaction::RunRedactor;
 use super::{
-    RunEnd, RunRequest, Surroundings, asked_before, execute, since_last, unreadable_request,
+    RunEnd, RunRequest, Surroundings, asked_before, execute, hunks, since_last, unreadable_request,
 };
 
 /// What a job says about its run before there is any answer.
@@ -116,6 +116,14 @@ async fn answer(
             let carried = carried.findings.clone();
             since_last::carry_over(report, carried, &request.engine, change.on_empty);
         }
+        change.counted.apply(
+            report,
+            &request.cwd,
+            &surroundings.git,
+            &request.engine,
+            change.on_empty,
+        );
+        report.hunks = hunks::beside_findings(&change.draft.hunks, report);
         since_last::remember(request, change, report, surroundings, id, at);
     }
     end

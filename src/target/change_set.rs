@@ -102,6 +102,21 @@ impl ChangeSet {
         self.files.is_empty() && self.left_out.is_empty()
     }
 
+    /// Drops every file, shown or left out, whose path is not kept. What [`ChangeSet::left_out_more`] counts stays.
+    pub fn retain(&mut self, mut keep: impl FnMut(&BStr) -> bool) {
+        let kept: Vec<bool> = self
+            .files
+            .iter()
+            .map(|file| keep(file.path.as_ref()))
+            .collect();
+        let mut flags = kept.iter();
+        self.files
+            .retain(|_| *flags.next().expect("there is a flag for each file"));
+        self.snapshot.retain(&kept);
+        self.left_out
+            .retain(|left_out| keep(left_out.path.as_ref()));
+    }
+
     /// Sums over all files, or over those of one part.
     #[must_use]
     pub fn totals(&self, part: Option<Part>) -> Totals {

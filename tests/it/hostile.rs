@@ -17,7 +17,7 @@ use crate::support::{Repo, Sandbox};
 /// The most memory that one process may have had at once: far less than one of the big files.
 const MOST_MEMORY: u64 = 400 << 20;
 /// The longest that a context may take, in a debug build on a busy machine.
-const MOST_TIME: Duration = Duration::from_secs(90);
+const MOST_TIME: Duration = Duration::from_secs(240);
 const GIBIBYTE: u64 = 1 << 30;
 const CROWD: usize = 100_000;
 const FOLDERS: usize = 100;
@@ -140,10 +140,7 @@ unsafe extern "C" {
 fn measure(sandbox: &Sandbox, repo: &Repo, args: &[&str]) -> Measured {
     let out = sandbox.path("out");
     let began = Instant::now();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "wait4 needs a child that nobody else waits for"
-    )]
+    #[expect(clippy::zombie_processes, reason = "wait4 below waits for it")]
     let child = Command::new(env!("CARGO_BIN_EXE_codex-review"))
         .args(args)
         .current_dir(repo.path())
@@ -216,6 +213,7 @@ fn check_envelope(text: &str) {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "`--nocapture` shows what was measured")]
 fn a_hostile_repository_stays_in_its_envelope_its_budget_and_its_memory() {
     let sandbox = Sandbox::new();
     let folder = folder();

@@ -24,6 +24,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("checks", &["review", "secrets", "target"]),
     ("prompt", &["review"]),
     ("report", &["review"]),
+    ("baseline", &["review"]),
     (
         "context",
         &[
@@ -39,22 +40,26 @@ const EDGES: &[(&str, &[&str])] = &[
     ("config", &["near_miss", "report", "review"]),
     ("engine", &["checks", "review", "rpc", "secrets", "target"]),
     ("external", &["context", "engine"]),
-    ("broker", &["engine", "process_identity", "rpc", "timestamp"]),
+    (
+        "broker",
+        &["engine", "process_identity", "rpc", "timestamp"],
+    ),
     ("jobs", &["process_identity", "review", "timestamp"]),
     ("cache", &["jobs"]),
     ("hooks", &["jobs", "review", "target"]),
     (
         "run",
         &[
-            "broker", "cache", "config", "context", "engine", "jobs", "prompt", "report", "review",
-            "secrets", "target",
+            "baseline", "broker", "cache", "config", "context", "engine", "jobs", "prompt",
+            "report", "review", "secrets", "target",
         ],
     ),
 ];
 
 /// Modules that never touch the environment or a process.
 const PURE: &[&str] = &[
-    "checks", "context", "prompt", "report", "review", "rpc", "secrets", "symbols", "target",
+    "baseline", "checks", "context", "prompt", "report", "review", "rpc", "secrets", "symbols",
+    "target",
 ];
 
 const TOO_LONG_FILE_LINES: usize = 600;

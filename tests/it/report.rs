@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use codex_review::report::{
-    ContextInfo, EngineInfo, FORMATS, Hunk, Report, Standing, TargetInfo, Timings, TokenUsage,
-    json, text_document,
+    ContextInfo, EngineInfo, FORMATS, Hunk, Report, ReviewIdentity, Standing, TargetInfo, Timings,
+    TokenUsage, json, text_document,
 };
 use codex_review::review::{
-    ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, NotJudged, NotJudgedReason,
-    OnEmpty, Outcome, Placement, Severity, Verdict, exit_status,
+    ExitStatus, FailOn, Finding, FindingOrigin, Judgement, LineRange, Noise, NotJudged,
+    NotJudgedReason, OnEmpty, Outcome, Placement, Severity, Verdict, exit_status, identify,
 };
 
 fn finding(severity: Severity, title: &str, file: &str, lines: Option<(u32, u32)>) -> Finding {
@@ -27,6 +27,8 @@ fn finding(severity: Severity, title: &str, file: &str, lines: Option<(u32, u32)
         recommendation: None,
         origin: FindingOrigin::Model,
         placement: Placement::OnChange,
+        fingerprint: None,
+        exclusion: None,
         carried_from: None,
     }
 }
@@ -45,6 +47,8 @@ fn report(outcome: Outcome) -> Report {
             base_ref: Some("origin/main".to_owned()),
             base_note: Some("merge base 0123456789ab; main is 3 commits behind".to_owned()),
         },
+        identity: ReviewIdentity::default(),
+        noise: Noise::default(),
         engine: EngineInfo {
             name: "codex".to_owned(),
             version: Some("0.169.0".to_owned()),
@@ -70,11 +74,11 @@ fn report(outcome: Outcome) -> Report {
         reasoning: vec!["Looked at the retry loop.".to_owned()],
         thread_id: Some("thread-1".to_owned()),
         source_thread_id: None,
+        hunks: Vec::new(),
+        raw_paths: BTreeMap::new(),
         cached: None,
         since: None,
         is_inferred: false,
-        hunks: Vec::new(),
-        raw_paths: BTreeMap::new(),
         notes: Vec::new(),
         timings: Timings {
             total: Duration::from_millis(12_345),
@@ -547,8 +551,11 @@ fn annotations_are_ranked_and_the_rest_is_counted() {
 
 #[test]
 fn sarif_results_have_what_code_scanning_needs() {
-    let sarif: serde_json::Value =
-        serde_json::from_str(&rendered("sarif", &with_findings())).unwrap();
+    let mut report = with_findings();
+    if let Outcome::Judged(judgement) = &mut report.outcome {
+        identify(&mut judgement.findings, &mut |_| None);
+    }
+    let sarif: serde_json::Value = serde_json::from_str(&rendered("sarif", &report)).unwrap();
     let run = &sarif["runs"][0];
     let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
     let results = run["results"].as_array().unwrap();
@@ -583,6 +590,7 @@ fn a_fingerprint_survives_moved_lines_and_tells_files_apart() {
             unreachable!("passed is judged")
         };
         judgement.findings = vec![finding(Severity::High, "t", file, Some((line, line)))];
+        identify(&mut judgement.findings, &mut |_| None);
         let sarif: serde_json::Value = serde_json::from_str(&rendered("sarif", &report)).unwrap();
         sarif["runs"][0]["results"][0]["partialFingerprints"].to_string()
     };

@@ -7,7 +7,7 @@ use codex_review::context::human_size;
 use codex_review::jobs::StateRoot;
 use codex_review::report::{Format, text_document};
 use codex_review::review::{ExitStatus, FailOn, OnEmpty, Outcome};
-use codex_review::run::{REVIEW, ReviewPlan};
+use codex_review::run::{REVIEW, ReviewPlan, ReviewTerms};
 use codex_review::target::{NewFile, TargetSpec, create_repository};
 
 use crate::cli::demo::DemoRequest;
@@ -91,6 +91,7 @@ pub(crate) fn run(request: DemoRequest, ui: &Ui) -> Result<ExitStatus, Failure> 
         history: None,
         since: None,
         notes: &resolved.changes.notes,
+        terms: &ReviewTerms::default(),
         took: began.elapsed(),
     };
     let rows = [

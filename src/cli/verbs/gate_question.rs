@@ -7,7 +7,7 @@ use codex_review::hooks::{GateAnswer, GateRecord, HookInput, Review, TreeState, 
 use codex_review::jobs::{CancelToken, FollowLimits, Followed, Job, request_cancel, wait_for_end};
 use codex_review::report::Report;
 use codex_review::review::{FailOn, NotJudgedReason, OnEmpty, Outcome};
-use codex_review::run::{GATE, ReviewPlan, Submission, submit};
+use codex_review::run::{GATE, ReviewPlan, ReviewTerms, Submission, submit};
 use codex_review::target::{Repository, Select, TargetSpec, literal_glob};
 
 use crate::cli::failure::Failure;
@@ -89,6 +89,7 @@ pub(crate) fn ask(
         history: None,
         since: None,
         notes: &[],
+        terms: &ReviewTerms::default(),
         took: began.elapsed(),
     };
     let submission = Submission {

@@ -5,12 +5,14 @@
 
 pub(crate) mod account;
 pub(crate) mod attend;
+pub(crate) mod baseline;
 pub(crate) mod broker;
 pub(crate) mod ci;
 pub(crate) mod config;
 mod config_change;
 mod config_codex;
 pub(crate) mod context;
+pub(crate) mod decide;
 mod delivery;
 pub(crate) mod demo;
 pub(crate) mod engine;
@@ -27,6 +29,7 @@ mod push_input;
 mod push_store;
 mod push_telling;
 pub(crate) mod review;
+pub(crate) mod saved;
 pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod strategies;

@@ -14,8 +14,10 @@ use codex_review::hooks::{
 };
 use codex_review::report::Report;
 use codex_review::report::styled::Role;
-use codex_review::review::{ExitStatus, NotJudgedReason, OnEmpty, Outcome, Unjudged, Verdict};
-use codex_review::run::{REVIEW, ReviewPlan, first_line};
+use codex_review::review::{
+    ExitStatus, NotJudgedReason, OnEmpty, Outcome, SuppressFrom, Unjudged, Verdict,
+};
+use codex_review::run::{REVIEW, ReviewPlan, TermsInput, change_hash, first_line, review_terms};
 use codex_review::secrets::is_secret_name;
 use codex_review::target::{
     ChangeOptions, IgnoreSource, ObjectId, PushedChange, Repository, ResolveError,
@@ -33,7 +35,7 @@ use super::push_input::{lines_of_pre_commit, read_lines};
 use super::push_store::{PushStore, now_ms};
 use super::push_telling::{tell_record, tell_unjudged, tell_way_out};
 use super::review::{Resolved, build_context, report_of};
-use super::workspace::Workspace;
+use super::workspace::{Workspace, today};
 
 /// Skips the review of one push; its value is the reason, which is logged.
 pub(crate) const SKIP_VARIABLE: &str = "CODEX_REVIEW_SKIP";
@@ -352,6 +354,18 @@ impl Push {
         // The push's own limit holds, and no other: a repository may set those.
         engine.budgets.turn = left;
         engine.budgets.silence = left;
+        // A push is the user's own, so the working tree says what is excused, as in any review here.
+        let terms = review_terms(&TermsInput {
+            repository: &self.repository,
+            target: &resolved.target,
+            changes: &resolved.changes,
+            change: change_hash(&resolved.changes),
+            shard: None,
+            from: SuppressFrom::New,
+            filter: self.workspace.settings().filter,
+            today: today(),
+            configuration: &[("kind", REVIEW.name.to_owned())],
+        })?;
         let plan = ReviewPlan {
             kind: &REVIEW,
             root: &self.workspace.root,
@@ -366,6 +380,7 @@ impl Push {
             history: None,
             since: None,
             notes: &resolved.changes.notes,
+            terms: &terms,
             took: began.elapsed(),
         };
         ui.note(&format!(

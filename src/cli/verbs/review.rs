@@ -5,9 +5,15 @@ use std::time::Instant;
 use codex_review::context::{self, ChangeView, Context, ContextInput};
 use codex_review::jobs::{Clock, Job};
 use codex_review::report::{self, Format, Report};
-use codex_review::review::{ExitStatus, FailOn, NotJudged, NotJudgedReason, Outcome, exit_status};
-use codex_review::run::{CacheUse, ReviewHistory, ReviewPlan, Since};
-use codex_review::target::{ChangeOptions, ChangeSet, Repository, ResolvedTarget, TargetSpec};
+use codex_review::review::{
+    ExitStatus, FailOn, NotJudged, NotJudgedReason, OnEmpty, Outcome, Shard, SuppressFrom,
+    exit_status,
+};
+use codex_review::run::{
+    CacheUse, ReviewHistory, ReviewPlan, Since, TermsInput, change_hash, review_ignore,
+    review_terms, shard_label, shard_paths,
+};
+use codex_review::target::{ChangeOptions, ChangeSet, GitEnvironment, Repository, ResolvedTarget, TargetSpec};
 
 use crate::cli::failure::Failure;
 use crate::cli::options::{Attendance, Shape};
@@ -19,7 +25,7 @@ use crate::cli::usage::UsageError;
 use super::attend::{Attended, Telling, attend, print_queued};
 use super::delivery::Delivery;
 use super::strategies::{CatalogOf, catalog};
-use super::workspace::{Workspace, in_ci};
+use super::workspace::{Workspace, in_ci, today};
 
 /// What is said where there is nothing to go on from.
 const NO_LAST_REVIEW: &str =
@@ -40,8 +46,22 @@ pub(crate) fn resolve(
     repository: &Repository,
     spec: &TargetSpec,
 ) -> Result<Resolved, Failure> {
+    resolve_by(workspace, repository, spec, SuppressFrom::New)
+}
+
+/// As [`resolve`], with `.codexreviewignore` from the side of the change that may say what is excused.
+fn resolve_by(
+    workspace: &Workspace,
+    repository: &Repository,
+    spec: &TargetSpec,
+    from: SuppressFrom,
+) -> Result<Resolved, Failure> {
     let target = repository.resolve(spec)?;
-    let changes = repository.changes(&target, &change_options(workspace))?;
+    let options = ChangeOptions {
+        review_ignore: review_ignore(&target, from),
+        ..change_options(workspace)
+    };
+    let changes = repository.changes(&target, &options)?;
     Ok(Resolved { target, changes })
 }
 
@@ -53,6 +73,23 @@ pub(crate) fn change_options(workspace: &Workspace) -> ChangeOptions {
         untracked_total_cap: context.untracked_total_bytes,
         secret_name: |path| codex_review::secrets::is_secret_name(path),
         ..Default::default()
+    }
+}
+
+/// Leaves of the change what belongs to the shard.
+fn take_shard(resolved: &mut Resolved, shard: Shard) {
+    let paths = shard_paths(&resolved.changes, shard);
+    resolved.changes.retain(|path| {
+        let path: &[u8] = path;
+        paths.contains(path)
+    });
+    resolved.target.label.push_str(&shard_label(shard));
+    if shard.count() > 1 {
+        resolved.changes.notes.push(format!(
+            "this is shard {} of {} of the change: the other files are reviewed elsewhere",
+            shard.index(),
+            shard.count()
+        ));
     }
 }
 
@@ -118,17 +155,56 @@ pub(crate) fn run(
         settings.heartbeat,
     )?;
     let began = Instant::now();
-    let resolved = resolve(&workspace, &repository, &request.target)?;
+    let from = request.terms.from.unwrap_or(if in_ci() {
+        SuppressFrom::Base
+    } else {
+        SuppressFrom::New
+    });
+    let mut resolved = resolve_by(&workspace, &repository, &request.target, from)?;
+    let change = change_hash(&resolved.changes);
+    let mut on_empty = request.report.on_empty;
+    if let Some(shard) = request.terms.shard {
+        if !resolved.changes.is_empty() {
+            // A shard without files says nothing about the change.
+            on_empty = OnEmpty::Pass;
+        }
+        take_shard(&mut resolved, shard);
+    }
     let mut options = workspace.engine_options(request.isolation);
     if request.memory.asks_anyway && options.cache == CacheUse::Use {
         options.cache = CacheUse::Refresh;
     }
+    let fail_on = fail_on(&workspace);
+    let terms = review_terms(&TermsInput {
+        repository: &repository,
+        target: &resolved.target,
+        changes: &resolved.changes,
+        change,
+        shard: request.terms.shard,
+        from,
+        filter: workspace.settings().filter,
+        today: today(),
+        configuration: &[
+            ("kind", request.kind.name.to_owned()),
+            ("context", format!("{:?}", request.context)),
+            ("engine", options.engine.name().to_owned()),
+            ("model", format!("{:?}", options.model)),
+            ("effort", format!("{:?}", options.effort)),
+            ("strategy", workspace.settings().strategy.clone()),
+            ("focus", focus.clone().unwrap_or_default()),
+            ("fail_on", fail_on.to_string()),
+        ],
+    })?;
     let view = context::RepositoryChanges {
         repository: &repository,
         target: &resolved.target,
         changes: &resolved.changes,
     };
-    let history = ReviewHistory::of(request.kind, &options.engine, focus.as_deref(), &view);
+    // A shard follows no earlier review: what it saw says nothing about the rest of the branch.
+    let history = match request.terms.shard {
+        None => ReviewHistory::of(request.kind, &options.engine, focus.as_deref(), &view),
+        Some(_) => None,
+    };
     let mut notes = resolved.changes.notes.clone();
     let mut since = None;
     if request.memory.since_last {
@@ -165,15 +241,17 @@ pub(crate) fn run(
         focus: focus.as_deref(),
         last_message: None,
         options: &options,
-        fail_on: fail_on(&workspace),
-        on_empty: request.report.on_empty,
+        fail_on,
+        on_empty,
         history: history.as_ref(),
         since: since.as_ref(),
         notes: &notes,
+        terms: &terms,
         took: began.elapsed(),
     };
     if resolved.changes.is_empty() || nothing_new {
-        let report = plan.draft();
+        let environment = GitEnvironment::from_lookup(Surroundings::variable);
+        let report = plan.unasked(&environment);
         delivery.report(&report)?;
         return Ok(report.exit);
     }

@@ -295,6 +295,14 @@ fn access(engine: &EngineChoice, isolation: Isolation, settings: &Settings) -> A
     }
 }
 
+/// The day that it is, in UTC.
+pub(crate) fn today() -> codex_review::review::Day {
+    let now = Clock::system().now().to_string();
+    now.get(..10)
+        .and_then(|day| day.parse().ok())
+        .expect("a timestamp begins with its day")
+}
+
 /// Whether a CI system runs us.
 pub(crate) fn in_ci() -> bool {
     Surroundings::variable(CI_VARIABLE)

@@ -56,6 +56,8 @@ fn finding(item: &Value, from: AnswerFrom) -> Option<Finding> {
         recommendation: value::text(&item["recommendation"]),
         origin: origin(item, from),
         placement: Placement::Unchecked,
+        fingerprint: None,
+        exclusion: None,
         carried_from: None,
     })
 }
@@ -102,6 +104,8 @@ mod tests {
                 recommendation: None,
                 origin: FindingOrigin::Model,
                 placement: Placement::Unchecked,
+                fingerprint: None,
+                exclusion: None,
                 carried_from: None,
             }]
         );

@@ -88,6 +88,8 @@ fn heading(line: &str) -> Option<Finding> {
         recommendation: None,
         origin: FindingOrigin::Model,
         placement: Placement::Unchecked,
+        fingerprint: None,
+        exclusion: None,
         carried_from: None,
     })
 }

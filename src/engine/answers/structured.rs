@@ -60,6 +60,8 @@ fn finding(item: &Value, from: AnswerFrom) -> Result<Finding, String> {
         recommendation: value::text(&item["recommendation"]),
         origin: origin(item, from),
         placement: Placement::Unchecked,
+        fingerprint: None,
+        exclusion: None,
         carried_from: None,
     })
 }

@@ -1,7 +1,11 @@
 //! Which change a turn is about: the `codexReview` member that only we send, or one of the protocol's own targets.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::target::{IgnoreSource, ObjectId};
 
 /// What a turn is for, as the `kind` of the `codexReview` member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +23,11 @@ pub struct ChangeRequest {
     pub select: ChangeSelect,
     /// Path globs, as in [`crate::target::TargetSpec::paths`].
     pub paths: Vec<String>,
+    /// Where `.codexreviewignore` is read from.
+    pub review_ignore: IgnoreSource,
+    /// Report findings in these files alone, by shown path; `None` is all. The whole change is looked at either way, because
+    /// some rules compare one file with another.
+    pub only: Option<BTreeSet<String>>,
 }
 
 /// Which comparison is meant. Ids are checked to be ids; names of branches are as they came.
@@ -60,6 +69,7 @@ pub enum ChangeRequestError {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct WireChange {
     mode: String,
     #[serde(default)]
@@ -68,6 +78,11 @@ struct WireChange {
     new: Option<String>,
     #[serde(default)]
     paths: Vec<String>,
+    /// A commit's id, or `none`; absent is the working tree.
+    #[serde(default)]
+    review_ignore: Option<String>,
+    #[serde(default)]
+    only: Option<BTreeSet<String>>,
 }
 
 /// What the `codexReview` member says a turn is for.
@@ -106,6 +121,8 @@ pub fn change_request(params: &Value) -> Result<ChangeRequest, ChangeRequestErro
     Ok(ChangeRequest {
         select,
         paths: Vec::new(),
+        review_ignore: IgnoreSource::WorkTree,
+        only: None,
     })
 }
 
@@ -133,14 +150,24 @@ fn from_pinned(pinned: &Value) -> Result<ChangeRequest, ChangeRequestError> {
             ));
         }
     };
+    let review_ignore = match wire.review_ignore.as_deref() {
+        None => IgnoreSource::WorkTree,
+        Some("none") => IgnoreSource::Nothing,
+        Some(commit) => {
+            let malformed = || malformed("codexReview.change.reviewIgnore", "not an object id");
+            IgnoreSource::Commit(ObjectId::from_hex(commit).ok_or_else(malformed)?)
+        }
+    };
     Ok(ChangeRequest {
         select,
         paths: wire.paths,
+        review_ignore,
+        only: wire.only,
     })
 }
 
 fn id(text: String, member: &'static str) -> Result<String, ChangeRequestError> {
-    match crate::target::ObjectId::from_hex(&text) {
+    match ObjectId::from_hex(&text) {
         Some(_) => Ok(text),
         None => Err(malformed(member, "not an object id")),
     }

@@ -31,6 +31,7 @@ impl ChangeOpener for RepositoryOpener {
         let options = ChangeOptions {
             untracked_file_cap: CONTENT_CAP,
             untracked_total_cap: UNTRACKED_TOTAL,
+            review_ignore: request.review_ignore.clone(),
             secret_name: |path| secrets::is_secret_name(path),
             ..ChangeOptions::default()
         };

@@ -110,7 +110,11 @@ impl Turn {
                 ControlFlow::Continue(())
             }
         });
-        let examination: Examination = examination.map_err(|_| Unanswered::Stopped)?;
+        let mut examination: Examination = examination.map_err(|_| Unanswered::Stopped)?;
+        if let Some(only) = &change.only {
+            let wanted = |file: &String| file.is_empty() || only.contains(file);
+            examination.findings.retain(|finding| wanted(&finding.file));
+        }
         if self.stop.load(Ordering::Acquire) {
             return Err(Unanswered::Stopped);
         }

@@ -135,6 +135,14 @@ impl Repository {
         Some(name.shorten().to_string())
     }
 
+    /// git's `user.name`, where it is set.
+    #[must_use]
+    pub fn user_name(&self) -> Option<String> {
+        let name = self.gix.config_snapshot().string("user.name")?;
+        let name = name.to_string();
+        (!name.trim().is_empty()).then_some(name)
+    }
+
     /// The commit that HEAD points at; `None` on an unborn branch.
     #[must_use]
     pub fn head(&self) -> Option<ObjectId> {

@@ -40,6 +40,13 @@ impl std::fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
+    /// Drops the details whose flag says so; there is a flag for each.
+    pub(in crate::target) fn retain(&mut self, kept: &[bool]) {
+        let mut flags = kept.iter();
+        self.details
+            .retain(|_| *flags.next().expect("there is a flag for each detail"));
+    }
+
     /// The patch of one file.
     pub(in crate::target) fn render(
         &self,

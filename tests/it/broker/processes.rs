@@ -220,7 +220,19 @@ async fn a_killed_engine_is_reported_and_replaced() {
     let answer = client.answer("2").await;
     assert!(answer["result"].is_object(), "{answer}");
     assert_eq!(client.status().await.engine_exits, 1);
+
+    let record = broker::newest_record(&workspace.options.state_dir);
+    let log_file = record.unwrap().expect("it runs").log_file;
     workspace.stop().await;
+    let log = std::fs::read_to_string(log_file).unwrap();
+    for line in [
+        "] codex-review ",
+        "] the engine started, pid ",
+        "killed by signal 9",
+        "] ends: a client asked for it",
+    ] {
+        assert!(log.contains(line), "no `{line}` in {log}");
+    }
 }
 
 #[tokio::test]

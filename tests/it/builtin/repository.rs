@@ -4,6 +4,7 @@ use codex_review::checks::examine;
 use codex_review::engine::builtin::change_request::{ChangeRequest, ChangeSelect};
 use codex_review::engine::builtin::{ChangeOpener, RepositoryOpener};
 use codex_review::review::FindingOrigin;
+use codex_review::target::IgnoreSource;
 use std::ops::ControlFlow;
 
 use crate::support::{Repo, Sandbox};
@@ -14,6 +15,8 @@ fn found(repo: &Repo, select: ChangeSelect, paths: &[&str]) -> (Vec<String>, Vec
     let request = ChangeRequest {
         select,
         paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        review_ignore: IgnoreSource::WorkTree,
+        only: None,
     };
     let opened = RepositoryOpener::default()
         .open(repo.path(), &request)
@@ -126,6 +129,8 @@ fn a_folder_outside_any_repository_is_an_error_with_its_name() {
     let request = ChangeRequest {
         select: ChangeSelect::WorkingTree,
         paths: Vec::new(),
+        review_ignore: IgnoreSource::WorkTree,
+        only: None,
     };
     let gone = sandbox.root().join("gone");
     let error = RepositoryOpener::default()

@@ -7,8 +7,8 @@
 //! - [`fake_engine`]: the scriptable app server, and the control stream that tells it what to do.
 //! - [`real_codex`]: the pinned Codex CLI; [`responses_api`]: a stand-in for its model.
 //! - [`real_claude`]: the pinned Claude Code; [`messages_api`]: a stand-in for its model.
-//! - [`hook_frameworks`]: pre-commit, lefthook and husky, pinned.
 //! - [`debian`]: a headless browser and an XML validator.
+//! - [`hook_frameworks`]: pre-commit, lefthook and husky, pinned.
 //! - [`npm`] installs both programs; [`loopback`] is the HTTP below both stand-ins.
 //! - [`snapshot`]: what is redacted from text before it is compared.
 #![allow(
