@@ -43,7 +43,7 @@ pub(super) fn dispatch(
         Verb::Setup(args) => verbs::setup::run(args.into_request(), surroundings, ui),
         Verb::Demo(args) => verbs::demo::run(args.into_request()?, ui),
         Verb::Broker(args) => verbs::broker::run(args.into_request(), surroundings, ui),
-        Verb::Gate(args) => verbs::gate::status(args.into_request(), surroundings, ui),
+        Verb::Gate(args) => verbs::gate_record::status(args.into_request(), surroundings, ui),
         Verb::Hook(args) => match args.into_request()? {
             HookRequest::Claude(hook) => verbs::hook::run(&hook, surroundings, ui),
             HookRequest::PrePush(request) => verbs::pre_push::run(&request, surroundings, ui),

@@ -23,6 +23,8 @@ enum HookVerb {
     SessionStart,
     /// A Claude session ends
     SessionEnd,
+    /// A prompt was sent, and a turn begins
+    PromptSubmit,
     /// A slash command is about to run: keep what was typed behind it
     PromptExpansion,
     /// Claude wants to stop: the review gate
@@ -118,6 +120,7 @@ pub(crate) enum HookRequest {
 pub(crate) enum ClaudeHook {
     SessionStart,
     SessionEnd,
+    PromptSubmit,
     PromptExpansion,
     Stop,
 }
@@ -154,6 +157,7 @@ impl HookArgs {
         Ok(match self.verb {
             HookVerb::SessionStart => HookRequest::Claude(ClaudeHook::SessionStart),
             HookVerb::SessionEnd => HookRequest::Claude(ClaudeHook::SessionEnd),
+            HookVerb::PromptSubmit => HookRequest::Claude(ClaudeHook::PromptSubmit),
             HookVerb::PromptExpansion => HookRequest::Claude(ClaudeHook::PromptExpansion),
             HookVerb::Stop => HookRequest::Claude(ClaudeHook::Stop),
             HookVerb::PrePush(args) => HookRequest::PrePush(args.into_request()?),

@@ -56,6 +56,7 @@ use codex_review::review::ExitStatus;
 
 use command::Cli;
 use surroundings::Surroundings;
+use typed::Expanded;
 use ui::Ui;
 
 /// Runs the command that was typed, prints, and says how the process ends.
@@ -68,7 +69,8 @@ fn run(argv: Vec<OsString>) -> ExitStatus {
     command.build();
     let plain = Ui::plain();
     let argv = match typed::expand(argv, &command) {
-        Ok(argv) => argv,
+        Ok(Expanded::Whole(argv)) => argv,
+        Ok(Expanded::Missing) => return verbs::typed_store::say_missing(&plain),
         Err(failure) => return plain.failure(&failure),
     };
     let options_in_text = arguments::options_in_text(&argv, &command);

@@ -3,6 +3,8 @@
 //! - `VERB … --arguments-stdin` reads what was typed from standard input. Its last line must be [`END`]: without it the
 //!   text arrived cut, and is refused.
 //! - `VERB … --request ID` takes what was typed from a request that `estimate` stored.
+//! - `VERB --session-arguments` takes what this Claude session typed from where its hook kept it. `estimate` has a flag of
+//!   that name of its own.
 //!
 //! Either way the text then stands behind the verb as its single argument, which [`super::arguments`] splits.
 
@@ -21,6 +23,8 @@ use super::verbs::typed_store;
 const STDIN_FLAG: &str = "--arguments-stdin";
 /// Names a stored request.
 const REQUEST_FLAG: &str = "--request";
+/// Takes what the session typed.
+const SESSION_FLAG: &str = "--session-arguments";
 /// The last line of arguments that arrived whole.
 const END: &str = "CODEX_END";
 /// More is no command that anybody typed.
@@ -32,8 +36,29 @@ const ESTIMATE_FLAG: &str = "--arguments";
 /// Flags that say whether to wait: a later one wins over what was typed.
 const ATTENDANCE: [&str; 2] = ["--wait", "--background"];
 
+/// The arguments as clap is to read them.
+pub(super) enum Expanded {
+    /// They are all there.
+    Whole(Vec<OsString>),
+    /// The session's hook kept nothing: the client did not hand over what was typed.
+    Missing,
+}
+
 /// Puts typed arguments into their place, and splits what stands as a single one.
-pub(super) fn expand(argv: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, Failure> {
+pub(super) fn expand(argv: Vec<OsString>, command: &Command) -> Result<Expanded, Failure> {
+    let is_estimate = argv.get(1).is_some_and(|verb| verb == ESTIMATE);
+    if !is_estimate && let Some(at) = flag_before_text(&argv, SESSION_FLAG) {
+        let verb = argv[1].to_str().unwrap_or_default();
+        let typed = typed_store::take_typed(&Surroundings::of_process(None)?, verb)?;
+        return match typed {
+            Some(text) => with_text(argv, at, 1, &text, command).map(Expanded::Whole),
+            None => Ok(Expanded::Missing),
+        };
+    }
+    expand_given(argv, command).map(Expanded::Whole)
+}
+
+fn expand_given(argv: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, Failure> {
     if let Some(at) = flag_before_text(&argv, STDIN_FLAG) {
         let text = read(std::io::stdin()).map_err(|source| Failure::ReadText {
             place: "standard input".to_owned(),

@@ -164,12 +164,16 @@ keys! {
         "the reasoning effort of the stop gate, instead of `effort`";
     GATE_MAX_BLOCKS = "gate.max_blocks", number(0, 100, Unit::Count), Some("3"), Trusted,
         "how often in a row the gate may block one session";
-    GATE_TIMEOUT_MINUTES = "gate.timeout_minutes", number(1, 120, Unit::Minutes), Some("15"), Trusted,
-        "how long the gate's review may take";
+    GATE_TIMEOUT_SECONDS = "gate.timeout_seconds", number(1, 900, Unit::Seconds), Some("900"), Trusted,
+        "how long the gate's review may take; Claude Code waits little longer than the most";
     GATE_FAIL_CLOSED = "gate.fail_closed", Kind::Switch, Some("true"), Trusted,
         "whether the gate blocks when its review failed or was unclear";
     GATE_COOLDOWN_SECONDS = "gate.cooldown_seconds", number(0, 24 * 3600, Unit::Seconds), Some("0"), Trusted,
-        "how long the gate rests after a verdict";
+        "how long the gate rests after a question to the engine";
+    GATE_MAX_PER_HOUR = "gate.max_per_hour", number(0, 500, Unit::Count), Some("30"), Trusted,
+        "how many questions the gate may ask in an hour; 0 for no limit";
+    GATE_MAX_TOKENS_PER_HOUR = "gate.max_tokens_per_hour", number(0, 1_000_000_000, Unit::Count), Some("0"), Trusted,
+        "after how many tokens in an hour the gate asks no more; 0 for no limit";
     PRE_PUSH_ENGINE = "pre_push.engine", Kind::Word(&["codex", "builtin"]), None, Trusted,
         "who reviews a push, instead of `engine`";
     PRE_PUSH_FAIL_ON = "pre_push.fail_on", Kind::Word(&crate::review::FailOn::WORDS), Some("high"), Stricter,

@@ -127,8 +127,12 @@ pub struct GateSettings {
     pub timeout: Duration,
     /// Whether it blocks when its review failed or was unclear.
     pub fail_closed: bool,
-    /// How long it rests after a verdict.
+    /// How long it rests after a question.
     pub cooldown: Duration,
+    /// Questions in an hour; 0 for no limit.
+    pub max_per_hour: u32,
+    /// Tokens in an hour; 0 for no limit.
+    pub max_tokens_per_hour: u64,
 }
 
 /// The review of what is about to be pushed. Whether it takes place depends on the hook being installed.
@@ -187,9 +191,12 @@ impl Settings {
                 effort: values.text(&key::GATE_EFFORT),
                 max_blocks: u32::try_from(values.number(&key::GATE_MAX_BLOCKS))
                     .expect("the key takes small numbers alone"),
-                timeout: values.minutes(&key::GATE_TIMEOUT_MINUTES),
+                timeout: values.seconds(&key::GATE_TIMEOUT_SECONDS),
                 fail_closed: values.switch(&key::GATE_FAIL_CLOSED),
                 cooldown: values.seconds(&key::GATE_COOLDOWN_SECONDS),
+                max_per_hour: u32::try_from(values.number(&key::GATE_MAX_PER_HOUR))
+                    .expect("the key takes small numbers alone"),
+                max_tokens_per_hour: values.number(&key::GATE_MAX_TOKENS_PER_HOUR),
             },
             pre_push: PrePushSettings {
                 engine: values

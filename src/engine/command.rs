@@ -81,6 +81,15 @@ impl EngineCommand {
     }
 }
 
+/// `PATH` without relative and empty entries, which mean the folder that a program runs in: a script that looks for its
+/// interpreter must not find one that the repository put there. `None` where there are none.
+#[must_use]
+pub fn absolute_path(path: &std::ffi::OsStr) -> Option<OsString> {
+    let is_odd = std::env::split_paths(path).any(|folder| !folder.is_absolute());
+    let kept = std::env::split_paths(path).filter(|folder| folder.is_absolute());
+    is_odd.then(|| std::env::join_paths(kept).expect("what was split can be joined"))
+}
+
 /// Looks a program up in the folders of a `PATH` value. `None` when no folder holds an executable of that name.
 #[must_use]
 pub fn find_in_path(name: &str, path: &std::ffi::OsStr) -> Option<PathBuf> {

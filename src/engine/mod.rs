@@ -39,7 +39,7 @@ mod turn;
 pub use account_usage::{AccountUsage, DayTokens, LimitWindow, read_account_usage};
 pub use call_error::{CallError, ConnectionLost};
 pub use cancel::{Cancel, Canceller};
-pub use command::{EngineCommand, find_in_path};
+pub use command::{EngineCommand, absolute_path, find_in_path};
 pub use connection::{Caller, Connection, ConnectionBounds, Incoming};
 pub use control::{interrupt_turn, steer_turn};
 pub use drive::run_turn;

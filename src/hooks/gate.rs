@@ -4,8 +4,9 @@
 //! Facts --decide--> Step::Allow | Step::Ask --(the review runs)--> Review --conclude--> Conclusion
 //! ```
 //!
-//! A turn that edited nothing costs nothing. Blocks in a row are capped, so that the gate cannot loop. Every block says
-//! how to switch the gate off.
+//! A turn that edited nothing costs nothing, and so does one that changed nothing since it was blocked: an objection is
+//! raised once for a tree, and the assistant may answer it instead of obeying. Blocks in a row are capped, so that the
+//! gate cannot loop. Every block says how to switch the gate off.
 
 use std::time::Duration;
 
@@ -18,8 +19,10 @@ pub struct Facts {
     pub enabled: bool,
     /// The tree now, or `None` where it could not be read.
     pub fingerprint: Option<String>,
-    /// The tree when this turn began (the end of the turn before it, or the session's start).
+    /// The tree when this turn began; `None` where nobody saw it begin.
     pub at_turn_start: Option<String>,
+    /// The tree that the engine last objected to, in this session.
+    pub last_blocked: Option<String>,
     /// The tree that was last allowed by the engine, in any session.
     pub last_allowed: Option<String>,
     /// Blocks since the last turn that was allowed, in this session.
@@ -36,6 +39,10 @@ pub struct Facts {
     pub asked_last_hour: u32,
     /// The cap on those; zero for no such limit.
     pub max_per_hour: u32,
+    /// Tokens that those cost, as far as the engine said.
+    pub tokens_last_hour: u64,
+    /// The cap on those; zero for no such limit.
+    pub max_tokens_per_hour: u64,
 }
 
 /// Why a turn may end without asking the engine.
@@ -45,14 +52,20 @@ pub enum Settled {
     Off,
     /// Nothing was edited since the turn began.
     NothingEdited,
+    /// Nothing was changed since the engine objected to exactly this tree.
+    ObjectionStands,
     /// Exactly this tree was allowed before.
     AllowedBefore,
+    /// What the turn did left nothing that could be shown, such as taking a change back.
+    NothingToShow,
     /// Enough blocks in a row.
     TooManyBlocks,
     /// The engine was asked a moment ago.
     CoolingDown,
     /// The engine was asked often enough in this hour.
     HourlyBudget,
+    /// The engine was asked for enough tokens in this hour.
+    TokenBudget,
     /// The repository could not be read.
     Unreadable,
 }
@@ -64,10 +77,13 @@ impl Settled {
         match self {
             Settled::Off => "off",
             Settled::NothingEdited => "nothing-edited",
+            Settled::ObjectionStands => "objection-stands",
             Settled::AllowedBefore => "allowed-before",
+            Settled::NothingToShow => "nothing-to-show",
             Settled::TooManyBlocks => "too-many-blocks",
             Settled::CoolingDown => "cooling-down",
             Settled::HourlyBudget => "hourly-budget",
+            Settled::TokenBudget => "token-budget",
             Settled::Unreadable => "unreadable",
         }
     }
@@ -76,10 +92,17 @@ impl Settled {
     #[must_use]
     pub fn note(self) -> Option<&'static str> {
         match self {
-            Settled::Off | Settled::NothingEdited | Settled::AllowedBefore => None,
+            Settled::Off
+            | Settled::NothingEdited
+            | Settled::AllowedBefore
+            | Settled::NothingToShow => None,
+            Settled::ObjectionStands => Some(
+                "The Codex review gate lets this turn end, but nothing was changed since it objected: run /codex:review \
+                 to see what it found.",
+            ),
             Settled::TooManyBlocks => Some(
-                "The Codex review gate blocked several times in a row and now lets this turn end. \
-                 Its last objections may still stand: run /codex:review to see them.",
+                "The Codex review gate has blocked as often in a row as `gate.max_blocks` allows, and lets this turn end. \
+                 Its objections may still stand: run /codex:review to see them.",
             ),
             Settled::CoolingDown => {
                 Some("The Codex review gate asked a moment ago and did not ask again.")
@@ -87,10 +110,24 @@ impl Settled {
             Settled::HourlyBudget => {
                 Some("The Codex review gate has used its questions for this hour and did not ask.")
             }
+            Settled::TokenBudget => {
+                Some("The Codex review gate has used its tokens for this hour and did not ask.")
+            }
             Settled::Unreadable => {
                 Some("The Codex review gate could not read the repository and did not ask.")
             }
         }
+    }
+}
+
+impl Settled {
+    /// Whether edits went by unseen that the next question should be about as well.
+    #[must_use]
+    pub fn leaves_unreviewed(self) -> bool {
+        matches!(
+            self,
+            Settled::CoolingDown | Settled::HourlyBudget | Settled::TokenBudget
+        )
     }
 }
 
@@ -112,10 +149,13 @@ pub fn decide(facts: &Facts) -> Step {
     let Some(now) = &facts.fingerprint else {
         return Step::Allow(Settled::Unreadable);
     };
-    // A turn that goes on after a block is judged by the tree that was blocked: ending it unchanged is not "nothing
-    // edited", it is the same objection again, and counts towards the cap.
-    if facts.blocks_in_row == 0 && facts.at_turn_start.as_ref() == Some(now) {
+    if facts.at_turn_start.as_ref() == Some(now) {
         return Step::Allow(Settled::NothingEdited);
+    }
+    // Asking again about what has not changed would cost again for the same answer. A review that failed is no verdict:
+    // it is tried again.
+    if facts.last_blocked.as_ref() == Some(now) {
+        return Step::Allow(Settled::ObjectionStands);
     }
     if facts.last_allowed.as_ref() == Some(now) {
         return Step::Allow(Settled::AllowedBefore);
@@ -126,6 +166,10 @@ pub fn decide(facts: &Facts) -> Step {
     if facts.max_per_hour > 0 && facts.asked_last_hour >= facts.max_per_hour {
         return Step::Allow(Settled::HourlyBudget);
     }
+    if facts.max_tokens_per_hour > 0 && facts.tokens_last_hour >= facts.max_tokens_per_hour {
+        return Step::Allow(Settled::TokenBudget);
+    }
+    // A turn that mends what was blocked is looked at at once.
     let cooling = facts
         .since_last_ask
         .is_some_and(|since| since < facts.cooldown);
@@ -221,6 +265,7 @@ mod tests {
             enabled: true,
             fingerprint: Some("now".into()),
             at_turn_start: Some("before".into()),
+            last_blocked: None,
             last_allowed: None,
             blocks_in_row: 0,
             max_blocks: 3,
@@ -229,6 +274,8 @@ mod tests {
             cooldown: Duration::ZERO,
             asked_last_hour: 0,
             max_per_hour: 0,
+            tokens_last_hour: 0,
+            max_tokens_per_hour: 0,
         }
     }
 
@@ -278,13 +325,64 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_was_blocked_and_mends_nothing_is_no_turn_without_edits() {
-        let blocked = |facts: &mut Facts| {
-            facts.at_turn_start = Some("now".into());
+    fn the_order_of_reasons_is_the_contract() {
+        let mut facts = Facts {
+            enabled: false,
+            fingerprint: None,
+            at_turn_start: Some("now".into()),
+            last_blocked: Some("now".into()),
+            last_allowed: Some("now".into()),
+            blocks_in_row: 3,
+            since_last_ask: Some(Duration::ZERO),
+            cooldown: Duration::from_secs(60),
+            asked_last_hour: 5,
+            max_per_hour: 5,
+            tokens_last_hour: 9,
+            max_tokens_per_hour: 9,
+            ..edited()
+        };
+        type Lift = fn(&mut Facts);
+        let reasons: [(Settled, Lift); 9] = [
+            (Settled::Off, |facts| facts.enabled = true),
+            (Settled::Unreadable, |facts| {
+                facts.fingerprint = Some("now".into());
+            }),
+            (Settled::NothingEdited, |facts| facts.at_turn_start = None),
+            (Settled::ObjectionStands, |facts| facts.last_blocked = None),
+            (Settled::AllowedBefore, |facts| facts.last_allowed = None),
+            (Settled::TooManyBlocks, |facts| facts.blocks_in_row = 2),
+            (Settled::HourlyBudget, |facts| facts.max_per_hour = 0),
+            (Settled::TokenBudget, |facts| facts.max_tokens_per_hour = 0),
+            (Settled::CoolingDown, |facts| facts.stop_hook_active = true),
+        ];
+        for (settled, lift) in reasons {
+            assert_eq!(decide(&facts), Step::Allow(settled));
+            lift(&mut facts);
+        }
+        assert_eq!(decide(&facts), Step::Ask);
+    }
+
+    #[test]
+    fn an_objection_is_raised_once_for_a_tree_and_a_failed_review_is_tried_again() {
+        let goes_on = |facts: &mut Facts| {
             facts.blocks_in_row = 1;
             facts.stop_hook_active = true;
         };
-        check(blocked, Step::Ask);
+        check(goes_on, Step::Ask);
+        check(
+            |facts| {
+                goes_on(facts);
+                facts.last_blocked = Some("now".into());
+            },
+            Step::Allow(Settled::ObjectionStands),
+        );
+        check(
+            |facts| {
+                goes_on(facts);
+                facts.last_blocked = Some("before it was mended".into());
+            },
+            Step::Ask,
+        );
     }
 
     #[test]

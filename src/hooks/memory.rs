@@ -7,7 +7,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-const KEPT_RECORDS: usize = 50;
+const KEPT_VERDICTS: usize = 50;
+/// Most turns edit nothing: their records must not push out what the engine said.
+const KEPT_SKIPS: usize = 20;
+/// The budgets look back one hour; more questions than these are never asked in one.
+const KEPT_QUESTIONS: usize = 500;
+const SKIP: &str = "skip";
+const HOUR_MS: u64 = 3_600_000;
 const KEPT_SESSIONS: usize = 20;
 
 /// The tree at one moment: a fingerprint of the whole, and the id of each changed path.
@@ -18,9 +24,12 @@ pub struct TreeState {
     /// The commit that HEAD pointed at.
     #[serde(default)]
     pub head: Option<String>,
-    /// Changed paths (shown form) with the ids of their content. Empty when there were too many to keep.
+    /// Changed paths (shown form) with the ids of their content.
     #[serde(default)]
     pub paths: BTreeMap<String, String>,
+    /// Whether there were too many paths to keep; then there are none.
+    #[serde(default)]
+    pub too_many: bool,
 }
 
 /// What is kept for one Claude session.
@@ -29,6 +38,12 @@ pub struct TreeState {
 pub struct SessionMemory {
     /// The tree when the session's current turn began.
     pub turn_start: Option<TreeState>,
+    /// Whether that turn has begun by a prompt and was not allowed to end yet. What is typed meanwhile begins no new one.
+    pub turn_open: bool,
+    /// The tree before the edits that cooldown or budgets let go by unseen.
+    pub unreviewed_since: Option<TreeState>,
+    /// The tree that the engine last objected to.
+    pub last_blocked: Option<String>,
     /// Blocks since the last turn that was allowed.
     pub blocks_in_row: u32,
     /// When this entry was last written, in milliseconds since 1970.
@@ -56,6 +71,26 @@ pub struct GateRecord {
     pub job_id: Option<String>,
 }
 
+/// One question to the engine, for the budgets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Question {
+    /// Milliseconds since 1970.
+    pub at_ms: u64,
+    /// What it cost, where the engine said.
+    #[serde(default)]
+    pub tokens: Option<u64>,
+}
+
+/// What was asked in the last hour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LastHour {
+    /// Questions.
+    pub asked: u32,
+    /// Tokens that they cost, as far as the engine said.
+    pub tokens: u64,
+}
+
 /// What the gate remembers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -66,6 +101,8 @@ pub struct GateMemory {
     pub sessions: BTreeMap<String, SessionMemory>,
     /// Oldest first.
     pub records: Vec<GateRecord>,
+    /// Oldest first.
+    pub questions: Vec<Question>,
 }
 
 impl GateMemory {
@@ -78,7 +115,7 @@ impl GateMemory {
     /// The stored form.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        serde_json::to_vec_pretty(self).expect("maps with string keys always serialise")
+        serde_json::to_vec(self).expect("maps with string keys always serialise")
     }
 
     /// This session's entry, made when it is new. The oldest entries go when there are too many.
@@ -98,19 +135,52 @@ impl GateMemory {
         session
     }
 
-    /// Notes one end of a turn, forgetting the oldest past the bound.
+    /// Notes one end of a turn, forgetting the oldest of its sort past the bound.
     pub fn note(&mut self, record: GateRecord) {
+        let is_skip = record.verdict == SKIP;
+        if !is_skip {
+            self.questions.push(Question {
+                at_ms: record.at_ms,
+                tokens: record.tokens,
+            });
+            let surplus = self.questions.len().saturating_sub(KEPT_QUESTIONS);
+            self.questions.drain(..surplus);
+        }
         self.records.push(record);
-        let surplus = self.records.len().saturating_sub(KEPT_RECORDS);
-        self.records.drain(..surplus);
+        let same_sort = |record: &GateRecord| (record.verdict == SKIP) == is_skip;
+        let bound = if is_skip { KEPT_SKIPS } else { KEPT_VERDICTS };
+        let count = self
+            .records
+            .iter()
+            .filter(|record| same_sort(record))
+            .count();
+        let mut surplus = count.saturating_sub(bound);
+        self.records.retain(|record| {
+            let goes = surplus > 0 && same_sort(record);
+            surplus -= usize::from(goes);
+            !goes
+        });
     }
 
-    /// Milliseconds since 1970 of every question that was put to the engine and is still remembered.
-    pub fn asked_at_ms(&self) -> impl Iterator<Item = u64> {
-        self.records
+    /// What was asked in the hour before `now_ms`.
+    #[must_use]
+    pub fn last_hour(&self, now_ms: u64) -> LastHour {
+        let recent = self
+            .questions
             .iter()
-            .filter(|record| record.verdict != "skip")
-            .map(|record| record.at_ms)
+            .filter(|question| now_ms.saturating_sub(question.at_ms) < HOUR_MS);
+        recent.fold(LastHour::default(), |sum, question| LastHour {
+            asked: sum.asked + 1,
+            tokens: sum
+                .tokens
+                .saturating_add(question.tokens.unwrap_or_default()),
+        })
+    }
+
+    /// When the engine was asked last, in milliseconds since 1970.
+    #[must_use]
+    pub fn last_asked_at_ms(&self) -> Option<u64> {
+        self.questions.iter().map(|question| question.at_ms).max()
     }
 }
 
@@ -118,25 +188,56 @@ impl GateMemory {
 mod tests {
     use super::*;
 
+    fn record(at_ms: u64, verdict: &str) -> GateRecord {
+        GateRecord {
+            at_ms,
+            session_id: None,
+            verdict: verdict.into(),
+            reason: "nothing-edited".into(),
+            tokens: (verdict != SKIP).then_some(7),
+            job_id: None,
+        }
+    }
+
     #[test]
     fn memory_is_bounded_and_survives_the_disk() {
         let mut memory = GateMemory::default();
         for n in 0..1000 {
             memory.session(&format!("s{n}"), n).blocks_in_row = 1;
-            memory.note(GateRecord {
-                at_ms: n,
-                session_id: None,
-                verdict: "skip".into(),
-                reason: "nothing-edited".into(),
-                tokens: None,
-                job_id: None,
-            });
+            memory.note(record(n, "allow"));
         }
         assert_eq!(memory.sessions.len(), KEPT_SESSIONS);
         assert!(memory.sessions.contains_key("s999"));
         assert_eq!(memory.records.first().map(|record| record.at_ms), Some(950));
+        assert_eq!(memory.questions.len(), KEPT_QUESTIONS);
         assert_eq!(GateMemory::from_json(&memory.to_json()), memory);
-        assert_eq!(memory.asked_at_ms().count(), 0);
+    }
+
+    #[test]
+    fn turns_without_edits_push_out_no_verdict_and_count_as_no_question() {
+        let mut memory = GateMemory::default();
+        memory.note(record(0, "block"));
+        for n in 1..1000 {
+            memory.note(record(n, SKIP));
+        }
+        assert_eq!(memory.records.len(), 1 + KEPT_SKIPS);
+        assert_eq!(memory.records[0].verdict, "block");
+        assert_eq!(memory.last_asked_at_ms(), Some(0));
+    }
+
+    #[test]
+    fn the_last_hour_is_what_the_budgets_count() {
+        let mut memory = GateMemory::default();
+        for at_ms in [0, 1, HOUR_MS, HOUR_MS + 5] {
+            memory.note(record(at_ms, "not-judged"));
+        }
+        let hour = memory.last_hour(HOUR_MS + 5);
+        assert_eq!((hour.asked, hour.tokens), (2, 14));
+        assert_eq!(
+            memory.last_hour(10 * HOUR_MS),
+            LastHour::default(),
+            "old questions do not count"
+        );
     }
 
     #[test]

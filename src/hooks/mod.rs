@@ -23,7 +23,7 @@ pub use install::{
     MissingFolder, Uninstalled, chained_path, find_framework, hook_path, hook_state, install_hook,
     uninstall_hook,
 };
-pub use memory::{GateMemory, GateRecord, SessionMemory, TreeState};
+pub use memory::{GateMemory, GateRecord, LastHour, Question, SessionMemory, TreeState};
 pub use pre_push::{
     NothingToReview, PushConclusion, PushFacts, PushStep, conclude_push, decide_push,
 };

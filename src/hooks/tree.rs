@@ -4,16 +4,21 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::target::{ChangeSet, ResolvedTarget};
+use crate::target::{ChangeSet, LeftOut, ResolvedTarget};
 
 use super::TreeState;
 
 /// More changed paths than this are not kept one by one: the whole change counts then.
 const KEPT_PATHS: usize = 2_000;
 
-/// HEAD and every changed or untracked path with the id of its content.
+/// HEAD and every changed or untracked path with the id of its content. What was left out has no such id (it is too large
+/// to be read, say): `stamp` says what there is to tell one content of it from the next, such as size and time.
 #[must_use]
-pub fn tree_state(target: &ResolvedTarget, changes: &ChangeSet) -> TreeState {
+pub fn tree_state(
+    target: &ResolvedTarget,
+    changes: &ChangeSet,
+    stamp: impl Fn(&LeftOut) -> String,
+) -> TreeState {
     let head = target.head.as_ref().map(|id| id.as_hex().to_owned());
     let mut paths: BTreeMap<String, String> = BTreeMap::new();
     for file in &changes.files {
@@ -23,8 +28,8 @@ pub fn tree_state(target: &ResolvedTarget, changes: &ChangeSet) -> TreeState {
         state.push_str(&format!("{} {mode:o} {id};", file.part.as_str()));
     }
     for left_out in &changes.left_out {
-        let size = left_out.size.unwrap_or_default();
-        paths.insert(left_out.path.to_string(), format!("left out {size}"));
+        let state = paths.entry(left_out.path.to_string()).or_default();
+        state.push_str(&format!("left out {};", stamp(left_out)));
     }
     let mut digest = Sha256::new();
     digest.update(head.as_deref().unwrap_or("unborn"));
@@ -40,25 +45,38 @@ pub fn tree_state(target: &ResolvedTarget, changes: &ChangeSet) -> TreeState {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    if paths.len() > KEPT_PATHS {
+    let too_many = paths.len() > KEPT_PATHS;
+    if too_many {
         paths.clear();
     }
     TreeState {
         fingerprint,
         head,
         paths,
+        too_many,
     }
 }
 
 impl TreeState {
-    /// The paths whose content is not what it was; empty when it is not known one by one, or when nothing differs.
+    /// Whether nothing differs from HEAD.
     #[must_use]
-    pub fn paths_since(&self, start: &TreeState) -> Vec<String> {
-        self.paths
+    pub fn is_clean(&self) -> bool {
+        self.paths.is_empty() && !self.too_many
+    }
+
+    /// The paths that differ from HEAD and whose content is not what it was; `None` when paths were not kept one by one.
+    #[must_use]
+    pub fn paths_since(&self, start: &TreeState) -> Option<Vec<String>> {
+        if self.too_many {
+            return None;
+        }
+        let changed = self
+            .paths
             .iter()
             .filter(|(path, state)| start.paths.get(*path) != Some(state))
             .map(|(path, _)| path.clone())
-            .collect()
+            .collect();
+        Some(changed)
     }
 }
 
@@ -74,6 +92,7 @@ mod tests {
             fingerprint: String::new(),
             head: None,
             paths: paths.collect(),
+            too_many: false,
         }
     }
 
@@ -81,7 +100,18 @@ mod tests {
     fn only_what_differs_belongs_to_the_turn() {
         let start = state(&[("a", "1"), ("b", "1")]);
         let now = state(&[("a", "1"), ("b", "2"), ("c", "1")]);
-        assert_eq!(now.paths_since(&start), ["b", "c"]);
-        assert!(now.paths_since(&now).is_empty());
+        assert_eq!(
+            now.paths_since(&start),
+            Some(vec!["b".to_owned(), "c".to_owned()])
+        );
+        assert_eq!(now.paths_since(&now), Some(Vec::new()));
+        // What was taken back does not differ from HEAD.
+        assert_eq!(state(&[]).paths_since(&start), Some(Vec::new()));
+        let many = TreeState {
+            too_many: true,
+            ..state(&[])
+        };
+        assert_eq!(many.paths_since(&start), None);
+        assert!(!many.is_clean() && state(&[]).is_clean());
     }
 }

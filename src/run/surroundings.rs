@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::engine::{EngineCommand, find_in_path};
+use crate::engine::{EngineCommand, absolute_path, find_in_path};
 use crate::review::{NotJudged, NotJudgedReason};
 use crate::target::GitEnvironment;
 
@@ -43,7 +43,7 @@ impl Surroundings {
                 .arg("builtin")),
             EngineChoice::Codex(Some(program)) if program.components().count() > 1 => {
                 if program.exists() {
-                    Ok(EngineCommand::codex(program))
+                    Ok(self.codex(program))
                 } else {
                     Err(missing(format!("`{}` does not exist", program.display())))
                 }
@@ -53,9 +53,18 @@ impl Surroundings {
                     .as_ref()
                     .map_or_else(|| CODEX.into(), |name| name.to_string_lossy());
                 find_in_path(&name, &self.search_path)
-                    .map(|program| EngineCommand::codex(&program))
+                    .map(|program| self.codex(&program))
                     .ok_or_else(|| missing(format!("there is no `{name}` on PATH")))
             }
+        }
+    }
+
+    /// Codex, which may be a script that looks for its interpreter while it stands in the repository.
+    fn codex(&self, program: &std::path::Path) -> EngineCommand {
+        let command = EngineCommand::codex(program);
+        match absolute_path(&self.search_path) {
+            Some(path) => command.env("PATH", path),
+            None => command,
         }
     }
 }

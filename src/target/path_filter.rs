@@ -154,7 +154,8 @@ fn as_path(path: &BStr) -> std::borrow::Cow<'_, Path> {
 #[must_use]
 pub fn literal_glob(path: &str) -> String {
     // Anchored, so that it fits in no other folder; and what begins with a slash cannot begin with `!`.
-    format!("/{}", globset::escape(path))
+    // A backslash is the one character with a meaning that `escape` leaves as it is.
+    format!("/{}", globset::escape(&path.replace('\\', "\\\\")))
 }
 
 #[cfg(test)]
@@ -182,6 +183,14 @@ mod tests {
         check(&["src/**", "!src/gen/**"], "src/gen/x", false);
         check(&["./src"], "src/x", true);
         check(&["/Cargo.toml"], "sub/Cargo.toml", false);
+    }
+
+    #[test]
+    fn a_literal_glob_fits_its_own_path() {
+        for path in ["a/b", "!a", "[a]{b}*?.rs", "back\\slash\\*", "a b", "日本"] {
+            check(&[&literal_glob(path)], path, true);
+            check(&[&literal_glob(path)], &format!("in/{path}"), false);
+        }
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub struct SpecArguments {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
     /// The word after `--scope` is none of [`SCOPES`].
-    #[error("unknown scope `{0}` (expected one of: auto, working-tree, branch, staged)")]
+    #[error("unknown scope `{0}` (expected auto, working-tree, branch or staged)")]
     UnknownScope(String),
     /// Two flags that each choose a target.
     #[error("`{first}` and `{second}` contradict each other")]

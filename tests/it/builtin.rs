@@ -1,6 +1,6 @@
 //! The builtin engine: its rules, what it knows of secrets, and the protocol that it speaks.
 
-mod made_up;
+pub mod made_up;
 mod protocol;
 mod repository;
 mod rules;

@@ -16,8 +16,7 @@ struct World {
     sandbox: Sandbox,
 }
 
-const BASE: &str =
-    "function total(list) {\n  let sum = 0;\n  for (const item of list) {\n    sum += item;\n  }\n  return sum;\n}\n";
+const BASE: &str = "function total(list) {\n  let sum = 0;\n  for (const item of list) {\n    sum += item;\n  }\n  return sum;\n}\n";
 
 fn filler(count: usize, word: &str) -> String {
     (0..count)
@@ -84,7 +83,10 @@ impl World {
             .find(|path| path.exists())
             .unwrap();
         let request: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-        request["question"]["instructions"].as_str().unwrap().to_owned()
+        request["question"]["instructions"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 }
 
@@ -122,7 +124,10 @@ fn the_same_question_is_not_asked_twice_and_the_report_says_so() {
     // The job can be asked for like any other.
     let id = second["jobId"].as_str().unwrap();
     let stored = world.command(&["result", id, "--json"]).run_ok().json();
-    assert_eq!(stored["storedJob"]["result"]["cached"], second["cached"], "{stored:#}");
+    assert_eq!(
+        stored["storedJob"]["result"]["cached"], second["cached"],
+        "{stored:#}"
+    );
     let text = world.command(&["review", "--base", "main"]).run_ok();
     text.assert_stdout_has("the same was asked before");
 
@@ -181,12 +186,16 @@ fn files_that_change_while_they_are_reviewed_leave_no_answer() {
     let world = World::new();
     world.repo.write("a.js", "debugger;\n");
     let ahead = SystemTime::now() + Duration::from_secs(3_600);
-    let file = fs::File::options().write(true).open(world.repo.join("a.js")).unwrap();
+    let file = fs::File::options()
+        .write(true)
+        .open(world.repo.join("a.js"))
+        .unwrap();
     file.set_modified(ahead).unwrap();
     let run = || world.command(&["review", "--json"]).run_ok().json();
     run();
     assert_eq!(run()["cached"], Value::Null);
-    file.set_modified(SystemTime::now() - Duration::from_secs(3_600)).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(3_600))
+        .unwrap();
     run();
     assert!(run()["cached"].is_object());
 }
@@ -215,15 +224,27 @@ fn check_private(path: &Path) {
 
 #[test]
 fn what_could_not_be_judged_is_asked_again() {
-    let Some(codex) = RealCodex::find() else { return };
+    let Some(codex) = RealCodex::find() else {
+        return;
+    };
     let world = World::new();
     let api = ResponsesApi::start();
     use_api(&world.sandbox, &api);
     let run = |code: i32| -> Value {
-        let args = ["adversarial-review", "--base", "main", "--json", "--isolated"];
+        let args = [
+            "adversarial-review",
+            "--base",
+            "main",
+            "--json",
+            "--isolated",
+        ];
         let command = world.command(&args).env("CODEX_REVIEW_ENGINE", "codex");
         let command = command.env("CODEX_REVIEW_CODEX_BIN", codex.launcher());
-        command.time_limit(Duration::from_secs(60)).run().expect_code(code).json()
+        command
+            .time_limit(Duration::from_secs(60))
+            .run()
+            .expect_code(code)
+            .json()
     };
     api.say("I had no time to look.");
     assert_eq!(run(4)["outcome"], "not-judged");
@@ -232,7 +253,10 @@ fn what_could_not_be_judged_is_asked_again() {
     });
     api.say(&answer.to_string());
     let judged = run(0);
-    assert_eq!((&judged["cached"], &judged["outcome"]), (&Value::Null, &json!("passed")));
+    assert_eq!(
+        (&judged["cached"], &judged["outcome"]),
+        (&Value::Null, &json!("passed"))
+    );
     let asked = api.requests().len();
     let cached = run(0);
     assert_eq!(cached["cached"]["job"], judged["jobId"]);
@@ -258,8 +282,13 @@ fn only_what_is_new_is_reviewed_and_open_findings_move_with_their_code() {
 
     // Above the old finding something new, and a new defect in another file.
     let a = fs::read_to_string(world.repo.join("a.js")).unwrap();
-    world.repo.write("a.js", format!("// total\n{a}const last = 1;\n"));
-    world.repo.write("b.js", BASE.replace("  return sum;", "  debugger;\n  return sum;"));
+    world
+        .repo
+        .write("a.js", format!("// total\n{a}const last = 1;\n"));
+    world.repo.write(
+        "b.js",
+        BASE.replace("  return sum;", "  debugger;\n  return sum;"),
+    );
     world.repo.commit("Add another");
     let second = world.review(&["--since-last"]);
     assert_eq!(
@@ -269,9 +298,15 @@ fn only_what_is_new_is_reviewed_and_open_findings_move_with_their_code() {
     );
     assert_eq!(second["since"]["job"], first["jobId"]);
     assert_eq!(second["since"]["closed"], json!([]));
-    assert!(second["since"]["knownHunks"].as_u64() >= Some(1), "{second:#}");
+    assert!(
+        second["since"]["knownHunks"].as_u64() >= Some(1),
+        "{second:#}"
+    );
     let asked = world.question(&second);
-    assert!(asked.contains("+const last = 1;") && asked.contains("b.js"), "{asked}");
+    assert!(
+        asked.contains("+const last = 1;") && asked.contains("b.js"),
+        "{asked}"
+    );
 
     // The old one is mended: it is closed. The other one stays open, and is no new one.
     let a = fs::read_to_string(world.repo.join("a.js")).unwrap();
@@ -298,7 +333,10 @@ fn a_hunk_that_was_reviewed_is_not_sent_again() {
     let asked = world.question(&report);
     assert!(asked.contains("+const fresh = 1;"), "{asked}");
     assert!(!asked.contains("+  debugger;"), "{asked}");
-    assert!(asked.contains("only what is new since an earlier review"), "{asked}");
+    assert!(
+        asked.contains("only what is new since an earlier review"),
+        "{asked}"
+    );
     assert_eq!(report["since"]["newHunks"], 1);
 }
 
@@ -312,20 +350,44 @@ fn rebasing_amending_and_forcing_make_nothing_new() {
         assert_eq!(report["since"]["newHunks"], 0, "{what}: {report:#}");
         assert_eq!(report["jobId"], Value::Null, "{what}: no engine is asked");
         assert_eq!(findings(&report).len(), 1, "{what}");
-        let failing = world.command(&["review", "--base", "main", "--since-last", "--fail-on", "any"]);
+        let failing = world.command(&[
+            "review",
+            "--base",
+            "main",
+            "--since-last",
+            "--fail-on",
+            "any",
+        ]);
         let _findings_hold = failing.run().expect_code(1);
     };
     nothing_new("as it was");
-    world.repo.git(["commit", "--amend", "--quiet", "--no-gpg-sign", "-m", "Other words"]);
+    world.repo.git([
+        "commit",
+        "--amend",
+        "--quiet",
+        "--no-gpg-sign",
+        "-m",
+        "Other words",
+    ]);
     nothing_new("amended");
     world.repo.switch("main");
     let b = fs::read_to_string(world.repo.join("a.js")).unwrap();
-    world.repo.write("a.js", b.replace("const a29", "const b29"));
-    world.repo.write("a.js", format!("// head\n{}", fs::read_to_string(world.repo.join("a.js")).unwrap()));
+    world
+        .repo
+        .write("a.js", b.replace("const a29", "const b29"));
+    world.repo.write(
+        "a.js",
+        format!(
+            "// head\n{}",
+            fs::read_to_string(world.repo.join("a.js")).unwrap()
+        ),
+    );
     world.repo.commit("Main goes on");
     world.repo.switch("feature");
     world.repo.git(["rebase", "--quiet", "main"]);
-    world.repo.git(["reflog", "expire", "--expire=now", "--all"]);
+    world
+        .repo
+        .git(["reflog", "expire", "--expire=now", "--all"]);
     world.repo.git(["gc", "--quiet", "--prune=now"]);
     nothing_new("rebased, and the old commits are gone");
 }

@@ -227,7 +227,10 @@ fn the_action_is_not_built_from_a_fork_s_checkout() {
 
 #[test]
 fn a_shallow_checkout_is_no_pass_and_names_the_line_that_is_missing() {
-    let run = run_action(Checkout::of("fine\n", &["--depth", "1"]), OWN);
+    let checkout = Checkout::of("fine\n", &["--depth", "1"]);
+    // What lies where the report would be is not taken for one.
+    checkout.clone.write("codex-review.sarif", "{}");
+    let run = run_action(checkout, OWN);
     let output = run.output.expect_code(4);
     output.assert_stderr_has("`origin/main` is not in this shallow clone");
     output.assert_stderr_has("git fetch --no-tags --unshallow origin");
@@ -271,9 +274,13 @@ fn the_gitlab_job_reports_and_ends_as_the_review_does() {
     for (project, engine) in [("shop/shop", "builtin"), ("stranger/shop", "codex")] {
         let output = run_gitlab(&checkout, project, engine).expect_code(1);
         output.assert_stdout_has("src/b.txt:1");
-        let sarif = std::fs::read(checkout.clone.join("codex-review.sarif")).unwrap();
-        let sarif: Value = serde_json::from_slice(&sarif).unwrap();
-        assert_eq!(sarif["version"], "2.1.0");
+        let document = |name: &str| -> Value {
+            let text = std::fs::read(checkout.clone.join(name)).unwrap();
+            serde_json::from_slice(&text).unwrap()
+        };
+        assert_eq!(document("codex-review.sarif")["version"], "2.1.0");
+        let issue = &document("gl-code-quality-report.json")[0];
+        assert_eq!(issue["location"]["path"], "src/b.txt");
         let markdown = std::fs::read_to_string(checkout.clone.join("codex-review.md")).unwrap();
         assert!(markdown.contains("src/b.txt"), "{markdown}");
     }
@@ -281,7 +288,7 @@ fn the_gitlab_job_reports_and_ends_as_the_review_does() {
     run_gitlab(&fine, "shop/shop", "builtin").expect_code(0);
     // What cannot be judged is no pass.
     let output = run_gitlab(&fine, "shop/shop", "codex").expect_code(3);
-    output.assert_stderr_has("error");
+    output.assert_stdout_has("NOT JUDGED");
 }
 
 #[test]

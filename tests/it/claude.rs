@@ -12,10 +12,14 @@ use crate::support::real_claude::RealClaude;
 use crate::support::real_codex::{RealCodex, use_api};
 use crate::support::responses_api::{Answer, ResponsesApi};
 use crate::support::{CommandOutput, Invocation, Repo, Sandbox, package_root};
+use crate::typed::TEXTS;
 
 /// Text that means something to every shell, quoting and host on its way.
 const HOSTILE: &str = "it's \"quoted\"; touch pwned; $(touch pwned) `touch pwned` && a != b \\d+ \\\n\
                        second line | touch pwned > pwned\n```\n--background $HOME ${CLAUDE_PLUGIN_ROOT} é\u{a0}*";
+
+/// What an assistant says when it has been asked everything.
+const LAST_WORD: &str = "That was all.";
 
 /// A host with the plugin, in a repository with a change.
 struct Host {
@@ -76,6 +80,53 @@ impl Host {
             ])
     }
 
+    /// One session that gets prompt after prompt, and at last one that its assistant answers with [`LAST_WORD`].
+    /// Returns what the client told of each, in order.
+    #[track_caller]
+    fn prompts(&self, prompts: &[String]) -> Vec<String> {
+        let message = |text: &str| {
+            let message = json!({
+                "type": "user", "parent_tool_use_id": null, "session_id": "",
+                "message": {"role": "user", "content": [{"type": "text", "text": text}]},
+            });
+            format!("{message}\n")
+        };
+        let input: String = prompts
+            .iter()
+            .map(String::as_str)
+            .chain(["Say the last word."])
+            .map(message)
+            .collect();
+        let client = self.claude.program(&self.sandbox, &self.assistant);
+        let client = self
+            .ours(client)
+            .args(["-p", "--input-format", "stream-json", "--verbose"])
+            .args(["--output-format", "stream-json", "--plugin-dir"])
+            .arg(package_root().join("plugin"))
+            // More than anybody should allow: what is typed must not run even here.
+            .args(["--allowedTools", "Bash"])
+            .stdin(input)
+            .hold_stdin()
+            .time_limit(Duration::from_secs(300));
+        let mut client = client.spawn();
+        client.stdout_line(|line| line.contains(LAST_WORD));
+        client.end_stdin();
+        let output = client.wait().expect_code(0);
+        let mut told = vec![String::new()];
+        for line in output.stdout().lines() {
+            let event: Value = serde_json::from_str(line).expect("the client writes JSON lines");
+            let last = told.last_mut().expect("there is one");
+            match event["type"].as_str() {
+                Some("result") => told.push(String::new()),
+                Some("user" | "assistant") => last.push_str(&event["message"].to_string()),
+                _ => {}
+            }
+        }
+        told.truncate(prompts.len());
+        assert_eq!(told.len(), prompts.len(), "{output}");
+        told
+    }
+
     /// Runs a session and returns the requests that its assistant got.
     #[track_caller]
     fn ask(&self, prompt: &str) -> (CommandOutput, Vec<MessagesRequest>) {
@@ -83,6 +134,17 @@ impl Host {
         let requests = self.assistant.take_requests();
         assert!(!requests.is_empty(), "no model was asked: {output}");
         (output, requests)
+    }
+
+    /// What a request was stored as.
+    #[track_caller]
+    fn stored_request(&self, id: &str) -> String {
+        let workspaces = std::fs::read_dir(self.sandbox.state_dir()).unwrap();
+        workspaces
+            .flatten()
+            .map(|workspace| workspace.path().join("typed").join(format!("request-{id}")))
+            .find_map(|path| std::fs::read_to_string(path).ok())
+            .unwrap_or_else(|| panic!("there is no request {id}"))
     }
 
     #[track_caller]
@@ -266,6 +328,56 @@ fn an_adversarial_review_in_the_background_gets_its_focus_byte_for_byte() {
     host.assert_nothing_ran();
 }
 
+/// What the plugin's commands used to be: a line of a shell, or a here-document that a typed line could end.
+#[test]
+fn every_text_behind_every_command_arrives_byte_for_byte_or_is_refused_and_nothing_runs() {
+    let Some(host) = Host::start() else { return };
+    host.assistant.respond(|request| {
+        let text = request.last_user_text();
+        if text.contains("the last word") {
+            return Say::text(LAST_WORD);
+        }
+        // What the command put into the prompt.
+        Say::text(format!("Seen: {text}"))
+    });
+    let prompts = |commands: &[&str]| -> Vec<(String, &str)> {
+        let texts = |command: &&str| {
+            let command = (*command).to_owned();
+            TEXTS.map(move |text| (command.clone(), text))
+        };
+        commands.iter().flat_map(texts).collect()
+    };
+
+    let typed = |(command, text): &(String, &str)| format!("/codex:{command} {text}");
+    for command in ["review", "adversarial-review", "rescue"] {
+        let stored = prompts(&[command]);
+        let told = host.prompts(&stored.iter().map(typed).collect::<Vec<_>>());
+        for ((_, text), told) in stored.iter().zip(told) {
+            let Some((_, request)) = told.split_once("--request ") else {
+                panic!("/codex:{command} {text:?} was not taken: {told}");
+            };
+            let id: String = request
+                .chars()
+                .take_while(char::is_ascii_hexdigit)
+                .collect();
+            let request = host.stored_request(&id);
+            assert_eq!(request, text.trim(), "/codex:{command} {text:?}");
+        }
+    }
+
+    let refused = prompts(&["transfer", "status", "result", "cancel", "setup"]);
+    let told = host.prompts(&refused.iter().map(typed).collect::<Vec<_>>());
+    for ((command, text), told) in refused.iter().zip(told) {
+        assert_eq!(
+            told.matches("error: ").count(),
+            1,
+            "/codex:{command} {text:?}: {told}"
+        );
+        assert!(!told.contains("Seen: "), "a model was asked: {told}");
+    }
+    host.assert_nothing_ran();
+}
+
 #[test]
 fn rescue_carries_a_task_through_the_agent_byte_for_byte_and_runs_nothing_in_it() {
     let Some(host) = Host::start() else { return };
@@ -304,6 +416,62 @@ fn rescue_carries_a_task_through_the_agent_byte_for_byte_and_runs_nothing_in_it(
     let task = requests.first().expect("Codex was asked");
     assert!(task.prompt().contains(HOSTILE), "{}", task.prompt());
     host.assert_nothing_ran();
+}
+
+#[test]
+fn a_session_is_handed_over_to_codex_from_inside() {
+    let Some(host) = Host::start() else { return };
+    host.assistant.respond(|request| {
+        let text = request.last_user_text();
+        Say::text(if text.contains("the last word") {
+            LAST_WORD.to_owned()
+        } else {
+            format!("Seen: {text}")
+        })
+    });
+    let prompts = ["Remember the number 7291.", "/codex:transfer"].map(str::to_owned);
+    let told = host.prompts(&prompts);
+    assert!(told[1].contains("codex resume "), "{}", told[1]);
+}
+
+#[test]
+fn an_outage_of_codex_is_told_as_one_in_the_client_and_tried_again() {
+    let Some(host) = Host::start() else { return };
+    host.command(&["setup", "--enable-review-gate"]).run_ok();
+    let questions = AtomicUsize::new(0);
+    host.model.respond(move |_| {
+        if questions.fetch_add(1, Ordering::SeqCst) == 0 {
+            let body = json!({"error": {"message": "The lights are out."}});
+            Answer::Failure { status: 500, body }
+        } else {
+            Answer::Text("ALLOW: fine.".to_owned())
+        }
+    });
+    let file = host.repo.join("src/b.rs");
+    host.assistant.respond(move |request| {
+        let told = request.user_text().contains("could not be judged");
+        match (request.tool_results().len(), told) {
+            (0, _) => Say::Tool {
+                name: "Write",
+                input: json!({"file_path": file, "content": "fn b() {}\n"}),
+            },
+            (_, false) => Say::text("I have written it."),
+            (_, true) => Say::text("I try to end again."),
+        }
+    });
+    let (output, asked) = host.ask("Write b.");
+    assert!(output.stdout().contains("I try to end again."), "{output}");
+    let told = asked.last().unwrap().user_text();
+    assert!(!told.contains("something to mend"), "{told}");
+    assert_eq!(host.model.requests().len(), 2);
+    let status = host.command(&["gate", "status", "--json"]).run_ok().json();
+    let verdicts: Vec<_> = status["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|record| record["verdict"].clone())
+        .collect();
+    assert_eq!(verdicts, ["allow", "not-judged"], "{status}");
 }
 
 #[test]

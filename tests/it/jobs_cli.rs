@@ -11,4 +11,4 @@ mod life;
 mod scoping;
 mod tasks;
 mod usage;
-mod world;
+pub mod world;

@@ -16,8 +16,9 @@ const ALLOWED_TOOLS: [&str; 3] = [
 ];
 
 /// The hooks that the plugin installs, and the seconds that the host gives each.
-const HOOKS: [(&str, &str, u64); 4] = [
+const HOOKS: [(&str, &str, u64); 5] = [
     ("SessionStart", "session-start", 10),
+    ("UserPromptSubmit", "prompt-submit", 10),
     ("UserPromptExpansion", "prompt-expansion", 10),
     ("Stop", "stop", 930),
     ("SessionEnd", "session-end", 10),
@@ -98,31 +99,26 @@ fn every_command_describes_itself_and_may_use_only_what_it_needs() {
     }
 }
 
-/// The arguments of a slash command used to be pasted between double quotes on a shell line, where quotes vanish and
-/// variables expand.
+/// The arguments of a slash command used to be pasted onto a shell line, where quotes vanish and variables expand; and a
+/// here-document ends at a line that anybody can type.
 #[test]
-fn typed_text_reaches_a_shell_only_inside_a_here_document_with_a_quoted_delimiter() {
+fn what_is_typed_stands_in_no_command_text() {
     for (name, path) in commands() {
         let (_, body) = front_matter(&path);
-        for (position, _) in body.match_indices("$ARGUMENTS") {
-            let before = &body[..position];
-            let after = &body[position + "$ARGUMENTS".len()..];
-            assert!(
-                before.ends_with(" --arguments-stdin <<'CODEX_ARGUMENTS'\n"),
-                "{name}"
-            );
-            assert!(
-                after.starts_with("\nCODEX_END\nCODEX_ARGUMENTS\n```\n"),
-                "{name}"
-            );
-        }
+        assert!(!body.contains("$ARGUMENTS"), "{name}");
+        let shell_lines: Vec<&str> = body.lines().filter(|line| line.starts_with('!')).collect();
+        let [line] = shell_lines.as_slice() else {
+            panic!("{name} runs {shell_lines:?}");
+        };
+        let words = line.trim_start_matches("!`codex-review ");
         let takes_text = ["review", "adversarial-review", "rescue"].contains(&name.as_str());
-        assert_eq!(
-            body.contains("--session-arguments`\n"),
-            takes_text,
-            "{name}"
-        );
-        assert_eq!(body.contains("$ARGUMENTS"), !takes_text, "{name}");
+        let expected = match (takes_text, name.as_str()) {
+            (true, "rescue") => "estimate task --json --session-arguments`".to_owned(),
+            (true, name) => format!("estimate {name} --json --session-arguments`"),
+            (false, name) => format!("{name} --session-arguments`"),
+        };
+        assert_eq!(words, expected, "{name}");
+        assert!(!body.contains("```!"), "{name}");
     }
 }
 
@@ -394,6 +390,7 @@ fn the_windows_launcher_is_a_twin_of_the_other() {
         "hook session-start",
         "hook session-end",
         "hook stop",
+        "hook prompt-submit",
         "hook prompt-expansion",
         "exit ",
     ] {

@@ -6,6 +6,7 @@ mod pushing;
 mod range;
 mod with_codex;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -92,8 +93,10 @@ impl Pushing {
     fn jobs(&self) -> usize {
         let status = self.command(["status", "--all", "--json"]).run_ok().json();
         assert!(status["running"].as_array().unwrap().is_empty(), "{status}");
-        let latest = usize::from(!status["latestFinished"].is_null());
-        latest + status["recent"].as_array().unwrap().len()
+        let recent = status["recent"].as_array().unwrap();
+        let ended = recent.iter().chain([&status["latestFinished"]]);
+        let ids: BTreeSet<&str> = ended.filter_map(|job| job["id"].as_str()).collect();
+        ids.len()
     }
 
     /// What a hook gets on its standard input.

@@ -1,4 +1,5 @@
-//! Typed arguments from the host's hook to the stored job, without a client: many texts, each as it is or refused.
+//! Typed arguments from the host's hook to what carries them out, without a client: many texts, each as it is or refused.
+//! `claude.rs` sends the same texts through the real client.
 
 use std::path::PathBuf;
 
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{CommandOutput, Invocation, Repo, Sandbox};
 
 /// Texts that a shell, a quoting rule, a template or a parser of options would change or run.
-const TEXTS: [&str; 36] = [
+pub const TEXTS: [&str; 36] = [
     "it's \"quoted\"",
     "'",
     "\"",
@@ -124,8 +125,9 @@ fn holds(value: &Value, text: &str) -> bool {
 fn every_text_reaches_its_job_byte_for_byte_and_none_is_executed() {
     let desk = Desk::new();
     for (at, text) in TEXTS.into_iter().enumerate() {
-        let (command, kind) = match at % 2 {
+        let (command, kind) = match at % 3 {
             0 => ("codex:rescue", "task"),
+            1 => ("codex:review", "review"),
             _ => ("codex:adversarial-review", "adversarial-review"),
         };
         desk.type_in(command, &format!("--effort low {text}"));
@@ -138,6 +140,56 @@ fn every_text_reaches_its_job_byte_for_byte_and_none_is_executed() {
         assert!(holds(&request, "low"), "{request}");
     }
     assert!(!desk.repo.join("pwned").exists());
+}
+
+/// The commands that take a job's id and flags answer at once by themselves.
+#[test]
+fn every_text_behind_a_command_that_takes_none_is_refused_with_one_error() {
+    let desk = Desk::new();
+    for verb in ["transfer", "status", "result", "cancel", "setup"] {
+        for text in TEXTS {
+            desk.type_in(&format!("codex:{verb}"), text);
+            let refused = desk
+                .command(&[verb, "--session-arguments"])
+                .run()
+                .expect_code(2);
+            assert_eq!(refused.stdout(), "", "{verb} {text:?}");
+            let stderr = refused.stderr();
+            let errors = stderr.lines().filter(|line| line.starts_with("error: "));
+            assert_eq!(errors.count(), 1, "{verb} {text:?}: {stderr}");
+        }
+    }
+    assert!(!desk.repo.join("pwned").exists());
+    let settings = desk.command(&["setup", "--json"]).run_ok().json();
+    assert_eq!(settings["reviewGateEnabled"], false, "{settings}");
+}
+
+#[test]
+fn flags_and_ids_reach_the_commands_that_take_them_once() {
+    let desk = Desk::new();
+    let run = |verb: &str| desk.command(&[verb, "--session-arguments"]).run();
+    assert_eq!(
+        run("status").expect_code(0).json(),
+        json!({"arguments": "missing"})
+    );
+    desk.type_in("codex:status", "--all --json");
+    let status = run("status").expect_code(0).json();
+    assert!(status["workspaceRoot"].is_string(), "{status}");
+    assert_eq!(
+        run("status").expect_code(0).json(),
+        json!({"arguments": "missing"})
+    );
+    desk.type_in("codex:status", "");
+    run("status").expect_code(0).assert_stdout_has("Codex");
+    desk.type_in("codex:cancel", "review-nope");
+    run("cancel")
+        .expect_code(2)
+        .assert_stderr_has("`review-nope`");
+    desk.type_in("codex:setup", "--enable-review-gate --json");
+    assert_eq!(
+        run("setup").expect_code(0).json()["reviewGateEnabled"],
+        true
+    );
 }
 
 #[test]

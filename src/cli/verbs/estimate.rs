@@ -44,8 +44,7 @@ pub(crate) fn run(
         }
     };
     let Some(text) = text else {
-        ui.json(&json!({"arguments": "missing"}))?;
-        return Ok(ExitStatus::Passed);
+        return Ok(typed_store::say_missing(ui));
     };
     let meant = understand(typed.kind, &text)?;
     let mut document = match meant {

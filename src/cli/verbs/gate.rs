@@ -1,45 +1,40 @@
 //! The stop gate: gathers the facts, asks the engine where the turn edited something, and answers the host.
 //!
 //! The decisions are [`codex_review::hooks::decide`] and [`codex_review::hooks::conclude`]; this file is their hands.
+//! [`super::gate_question`] asks the engine, [`super::gate_record`] keeps what is remembered and shows it.
 
-use std::fs::File;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use codex_review::context::Context;
+use bstr::ByteSlice as _;
 use codex_review::hooks::{
-    Conclusion, Facts, GateMemory, GateRecord, HookInput, Review, Step, TreeState, conclude,
-    decide, read_answer, tree_state,
+    Conclusion, Facts, GateMemory, GateRecord, HookInput, SessionMemory, Settled, Step, TreeState,
+    conclude, decide, tree_state,
 };
-use codex_review::jobs::{Job, Timestamp};
-use codex_review::report::styled::Role;
-use codex_review::report::{self, Report};
-use codex_review::review::{ExitStatus, FailOn, NotJudgedReason, OnEmpty, Outcome};
-use codex_review::run::{GATE, ReviewPlan, first_line};
-use codex_review::target::{Repository, Select, TargetSpec, literal_glob};
-use serde_json::{Value, json};
+use codex_review::target::{ChangeOptions, LeftOut, Repository, Select, TargetSpec};
+use serde_json::json;
 
 use crate::cli::failure::Failure;
-use crate::cli::options::{Attendance, Isolation, Shape};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
-use super::attend::{Attended, Telling, attend};
+use super::gate_question::{Answer, ask};
+use super::gate_record::MemoryFile;
 use super::hook::quiet;
-use super::review::{Resolved, build_context, report_of, resolve};
+use super::review::change_options;
 use super::workspace::Workspace;
 
-/// What the gate remembers, in the repository's state folder.
-const MEMORY_FILE: &str = "gate.json";
-/// How long to wait for another session that writes it.
-const MEMORY_WAIT: Duration = Duration::from_secs(2);
-const HOUR_MS: u64 = 3_600_000;
+/// So many files that are not read are still told apart one by one.
+const STAMPED_FILES: usize = 20_000;
 
+/// Answers a turn that wants to end.
 pub(crate) fn stop(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> Result<(), Failure> {
-    let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
+    let mut workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
     if !workspace.store.settings()?.stop_review_gate() {
         return Ok(());
+    }
+    // The host says whose turn it is; the environment may not.
+    if let Some(session) = input.session_id.clone() {
+        workspace.session = Some(session);
     }
     let Some(repository) = &workspace.repository else {
         return Ok(());
@@ -48,70 +43,35 @@ pub(crate) fn stop(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> R
     let now_ms = now_ms();
     let memory = MemoryFile::of(&workspace);
     let remembered = memory.read();
-    let tree = read_tree(&workspace, repository);
-    let start = remembered
+    let own = remembered
         .sessions
         .get(&session)
-        .and_then(|own| own.turn_start.clone());
-    let facts = facts(
-        &workspace,
-        input,
-        &remembered,
-        &session,
-        tree.as_ref().ok(),
-        now_ms,
-    );
-    let step = decide(&facts);
-    if step == Step::Allow(codex_review::hooks::Settled::Off) {
-        return Ok(());
-    }
-    let (conclusion, record) = match (step, &tree) {
-        (Step::Allow(settled), _) => {
-            let note = settled.note().map(str::to_owned);
-            let record = Noted {
-                verdict: "skip",
-                reason: settled.as_str().to_owned(),
-                ..Noted::default()
-            };
-            (
-                Conclusion::Allow {
-                    note,
-                    judged: false,
-                },
-                record,
-            )
-        }
-        (Step::Ask, Ok(tree)) => {
-            let asked = ask(&workspace, repository, input, start.as_ref(), tree)?;
-            let conclusion = conclude(asked.review.clone(), workspace.settings().gate.fail_closed);
-            (conclusion, asked.noted())
-        }
-        (Step::Ask, Err(_)) => unreachable!("a tree that cannot be read is never asked about"),
-    };
-    memory.update(|memory| {
-        let own = memory.session(&session, now_ms);
-        match &conclusion {
-            Conclusion::Block { .. } => own.blocks_in_row += 1,
-            Conclusion::Allow { .. } => {
-                own.blocks_in_row = 0;
-                if let Ok(tree) = &tree {
-                    own.turn_start = Some(tree.clone());
-                }
+        .cloned()
+        .unwrap_or_default();
+    let tree = read_tree(&workspace, repository).ok();
+    let facts = facts(&workspace, input, &remembered, &own, tree.as_ref(), now_ms);
+    let end = match (decide(&facts), &tree) {
+        (Step::Allow(settled), _) => End::settled(settled),
+        (Step::Ask, None) => End::settled(Settled::Unreadable),
+        (Step::Ask, Some(tree)) => {
+            let start = own.unreviewed_since.as_ref().or(own.turn_start.as_ref());
+            match ask(&workspace, repository, input, start, tree)? {
+                Answer::Given(asked) => End::asked(asked, workspace.settings().gate.fail_closed),
+                Answer::NothingToShow => End::settled(Settled::NothingToShow),
+                // Nobody is there any more who could be answered.
+                Answer::HostGone => return Ok(()),
             }
         }
-        if let (Conclusion::Allow { judged: true, .. }, Ok(tree)) = (&conclusion, &tree) {
-            memory.last_allowed = Some(tree.fingerprint.clone());
-        }
+    };
+    memory.update(|memory| {
+        end.remember(memory, &session, tree.as_ref(), now_ms);
         memory.note(GateRecord {
             at_ms: now_ms,
             session_id: input.session_id.clone(),
-            verdict: record.verdict.to_owned(),
-            reason: record.reason.clone(),
-            tokens: record.tokens,
-            job_id: record.job_id.clone(),
+            ..end.record.clone()
         });
     })?;
-    match conclusion {
+    match end.conclusion {
         Conclusion::Allow {
             note: Some(note), ..
         } => ui.note(&note),
@@ -123,311 +83,187 @@ pub(crate) fn stop(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> R
     Ok(())
 }
 
-/// Carries out `gate status`.
-pub(crate) fn status(
-    shape: Shape,
-    surroundings: &Surroundings,
-    ui: &Ui,
-) -> Result<ExitStatus, Failure> {
-    let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
-    let enabled = workspace.store.settings()?.stop_review_gate();
-    let memory = MemoryFile::of(&workspace).read();
-    let newest_first = memory.records.iter().rev();
-    match shape {
-        Shape::Json => {
-            let records: Vec<Value> = newest_first
-                .map(|record| {
-                    json!({
-                        "at": shown_time(record.at_ms),
-                        "sessionId": record.session_id,
-                        "verdict": record.verdict,
-                        "reason": record.reason,
-                        "tokens": record.tokens,
-                        "jobId": record.job_id,
-                    })
-                })
-                .collect();
-            ui.json(&json!({"enabled": enabled, "records": records}))?;
-        }
-        Shape::People => {
-            let word = if enabled { "on" } else { "off" };
-            ui.result(format!("Review gate: {word}\n").as_bytes())?;
-            let rows: Vec<[String; 4]> = newest_first
-                .map(|record| {
-                    [
-                        shown_time(record.at_ms),
-                        record.verdict.clone(),
-                        record
-                            .tokens
-                            .map_or_else(|| "-".to_owned(), |tokens| tokens.to_string()),
-                        first_line(&record.reason),
-                    ]
-                })
-                .collect();
-            if !rows.is_empty() {
-                ui.table(
-                    &["WHEN", "VERDICT", "TOKENS", "WHY"],
-                    &[Role::Minor, Role::Heading, Role::Plain, Role::Plain],
-                    &rows,
-                )?;
-            }
+/// How a turn's end was decided.
+struct End {
+    conclusion: Conclusion,
+    settled: Option<Settled>,
+    /// Whether the engine objected, and did not merely fail.
+    objected: bool,
+    /// Without time and session.
+    record: GateRecord,
+}
+
+impl End {
+    fn settled(settled: Settled) -> End {
+        End {
+            conclusion: Conclusion::Allow {
+                note: settled.note().map(str::to_owned),
+                judged: false,
+            },
+            settled: Some(settled),
+            objected: false,
+            record: GateRecord {
+                at_ms: 0,
+                session_id: None,
+                verdict: "skip".to_owned(),
+                reason: settled.as_str().to_owned(),
+                tokens: None,
+                job_id: None,
+            },
         }
     }
-    Ok(ExitStatus::Passed)
+
+    fn asked(asked: super::gate_question::Asked, fail_closed: bool) -> End {
+        let record = asked.record();
+        End {
+            objected: record.verdict == "block",
+            settled: None,
+            conclusion: conclude(asked.review, fail_closed),
+            record,
+        }
+    }
+
+    fn remember(
+        &self,
+        memory: &mut GateMemory,
+        session: &str,
+        tree: Option<&TreeState>,
+        now_ms: u64,
+    ) {
+        let own = memory.session(session, now_ms);
+        let is_judged = match &self.conclusion {
+            Conclusion::Block { .. } => {
+                own.blocks_in_row += 1;
+                if self.objected {
+                    own.last_blocked = tree.map(|tree| tree.fingerprint.clone());
+                }
+                return;
+            }
+            Conclusion::Allow { judged, .. } => *judged,
+        };
+        own.blocks_in_row = 0;
+        own.turn_open = false;
+        let began = match tree {
+            Some(tree) => own.turn_start.replace(tree.clone()),
+            None => None,
+        };
+        match self.settled {
+            Some(settled) if settled.leaves_unreviewed() => {
+                own.unreviewed_since = own.unreviewed_since.take().or(began);
+            }
+            Some(Settled::NothingEdited) => {}
+            _ => own.unreviewed_since = None,
+        }
+        if let (true, Some(tree)) = (is_judged, tree) {
+            memory.last_allowed = Some(tree.fingerprint.clone());
+        }
+    }
 }
 
-fn shown_time(at_ms: u64) -> String {
-    Timestamp::from_unix_millis(at_ms).to_string()
+/// Remembers where a session's first turn begins, for hosts that do not tell of each prompt.
+pub(crate) fn session_began(workspace: &Workspace, session: &str) -> Result<(), Failure> {
+    remember_start(workspace, session, |own, tree| {
+        own.turn_start.get_or_insert(tree);
+    })
 }
 
-/// Remembers where a session's first turn begins. Only where the gate is on: elsewhere it would cost for nothing.
-pub(crate) fn note_session_start(workspace: &Workspace, session: &str) -> Result<(), Failure> {
+/// Remembers where a turn begins: what was edited before it, by its user, is not its doing.
+pub(crate) fn turn_began(input: &HookInput, surroundings: &Surroundings) -> Result<(), Failure> {
+    let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
+    let session = input.session_id.as_deref().unwrap_or_default();
+    remember_start(&workspace, session, |own, tree| {
+        if !own.turn_open {
+            own.turn_open = true;
+            own.turn_start = Some(tree);
+        }
+    })
+}
+
+/// Only where the gate is on: elsewhere reading the tree would cost for nothing.
+fn remember_start(
+    workspace: &Workspace,
+    session: &str,
+    note: impl FnOnce(&mut SessionMemory, TreeState),
+) -> Result<(), Failure> {
     if !workspace.store.settings()?.stop_review_gate() {
         return Ok(());
     }
     let Some(repository) = &workspace.repository else {
         return Ok(());
     };
-    // A tree that cannot be read now makes the first turn one that is asked about, which is the safe side.
+    // A tree that cannot be read now makes this turn one that is asked about, which is the safe side.
     let Ok(tree) = read_tree(workspace, repository) else {
         return Ok(());
     };
-    MemoryFile::of(workspace).update(|memory| {
-        memory
-            .session(session, now_ms())
-            .turn_start
-            .get_or_insert(tree);
-    })
+    MemoryFile::of(workspace).update(|memory| note(memory.session(session, now_ms()), tree))
 }
 
 fn read_tree(workspace: &Workspace, repository: &Repository) -> Result<TreeState, Failure> {
-    let resolved = resolve(workspace, repository, &TargetSpec::of(Select::WorkingTree))?;
-    Ok(tree_state(&resolved.target, &resolved.changes))
+    let target = repository.resolve(&TargetSpec::of(Select::WorkingTree))?;
+    let options = ChangeOptions {
+        left_out_limit: STAMPED_FILES,
+        ..change_options(workspace)
+    };
+    let changes = repository.changes(&target, &options)?;
+    Ok(tree_state(&target, &changes, |left_out| {
+        stamp(workspace, left_out)
+    }))
+}
+
+/// Size and time of a file that is not read. One that was only touched counts as edited, which costs a question.
+fn stamp(workspace: &Workspace, left_out: &LeftOut) -> String {
+    let path = workspace.root.join(left_out.path.to_path_lossy());
+    let Ok(metadata) = std::fs::symlink_metadata(path) else {
+        return "gone".to_owned();
+    };
+    let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
+    let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{} {}", metadata.len(), modified.as_nanos())
 }
 
 fn facts(
     workspace: &Workspace,
     input: &HookInput,
     memory: &GateMemory,
-    session: &str,
+    own: &SessionMemory,
     tree: Option<&TreeState>,
     now_ms: u64,
 ) -> Facts {
     let gate = &workspace.settings().gate;
-    let own = memory.sessions.get(session).cloned().unwrap_or_default();
     // A session that nobody saw begin, in a tree without any change, has edited nothing.
     let untouched = || {
-        tree.filter(|tree| tree.paths.is_empty())
+        tree.filter(|tree| tree.is_clean())
             .map(|tree| tree.fingerprint.clone())
     };
-    let asked_last_hour = memory
-        .asked_at_ms()
-        .filter(|&at| now_ms.saturating_sub(at) < HOUR_MS)
-        .count();
-    let last_ask = memory.asked_at_ms().max();
+    let last_hour = memory.last_hour(now_ms);
     Facts {
         enabled: true,
         fingerprint: tree.map(|tree| tree.fingerprint.clone()),
         at_turn_start: own
             .turn_start
-            .map(|start| start.fingerprint)
+            .as_ref()
+            .map(|start| start.fingerprint.clone())
             .or_else(untouched),
+        last_blocked: own.last_blocked.clone(),
         last_allowed: memory.last_allowed.clone(),
         blocks_in_row: own.blocks_in_row,
         max_blocks: gate.max_blocks,
         stop_hook_active: input.stop_hook_active,
-        since_last_ask: last_ask.map(|at| Duration::from_millis(now_ms.saturating_sub(at))),
+        since_last_ask: memory
+            .last_asked_at_ms()
+            .map(|at| Duration::from_millis(now_ms.saturating_sub(at))),
         cooldown: gate.cooldown,
-        asked_last_hour: u32::try_from(asked_last_hour).unwrap_or(u32::MAX),
-        max_per_hour: 0,
+        asked_last_hour: last_hour.asked,
+        max_per_hour: gate.max_per_hour,
+        tokens_last_hour: last_hour.tokens,
+        max_tokens_per_hour: gate.max_tokens_per_hour,
     }
 }
 
-/// What the engine was asked, and how it ended.
-struct Asked {
-    review: Review,
-    tokens: Option<u64>,
-    job_id: Option<String>,
-}
-
-#[derive(Default)]
-struct Noted {
-    verdict: &'static str,
-    reason: String,
-    tokens: Option<u64>,
-    job_id: Option<String>,
-}
-
-impl Asked {
-    fn noted(self) -> Noted {
-        use codex_review::hooks::GateAnswer;
-        let (verdict, reason) = match self.review {
-            Review::Answered(GateAnswer::Allow { reason }) => ("allow", reason),
-            Review::Answered(GateAnswer::Block { reason }) => ("block", reason),
-            Review::Answered(GateAnswer::Unclear { first_line }) => {
-                ("not-judged", format!("unclear answer: {first_line}"))
-            }
-            Review::NoEngine(what) | Review::Failed(what) => ("not-judged", what),
-        };
-        Noted {
-            verdict,
-            reason,
-            tokens: self.tokens,
-            job_id: self.job_id,
-        }
-    }
-}
-
-fn ask(
-    workspace: &Workspace,
-    repository: &Repository,
-    input: &HookInput,
-    start: Option<&TreeState>,
-    tree: &TreeState,
-) -> Result<Asked, Failure> {
-    let began = Instant::now();
-    let (resolved, context) = this_turn(workspace, repository, start, tree)?;
-    let gate = &workspace.settings().gate;
-    let mut options = workspace.engine_options(Isolation::Default);
-    options.budgets.turn = gate.timeout;
-    options.model = gate.model.clone().or(options.model);
-    options.effort = gate.effort.clone().or(options.effort);
-    let plan = ReviewPlan {
-        kind: &GATE,
-        root: &workspace.root,
-        target: &resolved.target,
-        changes: &resolved.changes,
-        context: Some(&context),
-        focus: None,
-        last_message: input.last_assistant_message.as_deref(),
-        options: &options,
-        fail_on: FailOn::Never,
-        on_empty: OnEmpty::Pass,
-        history: None,
-        since: None,
-        notes: &[],
-        took: began.elapsed(),
-    };
-    let summary = format!("stop gate: {}", context.summary);
-    let attended = attend(
-        workspace,
-        &quiet(),
-        &plan.request()?,
-        summary,
-        Attendance::Foreground,
-        Telling::Progress,
-    )?;
-    let (Attended::Ended(job) | Attended::Queued(job) | Attended::Left(job)) = attended;
-    let report = report_of(&job, &plan);
-    Ok(Asked {
-        review: review(&report, &job),
-        tokens: tokens(&report),
-        job_id: report.job_id,
-    })
-}
-
-fn review(report: &Report, job: &Job) -> Review {
-    match &report.outcome {
-        Outcome::NotJudged(not_judged) => match not_judged.reason {
-            NotJudgedReason::EngineUnavailable | NotJudgedReason::NotLoggedIn => {
-                Review::NoEngine(not_judged.detail.clone())
-            }
-            _ => Review::Failed(format!("{} (job {})", not_judged.detail, job.id)),
-        },
-        Outcome::Judged(_) | Outcome::Empty => Review::Answered(read_answer(&report.raw_output)),
-    }
-}
-
-fn tokens(report: &report::Report) -> Option<u64> {
-    report.usage.map(|usage| usage.input + usage.output)
-}
-
-/// The change of this turn: the paths whose content is not what it was when the turn began, and the commits that it made.
-fn this_turn(
-    workspace: &Workspace,
-    repository: &Repository,
-    start: Option<&TreeState>,
-    tree: &TreeState,
-) -> Result<(Resolved, Context), Failure> {
-    let edited = start
-        .map(|start| tree.paths_since(start))
-        .unwrap_or_default();
-    let committed = match (start.and_then(|start| start.head.clone()), &tree.head) {
-        (Some(from), Some(to)) if from != *to => Some(Select::Range {
-            from,
-            to: to.clone(),
-            merge_base: false,
-        }),
-        _ => None,
-    };
-    let working = || TargetSpec {
-        select: Select::WorkingTree,
-        paths: edited.iter().map(|path| literal_glob(path)).collect(),
-    };
-    let Some(committed) = committed else {
-        let resolved = resolve(workspace, repository, &working())?;
-        let context = build_context(workspace, repository, &resolved)?;
-        return Ok((resolved, context));
-    };
-    let commits = resolve(workspace, repository, &TargetSpec::of(committed))?;
-    let mut context = build_context(workspace, repository, &commits)?;
-    if edited.is_empty() {
-        return Ok((commits, context));
-    }
-    let resolved = resolve(workspace, repository, &working())?;
-    let uncommitted = build_context(workspace, repository, &resolved)?;
-    context.text.push('\n');
-    context.text.push_str(&uncommitted.text);
-    context.summary = format!("{}; then {}", context.summary, uncommitted.summary);
-    Ok((resolved, context))
-}
-
-fn now_ms() -> u64 {
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The gate's memory on disk. Reading never fails: damage is an empty memory.
-struct MemoryFile {
-    path: PathBuf,
-}
-
-impl MemoryFile {
-    fn of(workspace: &Workspace) -> MemoryFile {
-        MemoryFile {
-            path: workspace.store.folder().join(MEMORY_FILE),
-        }
-    }
-
-    fn read(&self) -> GateMemory {
-        std::fs::read(&self.path)
-            .map(|text| GateMemory::from_json(&text))
-            .unwrap_or_default()
-    }
-
-    /// Reads, changes and replaces the file under its lock.
-    fn update(&self, change: impl FnOnce(&mut GateMemory)) -> Result<(), Failure> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| Failure::Write { path, source }
-        };
-        let lock_path = self.path.with_extension("lock");
-        let lock = File::create(&lock_path).map_err(failed(&lock_path))?;
-        let began = Instant::now();
-        // A lock that is never freed costs a moment; what another session noted meanwhile may then be lost.
-        while lock.try_lock().is_err() && began.elapsed() < MEMORY_WAIT {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let mut memory = self.read();
-        change(&mut memory);
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed(folder))?;
-        file.write_all(&memory.to_json())
-            .map_err(failed(&self.path))?;
-        file.persist(&self.path)
-            .map_err(|error| failed(&self.path)(error.error))?;
-        Ok(())
-    }
 }

@@ -155,8 +155,10 @@ fn global_place() -> Result<Place, Failure> {
     })
 }
 
+/// The program in charge of hooks, unless our own hook is where git runs it.
 fn framework_of(repository: &Repository, hooks: &HooksFolder) -> Option<FoundFramework> {
-    if repository.is_bare() {
+    let ours = matches!(hook_state(&hooks.path), Ok(HookState::Ours { .. }));
+    if repository.is_bare() || ours {
         return None;
     }
     find_framework(repository.root(), &hooks.path)

@@ -10,7 +10,8 @@ use std::time::Duration;
 use codex_review::broker::stop_all;
 use codex_review::hooks::{HookInput, MAX_INPUT_BYTES, export_lines, read_input};
 use codex_review::jobs::{
-    StatusScope, begin_session, end_session, request_cancel, sessions, status, sweep_sessions,
+    Job, JobStatus, JobStore, StatusScope, begin_session, end_session, request_cancel, sessions,
+    status, sweep_sessions,
 };
 use codex_review::review::ExitStatus;
 
@@ -21,6 +22,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
 use super::gate;
+use super::host::host;
 use super::typed_store;
 use super::workspace::Workspace;
 
@@ -28,11 +30,25 @@ use super::workspace::Workspace;
 const ENV_FILE_VARIABLE: &str = "CLAUDE_ENV_FILE";
 /// A session whose host is not known counts as over after this time.
 const SESSION_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How long the end of a session waits for an idle engine to go.
-const BROKER_STOP: Duration = Duration::from_secs(1);
+/// How long the end of a session waits for each step of an idle engine's end. An engine that was asked ends also when
+/// nobody waits for it.
+const BROKER_STOP: Duration = Duration::from_millis(20);
+/// As [`BROKER_STOP`], where no host waits.
+const LAST_BROKER_STOP: Duration = Duration::from_secs(1);
 /// What our commands' names begin with in Claude Code.
 const PLUGIN_PREFIX: &str = "codex:";
-/// A clear begins a new conversation in the same place: nothing of the session ends.
+/// The commands, and the verb that carries each out.
+const COMMANDS: [(&str, &str); 8] = [
+    ("review", "review"),
+    ("adversarial-review", "adversarial-review"),
+    ("rescue", "task"),
+    ("transfer", "transfer"),
+    ("status", "status"),
+    ("result", "result"),
+    ("cancel", "cancel"),
+    ("setup", "setup"),
+];
+/// A clear begins a new conversation, with an id of its own, in the same place: nothing is cancelled.
 const CLEAR: &str = "clear";
 
 pub(crate) fn run(
@@ -50,6 +66,7 @@ pub(crate) fn run(
         match request {
             ClaudeHook::SessionStart => session_start(&input, &surroundings),
             ClaudeHook::SessionEnd => session_end(&input, &surroundings),
+            ClaudeHook::PromptSubmit => gate::turn_began(&input, &surroundings),
             ClaudeHook::PromptExpansion => prompt_expansion(&input, &surroundings),
             ClaudeHook::Stop => gate::stop(&input, &surroundings, ui),
         }
@@ -94,12 +111,17 @@ fn session_start(input: &HookInput, surroundings: &Surroundings) -> Result<(), F
             .map_err(|source| Failure::Write { path, source })?;
     }
     let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
-    sweep_sessions(&workspace.store, SESSION_MAX_AGE)?;
     if let Some(session) = session {
-        begin_session(&workspace.store, session, None)?;
-        gate::note_session_start(&workspace, session)?;
+        begin_session(&workspace.store, session, host())?;
     }
-    Ok(())
+    // After this session's own lease is new: one that is resumed is not swept for the death of its client.
+    for dead in sweep_sessions(&workspace.store, SESSION_MAX_AGE)? {
+        cancel_foreground(&workspace.store, &dead.session_id)?;
+    }
+    match session {
+        Some(session) => gate::session_began(&workspace, session),
+        None => Ok(()),
+    }
 }
 
 /// Keeps what was typed behind one of our commands, for the `estimate` that the command begins with.
@@ -109,13 +131,19 @@ fn prompt_expansion(input: &HookInput, surroundings: &Surroundings) -> Result<()
     else {
         return Ok(());
     };
-    let kind = match name.strip_prefix(PLUGIN_PREFIX) {
-        Some("rescue") => "task",
-        Some(kind @ ("review" | "adversarial-review")) => kind,
-        _ => return Ok(()),
+    let Some(verb) = name.strip_prefix(PLUGIN_PREFIX).and_then(verb_of) else {
+        return Ok(());
     };
     let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
-    typed_store::keep(&workspace, session, kind, typed)
+    typed_store::keep(&workspace, session, verb, typed)
+}
+
+/// The verb that carries a command of the plugin out.
+fn verb_of(command: &str) -> Option<&'static str> {
+    COMMANDS
+        .into_iter()
+        .find(|(name, _)| *name == command)
+        .map(|(_, verb)| verb)
 }
 
 fn session_end(input: &HookInput, surroundings: &Surroundings) -> Result<(), Failure> {
@@ -126,11 +154,24 @@ fn session_end(input: &HookInput, surroundings: &Surroundings) -> Result<(), Fai
     else {
         return Ok(());
     };
-    if input.reason.as_deref() == Some(CLEAR) {
-        return Ok(());
-    }
     let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
     let store = &workspace.store;
+    if input.reason.as_deref() == Some(CLEAR) {
+        end_session(store, session)?;
+        return Ok(());
+    }
+    let still_needed = cancel_foreground(store, session)?;
+    end_session(store, session)?;
+    if !still_needed && sessions(store)?.is_empty() {
+        // An engine that is busy stays. The last job that was cancelled here ends it.
+        super::runtime()?.block_on(stop_all(store.folder(), false, BROKER_STOP))?;
+    }
+    Ok(())
+}
+
+/// Asks for the end of a session's unfinished foreground work. Returns whether other work goes on: a job that has not
+/// reached the engine yet does not make it busy, but is about to need it.
+fn cancel_foreground(store: &JobStore, session: &str) -> Result<bool, Failure> {
     let snapshot = status(
         store,
         StatusScope {
@@ -138,21 +179,28 @@ fn session_end(input: &HookInput, surroundings: &Surroundings) -> Result<(), Fai
             all: false,
         },
     )?;
+    let mut still_needed = false;
     for view in &snapshot.running {
         // Background jobs were asked for to outlive the session.
         if view.is_own && !view.job.background {
             request_cancel(store, &view.job.id, Some("the end of its Claude session"))?;
+        } else {
+            still_needed = true;
         }
     }
-    end_session(store, session)?;
-    // A job that has not reached the engine yet does not make it busy, but is about to need it.
-    let needed = snapshot
-        .running
-        .iter()
-        .any(|view| !view.is_own || view.job.background);
-    if !needed && sessions(store)?.is_empty() {
-        // An engine that is busy stays, and ends by itself when it has been idle for a while.
-        super::runtime()?.block_on(stop_all(store.folder(), false, BROKER_STOP))?;
+    Ok(still_needed)
+}
+
+/// After a job that the end of its session cancelled: when nothing runs any more and no session is left, nobody needs the
+/// engine. `session_end` itself could not end it, because the job still used it.
+pub(crate) fn job_ended(store: &JobStore, job: &Job) -> Result<(), Failure> {
+    let was_cut_off = job.status == JobStatus::Cancelled && job.session_id.is_some();
+    if !was_cut_off || !sessions(store)?.is_empty() {
+        return Ok(());
+    }
+    let running = status(store, StatusScope::default())?.running;
+    if running.is_empty() {
+        super::runtime()?.block_on(stop_all(store.folder(), false, LAST_BROKER_STOP))?;
     }
     Ok(())
 }

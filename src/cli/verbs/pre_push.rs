@@ -6,19 +6,15 @@
 //! cannot be read is an error, because then there is no policy.
 
 use std::ffi::OsStr;
-use std::io::Read as _;
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use codex_review::hooks::{
-    KEPT_FINDINGS, MAX_PUSH_BYTES, MalformedLine, PushFacts, PushFinding, PushMemory, PushQuestion,
-    PushRecord, PushStep, PushVerdict, PushedRef, conclude_push, decide_push, read_push,
+    KEPT_FINDINGS, MalformedLine, PushFacts, PushFinding, PushMemory, PushQuestion, PushRecord,
+    PushStep, PushVerdict, PushedRef, conclude_push, decide_push, read_push,
 };
 use codex_review::report::Report;
 use codex_review::report::styled::Role;
-use codex_review::review::{
-    ExitStatus, NotJudgedReason, OnEmpty, Outcome, Severity, Unjudged, Verdict,
-};
+use codex_review::review::{ExitStatus, NotJudgedReason, OnEmpty, Outcome, Unjudged, Verdict};
 use codex_review::run::{REVIEW, ReviewPlan, first_line};
 use codex_review::secrets::is_secret_name;
 use codex_review::target::{
@@ -33,7 +29,9 @@ use crate::cli::ui::Ui;
 
 use super::attend::attend_within;
 use super::hook::quiet;
+use super::push_input::{lines_of_pre_commit, read_lines};
 use super::push_store::{PushStore, now_ms};
+use super::push_telling::{tell_record, tell_unjudged, tell_way_out};
 use super::review::{Resolved, build_context, report_of};
 use super::workspace::Workspace;
 
@@ -41,8 +39,6 @@ use super::workspace::Workspace;
 pub(crate) const SKIP_VARIABLE: &str = "CODEX_REVIEW_SKIP";
 /// A longer reason is cut.
 const REASON_CHARS: usize = 200;
-/// git writes its lines at once and closes them; who says nothing for so long is not git.
-const STDIN_SILENCE: Duration = Duration::from_secs(5);
 /// What is not begun with less time than this is not begun at all.
 const LEAST_TIME: Duration = Duration::from_secs(1);
 
@@ -88,36 +84,6 @@ fn policy_in_spite_of(
     Ok(resolved.settings.pre_push.unjudged)
 }
 
-fn tell_unjudged(policy: Unjudged, ui: &Ui) -> ExitStatus {
-    match policy {
-        Unjudged::Pass => {
-            ui.verdict(&[(
-                Role::NotJudged,
-                "warning: this push could not be judged; it goes on (`pre_push.unjudged` is pass)",
-            )]);
-            ExitStatus::Passed
-        }
-        Unjudged::Block => {
-            ui.verdict(&[(
-                Role::NotJudged,
-                "push blocked: it could not be judged (`pre_push.unjudged` is block)",
-            )]);
-            tell_way_out(None, ui);
-            ExitStatus::Findings
-        }
-    }
-}
-
-fn tell_way_out(job_id: Option<&str>, ui: &Ui) {
-    let details = job_id.map_or_else(String::new, |id| {
-        format!("details: codex-review result {id}; ")
-    });
-    ui.verdict(&[(
-        Role::Minor,
-        &format!("{details}push anyway: {SKIP_VARIABLE}='why' git push"),
-    )]);
-}
-
 fn skip_reason() -> Option<String> {
     let reason = Surroundings::variable(SKIP_VARIABLE)?;
     let reason = reason.to_string_lossy();
@@ -156,75 +122,6 @@ fn log_skip(
     if let Err(failure) = logged {
         ui.warning(&format!("the skip could not be logged: {failure}"));
     }
-}
-
-/// Standard input to its end, within a bound of size and of silence.
-fn read_lines() -> Result<Vec<u8>, Failure> {
-    if Surroundings::stdin_is_terminal() {
-        return Err(Failure::PushFromTerminal);
-    }
-    let (pieces, read) = channel();
-    // A thread, because a pipe that nobody closes cannot be waited for with a bound. It ends with the process.
-    std::thread::spawn(move || {
-        let mut stdin = std::io::stdin().lock();
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            let piece = stdin
-                .read(&mut buffer)
-                .map(|count| buffer[..count].to_vec());
-            let is_last = !matches!(&piece, Ok(piece) if !piece.is_empty());
-            if pieces.send(piece).is_err() || is_last {
-                return;
-            }
-        }
-    });
-    let mut text = Vec::new();
-    loop {
-        match read.recv_timeout(STDIN_SILENCE) {
-            Ok(Ok(piece)) if piece.is_empty() => return Ok(text),
-            Ok(Ok(piece)) => text.extend_from_slice(&piece),
-            Ok(Err(source)) => {
-                return Err(Failure::ReadText {
-                    place: "standard input".to_owned(),
-                    source,
-                });
-            }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                return Err(Failure::PushInputOpen {
-                    waited: STDIN_SILENCE,
-                });
-            }
-        }
-        if text.len() as u64 > MAX_PUSH_BYTES {
-            return Err(Failure::PushInputTooLong {
-                limit: MAX_PUSH_BYTES,
-            });
-        }
-    }
-}
-
-/// The line that git would have written, from the variables that pre-commit sets instead. It has one for each push: the
-/// first ref with new commits.
-fn lines_of_pre_commit(surroundings: &Surroundings) -> Vec<u8> {
-    let variable = |name: &str| {
-        let value = Surroundings::variable(name)?.into_string().ok()?;
-        (!value.is_empty()).then_some(value)
-    };
-    let local_ref = variable("PRE_COMMIT_LOCAL_BRANCH");
-    let Some(local_ref) = local_ref.or_else(|| variable("PRE_COMMIT_TO_REF")) else {
-        return Vec::new();
-    };
-    // Where everything is new, it names no commits; the ref itself is looked up then.
-    let looked_up = || {
-        let repository = surroundings.repository().ok()?;
-        Some(repository.commit_at(&local_ref)?.to_string())
-    };
-    let local_id = variable("PRE_COMMIT_TO_REF")
-        .or_else(looked_up)
-        .unwrap_or_default();
-    let remote_ref = variable("PRE_COMMIT_REMOTE_BRANCH").unwrap_or_else(|| local_ref.clone());
-    let old = variable("PRE_COMMIT_FROM_REF").unwrap_or_else(|| "0".repeat(local_id.len()));
-    format!("{local_ref} {local_id} {remote_ref} {old}\n").into_bytes()
 }
 
 fn remote_name(repository: &Repository, given: Option<&OsStr>) -> Option<String> {
@@ -537,50 +434,5 @@ fn in_words(error: &ResolveError) -> String {
     match error.hint() {
         Some(hint) => format!("{error}; {hint}"),
         None => error.to_string(),
-    }
-}
-
-fn tell_record(record: &PushRecord, ui: &Ui) {
-    let role = match record.verdict {
-        PushVerdict::Passed => Role::Passed,
-        PushVerdict::Held => Role::Findings,
-        PushVerdict::NotJudged => Role::NotJudged,
-        PushVerdict::NotReviewed | PushVerdict::Skipped => {
-            ui.note(&format!(
-                "{}: not reviewed: {}",
-                record.remote_ref, record.why
-            ));
-            return;
-        }
-    };
-    let word = match record.verdict {
-        PushVerdict::Passed => "passed",
-        PushVerdict::Held => "held",
-        _ => "not judged",
-    };
-    let tell = |parts: &[(Role, &str)]| match record.verdict {
-        // What passed is news that `--quiet` does without.
-        PushVerdict::Passed => ui.spans(parts),
-        _ => ui.verdict(parts),
-    };
-    tell(&[
-        (Role::Plain, &format!("{}: ", record.remote_ref)),
-        (role, word),
-        (Role::Plain, &format!(": {}", record.why)),
-    ]);
-    for finding in &record.findings {
-        let severity = finding
-            .severity
-            .parse::<Severity>()
-            .map_or(Role::Plain, Role::Severity);
-        tell(&[
-            (severity, &format!("  {:<8}  ", finding.severity)),
-            (Role::Place, &finding.place),
-            (Role::Plain, &format!("  {}", finding.title)),
-        ]);
-    }
-    let more = record.finding_count.saturating_sub(record.findings.len());
-    if more > 0 {
-        tell(&[(Role::Minor, &format!("  and {more} more"))]);
     }
 }

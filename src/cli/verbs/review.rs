@@ -7,7 +7,7 @@ use codex_review::jobs::{Clock, Job};
 use codex_review::report::{self, Format, Report};
 use codex_review::review::{ExitStatus, FailOn, NotJudged, NotJudgedReason, Outcome, exit_status};
 use codex_review::run::{CacheUse, ReviewHistory, ReviewPlan, Since};
-use codex_review::target::{ChangeSet, Repository, ResolvedTarget, TargetSpec};
+use codex_review::target::{ChangeOptions, ChangeSet, Repository, ResolvedTarget, TargetSpec};
 
 use crate::cli::failure::Failure;
 use crate::cli::options::{Attendance, Shape};
@@ -38,15 +38,19 @@ pub(crate) fn resolve(
     spec: &TargetSpec,
 ) -> Result<Resolved, Failure> {
     let target = repository.resolve(spec)?;
+    let changes = repository.changes(&target, &change_options(workspace))?;
+    Ok(Resolved { target, changes })
+}
+
+/// What to collect of a change, as the settings say.
+pub(crate) fn change_options(workspace: &Workspace) -> ChangeOptions {
     let context = &workspace.settings().context;
-    let options = codex_review::target::ChangeOptions {
+    ChangeOptions {
         untracked_file_cap: context.untracked_file_bytes,
         untracked_total_cap: context.untracked_total_bytes,
         secret_name: |path| codex_review::secrets::is_secret_name(path),
         ..Default::default()
-    };
-    let changes = repository.changes(&target, &options)?;
-    Ok(Resolved { target, changes })
+    }
 }
 
 /// Builds the context of a resolved change, with the strategy of the settings.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use codex_review::config::EngineChoice as EngineSetting;
 use codex_review::engine::login::{AuthState, read_auth};
-use codex_review::engine::{EngineIdentity, Limits, find_in_path};
+use codex_review::engine::{EngineIdentity, Limits, absolute_path, find_in_path};
 use codex_review::review::ExitStatus;
 use codex_review::run::{self, Access, EngineChoice, open_engine};
 use serde_json::{Value, json};
@@ -112,6 +112,9 @@ async fn npm(surroundings: &run::Surroundings) -> Available {
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true);
+    if let Some(path) = absolute_path(&surroundings.search_path) {
+        command.env("PATH", path);
+    }
     let version = match tokio::time::timeout(PATIENCE, command.output()).await {
         Ok(Ok(output)) if output.status.success() => {
             Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -1,16 +1,21 @@
 //! What was typed behind a slash command, kept in the repository's state folder until it is carried out.
 //!
-//! A hook gets the typed arguments before the command runs ([`keep`]); `estimate` takes them up once ([`take`]) and stores
-//! them as a request ([`store_request`]), whose id is all that travels through a model ([`load_request`]).
+//! A hook gets the typed arguments before the command runs ([`keep`]). The command takes them up once: a verb that answers
+//! at once by itself ([`take_typed`]), a run through `estimate` ([`take`]), which stores them as a request
+//! ([`store_request`]), whose id is all that travels through a model ([`load_request`]).
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use codex_review::jobs::ensure_private;
+use codex_review::review::ExitStatus;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::cli::failure::Failure;
 use crate::cli::surroundings::Surroundings;
+use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
 use super::hook::quiet;
@@ -19,6 +24,8 @@ use super::workspace::{Workspace, random};
 const FOLDER: &str = "typed";
 /// Older requests than the newest so many are removed.
 const KEPT: usize = 50;
+/// A command runs right behind its hook, once its user has agreed to it. What is older belongs to one that never ran.
+const FRESH: Duration = Duration::from_secs(600);
 
 /// Keeps what a session typed behind a command.
 pub(crate) fn keep(
@@ -30,12 +37,32 @@ pub(crate) fn keep(
     write(workspace, &session_name(session, kind), typed)
 }
 
-/// Takes up what a session typed behind a command; `None` when nothing was kept, or it was taken before.
+/// Takes up what a session typed behind a command; `None` when nothing was kept, or it was taken before, or it is stale.
 pub(crate) fn take(workspace: &Workspace, session: &str, kind: &str) -> Option<String> {
     let path = folder(workspace).join(session_name(session, kind));
     let typed = std::fs::read_to_string(&path).ok()?;
+    let age = std::fs::metadata(&path).and_then(|metadata| metadata.modified());
+    let is_fresh = age.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age < FRESH));
     std::fs::remove_file(&path).ok()?;
-    Some(typed)
+    is_fresh.then_some(typed)
+}
+
+/// As [`take`], for a verb of the session that this process belongs to.
+pub(crate) fn take_typed(
+    surroundings: &Surroundings,
+    verb: &str,
+) -> Result<Option<String>, Failure> {
+    let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
+    let session = workspace.session.as_deref().unwrap_or_default();
+    Ok(take(&workspace, session, verb))
+}
+
+/// What a command prints whose arguments the client did not hand over. No failure: the command's text says what to do.
+pub(crate) fn say_missing(ui: &Ui) -> ExitStatus {
+    match ui.json(&json!({"arguments": "missing"})) {
+        Ok(()) => ExitStatus::Passed,
+        Err(error) => ui.failure(&error.into()),
+    }
 }
 
 /// Stores a request and returns its id.

@@ -58,7 +58,8 @@ pub(crate) fn run(args: WorkerArgs) -> Result<ExitStatus, Failure> {
             let root = StateRoot::at(place.state_root);
             let options = StoreOptions::new(Clock::system());
             let store = JobStore::open(&root, &place.workspace, options)?;
-            work(&store, &id, &run_surroundings(store.folder())?)?;
+            let job = work(&store, &id, &run_surroundings(store.folder())?)?;
+            super::hook::job_ended(&store, &job)?;
             Ok(ExitStatus::Passed)
         }
     }

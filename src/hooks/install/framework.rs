@@ -63,7 +63,7 @@ impl HookFramework {
                 "pre-push:
   commands:
     codex-review:
-      run: codex-review hook pre-push {1} {2}
+      run: codex-review hook pre-push {1}
       use_stdin: true
 "
             }

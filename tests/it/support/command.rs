@@ -165,7 +165,7 @@ impl Invocation {
             stderr,
             started,
             deadline: started + self.time_limit,
-            _stdin: release,
+            stdin: Some(release),
         }
     }
 }
@@ -191,13 +191,18 @@ pub struct Running {
     stderr: Capture,
     started: Instant,
     deadline: Instant,
-    _stdin: std::sync::mpsc::Sender<()>,
+    stdin: Option<std::sync::mpsc::Sender<()>>,
 }
 
 impl Running {
     /// Its process id, which is its group's too.
     pub fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().cast_unsigned()
+    }
+
+    /// Ends an input that was held open.
+    pub fn end_stdin(&mut self) {
+        self.stdin = None;
     }
 
     /// Sends it (not its group) a signal.

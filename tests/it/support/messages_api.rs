@@ -58,6 +58,18 @@ impl MessagesRequest {
             .join("\n")
     }
 
+    /// What the user's side said last, tool results apart.
+    pub fn last_user_text(&self) -> String {
+        let messages = self.body["messages"].as_array();
+        let last = messages
+            .into_iter()
+            .flatten()
+            .rev()
+            .find(|message| message["role"] == "user");
+        last.map(|message| text_of(&message["content"]))
+            .unwrap_or_default()
+    }
+
     /// The text of each tool result so far, in order.
     pub fn tool_results(&self) -> Vec<String> {
         self.blocks("user")

@@ -53,6 +53,8 @@ pub struct ModelRequest {
     pub path: String,
     /// The body.
     pub body: Value,
+    /// When it had arrived.
+    pub at: Instant,
 }
 
 impl ModelRequest {
@@ -161,6 +163,7 @@ impl ResponsesApi {
                 let request = ModelRequest {
                     path: path.to_owned(),
                     body: serde_json::from_slice(body).unwrap_or(Value::Null),
+                    at: Instant::now(),
                 };
                 answer(&shared, request).map(|answer| encode(&answer))
             }

@@ -1,6 +1,8 @@
 //! Every commit of any clone.
 
-use codex_review::target::{ChangeOptions, GitEnvironment, Repository, Select};
+use codex_review::target::{
+    ChangeOptions, GitEnvironment, Repository, ResolveError, Select, TargetSpec,
+};
 
 use super::oracle::{assert_same, changes, patches};
 use super::sandbox::{DIFF, git_command};
@@ -32,11 +34,13 @@ fn every_commit_of_a_clone() {
     let ids = String::from_utf8(git(&["rev-list", "HEAD"])).unwrap();
     let mut count = 0;
     for id in ids.lines().take(limit.unwrap_or(usize::MAX)) {
-        let set = changes(
-            &repository,
-            Select::Commit(id.to_owned()),
-            &ChangeOptions::default(),
-        );
+        let select = Select::Commit(id.to_owned());
+        // What the last commit of a shallow clone changed, the clone does not know.
+        let resolved = repository.resolve(&TargetSpec::of(select.clone()));
+        if let Err(ResolveError::ShallowHidesBase { .. }) = resolved {
+            continue;
+        }
+        let set = changes(&repository, select, &ChangeOptions::default());
         let parent = format!("{id}^");
         let has_parent = git_command(&path, home.path())
             .args(["rev-parse", "-q", "--verify", &parent])

@@ -362,7 +362,12 @@ fn a_shallow_clone_that_hides_the_base_says_what_to_fetch() {
         matches!(error, ResolveError::ShallowHidesBase { .. }),
         "{error:?}"
     );
-    assert!(error.hint().unwrap().contains("--deepen"));
+    assert!(
+        error
+            .hint()
+            .unwrap()
+            .contains("`git fetch --no-tags --unshallow origin ")
+    );
     let error = shallow
         .resolve(&spec(Select::Commit("HEAD".into())))
         .unwrap_err();
