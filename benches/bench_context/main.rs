@@ -37,7 +37,11 @@ fn arguments() -> Arguments {
     let mut found = Arguments::default();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
-        let mut value = || words.next().unwrap_or_else(|| panic!("`{word}` needs a value"));
+        let mut value = || {
+            words
+                .next()
+                .unwrap_or_else(|| panic!("`{word}` needs a value"))
+        };
         match word.as_str() {
             "--repo" => found.repos.push(value().into()),
             "--held-out" => found.held_out.push(value().into()),

@@ -5,6 +5,7 @@
 //! way to the model, through the real Codex and a stand-in for its API. A number behind the command is how many rounds to
 //! measure. Nothing fails on a slow machine: the numbers are to be read.
 
+#![expect(clippy::print_stdout, reason = "numbers are to be read")]
 #![expect(
     unreachable_pub,
     reason = "in a binary, `pub` can only mean this binary"

@@ -9,8 +9,8 @@ use codex_review::run::{ADVERSARIAL_REVIEW, Kind, REVIEW};
 use codex_review::target::TargetSpec;
 
 use super::options::{
-    Attendance, EngineOptions, Isolation, MemoryArgs, MemoryRequest, ReportArgs, ReportRequest, StrategyArgs, TargetArgs,
-    WaitArgs,
+    Attendance, EngineOptions, Isolation, MemoryArgs, MemoryRequest, ReportArgs, ReportRequest,
+    StrategyArgs, TargetArgs, WaitArgs,
 };
 use super::terms::{TermsArgs, TermsRequest};
 use super::text::{TextFileArgs, TextSource};

@@ -219,9 +219,9 @@ impl ConfigError {
             ConfigError::CannotEdit { .. } => {
                 Some("`codex-review config edit` opens the file".to_owned())
             }
-            ConfigError::Write { .. } => {
-                Some("nothing was changed; is the folder writable, and the disk not full?".to_owned())
-            }
+            ConfigError::Write { .. } => Some(
+                "nothing was changed; is the folder writable, and the disk not full?".to_owned(),
+            ),
             ConfigError::TooLarge { .. }
             | ConfigError::Syntax { .. }
             | ConfigError::NotUnicode { .. } => None,

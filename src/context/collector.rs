@@ -9,8 +9,8 @@ use std::path::Path;
 use super::budget::{Cost, Room};
 use super::ledger::Coverage;
 use super::present::{Presented, Presenter};
-use super::surroundings::Surroundings;
 use super::program::Programs;
+use super::surroundings::Surroundings;
 use super::view::{ChangeView, ViewError};
 use crate::secrets::Redaction;
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::account::{self, Account};
 use super::atomic_file::{self, Durability};
 use super::event_log::{EVENTS_SUFFIX, EventReader, id_of_file_name};
 use super::event_wire::decode_end_file;
@@ -20,7 +21,6 @@ use super::index::{self, INDEX_FILE, Index, IndexState};
 use super::lock::{JobLock, StoreLock};
 use super::reconcile::reconcile;
 use super::record::{JobRecordV1, RECORD_VERSION};
-use super::account::{self, Account};
 use super::retention::plan_retention;
 use super::settings::{self, Settings};
 use super::sweep::sweep_debris;

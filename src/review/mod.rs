@@ -39,4 +39,4 @@ pub use suppress::{
     Suppressions, suppress,
 };
 pub use threshold::{ExitStatus, FailOn, OnEmpty, UnknownFailOn, exit_status};
-pub use unjudged::{UnknownUnjudged, Unjudged};
+pub use unjudged::{Unjudged, UnknownUnjudged};

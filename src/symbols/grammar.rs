@@ -222,7 +222,8 @@ mod tests {
 
     #[test]
     fn every_name_in_a_table_is_a_node_kind_of_a_grammar_that_uses_it() {
-        let tables: [(&[(&str, Role)], &[Language]); 8] = [
+        type Names<'a> = (&'a [(&'a str, Role)], &'a [Language]);
+        let tables: [Names<'_>; 8] = [
             (RUST, &[Language::Rust]),
             (PYTHON, &[Language::Python]),
             (SCRIPT, &[Language::TypeScript, Language::Tsx]),

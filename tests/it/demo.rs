@@ -35,7 +35,13 @@ fn the_demo_shows_target_strategy_size_findings_and_where_everything_lies() {
             "the demo does not show {part:?}:\n{shown}"
         );
     }
-    for name in ["Report page", "Repository", "What was sent", "Job log", "Job record"] {
+    for name in [
+        "Report page",
+        "Repository",
+        "What was sent",
+        "Job log",
+        "Job record",
+    ] {
         let line = shown.lines().find(|line| line.starts_with(name)).unwrap();
         let path = line[name.len()..].trim();
         assert!(Path::new(path).exists(), "{name} does not lie at {path}");

@@ -7,7 +7,9 @@ use std::rc::Rc;
 
 use bstr::{BStr, BString, ByteSlice as _};
 use codex_review::checks::Examination;
-use codex_review::context::{ChangeView, ChangedLineOrigins, RepositoryChanges, SnapshotFile, ViewError};
+use codex_review::context::{
+    ChangeView, ChangedLineOrigins, RepositoryChanges, SnapshotFile, ViewError,
+};
 use codex_review::secrets::is_secret_name;
 use codex_review::symbols::{Kind, Language, LineRange};
 use codex_review::target::{

@@ -46,7 +46,7 @@ pub(crate) fn run(
 ) -> Result<ExitStatus, Failure> {
     let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
     let mut jobs = workspace.store.jobs()?;
-    jobs.sort_by(|left, right| right.created_at.cmp(&left.created_at));
+    jobs.sort_by_key(|job| std::cmp::Reverse(job.created_at));
     let usage = Usage {
         theirs: ask(&workspace)?,
         own: workspace.store.account()?,

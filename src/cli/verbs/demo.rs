@@ -129,7 +129,7 @@ pub(crate) fn run(request: DemoRequest, ui: &Ui) -> Result<ExitStatus, Failure> 
     ui.document(&text_document(&report, WIDTH))?;
     let page = folder.join("report.html");
     let html = Format::find("html").expect("the format is registered");
-    write(&page, &html.render(&report))?;
+    write(&page, html.render(&report))?;
     let rows = [
         ("Report page", shown(&page)),
         ("Repository", shown(&root)),

@@ -13,7 +13,9 @@ use codex_review::run::{
     CacheUse, ReviewHistory, ReviewPlan, Since, TermsInput, change_hash, review_ignore,
     review_terms, shard_label, shard_paths,
 };
-use codex_review::target::{ChangeOptions, ChangeSet, GitEnvironment, Repository, ResolvedTarget, TargetSpec};
+use codex_review::target::{
+    ChangeOptions, ChangeSet, GitEnvironment, Repository, ResolvedTarget, TargetSpec,
+};
 
 use crate::cli::failure::Failure;
 use crate::cli::options::{Attendance, Shape};

@@ -159,7 +159,7 @@ fn a_secret_in_an_excerpt_is_taken_out() {
     let token = ["ghp_", "16C7e42F292c6912E7710c838347Ae178B4a"].concat();
     repo.write(
         "src/report.rs",
-        &USER.replace(
+        USER.replace(
             "    format!",
             &format!("    let key = \"{token}\";\n    format!"),
         ),
