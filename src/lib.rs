@@ -29,6 +29,7 @@
 //! - [`hooks`]: what Claude Code and git call: session start and end, the stop gate, pre-push.
 //! - [`config`]: layered settings, each with its provenance.
 //! - [`process_identity`]: a pid with the start of its process, so that no other one is taken for it.
+//! - [`atomic_file`]: a file that is either the old or the new one, never half of each.
 //! - [`timestamp`]: wall-clock moments and the clock that tells them.
 //! - [`near_miss`]: the known word that a mistyped one is close to.
 //!
@@ -41,6 +42,7 @@
 //!   else in the crate. gix types are named only below `target/repo/`.
 //! - Reading a repository never runs a program that the repository names.
 
+pub mod atomic_file;
 pub mod baseline;
 pub mod broker;
 pub mod cache;

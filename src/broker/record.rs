@@ -3,12 +3,13 @@
 //! [`BrokerRecord`] is what it holds. A record is a hint, not a promise: whoever reads one connects and asks, and a
 //! record whose broker is gone is removed by the next starter. A damaged record reads as none.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{BrokerError, Endpoint};
+use crate::atomic_file::{self, Durability, Readers};
 use crate::process_identity::ProcessIdentity;
 
 /// One broker, as its record tells.
@@ -131,16 +132,8 @@ impl BrokerRecord {
 
 /// Writes a file beside its place and renames it there.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), BrokerError> {
-    let folder = path.parent().expect("a file of a broker is in a folder");
-    let write = || -> io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(".new-")
-            .tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(BrokerError::io("write", path))
+    atomic_file::write(path, bytes, Durability::Derived, Readers::Owner)
+        .map_err(BrokerError::io("write", path))
 }
 
 #[cfg(test)]

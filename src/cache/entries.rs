@@ -12,9 +12,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::CacheError;
 use super::key::hex;
-use crate::jobs::{
-    Durability, NEW_FILE_PREFIX, Timestamp, ensure_private, write_atomically as write_file,
-};
+use crate::atomic_file::{self, Durability, NEW_FILE_PREFIX, Readers};
+use crate::jobs::{Timestamp, ensure_private};
 
 const MAGIC: &str = "codex-review-cache";
 const VERSION: &str = "1";
@@ -100,7 +99,7 @@ impl Entries {
         .into_bytes();
         content.extend(body);
         let path = self.folder.join(name);
-        write_file(&path, &content, Durability::Derived)
+        atomic_file::write(&path, &content, Durability::Derived, Readers::Owner)
             .map_err(|source| CacheError::Write { path, source })?;
         self.prune(now);
         Ok(())

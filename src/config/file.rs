@@ -2,13 +2,15 @@
 //! what the other wrote.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::ConfigError;
 use super::edit::Edited;
+
 use super::layer::{FileText, load_file};
+use crate::atomic_file::{self, Durability, Readers};
 
 /// How long another writer is waited for. A writer holds the lock for the time of one small write.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -74,25 +76,10 @@ fn hold(path: &Path) -> io::Result<File> {
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let place = real_place(path)?;
-    let folder = place.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".codex-review-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    if let Some(folder) = place.parent() {
+        std::fs::create_dir_all(folder)?;
     }
-    let mut file = builder.tempfile_in(folder)?;
-    match std::fs::metadata(&place) {
-        Ok(old) => file.as_file().set_permissions(old.permissions())?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(&place).map_err(|error| error.error)?;
-    Ok(())
+    atomic_file::write(&place, bytes, Durability::Synced, Readers::AsBefore)
 }
 
 /// Where the file really lies: a link, as people have who keep their settings elsewhere, is followed.

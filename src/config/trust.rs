@@ -9,7 +9,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::layer::Trust;
 use super::locations::{REPOSITORY_FILE, REPOSITORY_FOLDER};
+use crate::atomic_file::{self, Durability, Readers};
 
 /// The file of a repository's state folder that records the user's trust.
 pub const TRUST_FILE: &str = "trust.json";
@@ -353,13 +354,8 @@ pub fn record_trust(
     };
     let mut text = serde_json::to_string_pretty(&wire).expect("plain structs serialise");
     text.push('\n');
-    let folder = record.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.as_file().sync_data().map_err(failed)?;
-    file.persist(record)
-        .map_err(|error| failed(error.error))
-        .map(drop)
+    let bytes = text.as_bytes();
+    atomic_file::write(record, bytes, Durability::Synced, Readers::Owner).map_err(failed)
 }
 
 /// Takes the user's trust back. Returns whether there was any.

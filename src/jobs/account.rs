@@ -10,8 +10,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::atomic_file::{self, Durability};
 use super::{Job, JobId, TokenCount};
+use crate::atomic_file::{self, Durability, Readers};
 
 /// The account's file name in the state folder.
 pub(crate) const ACCOUNT_FILE: &str = "usage.json";
@@ -126,7 +126,12 @@ pub(crate) fn fold(folder: &Path, jobs: &[Job]) -> io::Result<()> {
     }
     let bytes = serde_json::to_vec(&AccountV1::from_account(&account))
         .expect("an account is a tree of JSON values");
-    atomic_file::write(&folder.join(ACCOUNT_FILE), &bytes, Durability::Derived)
+    atomic_file::write(
+        &folder.join(ACCOUNT_FILE),
+        &bytes,
+        Durability::Derived,
+        Readers::Owner,
+    )
 }
 
 #[derive(Serialize, Deserialize)]

@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::atomic_file::{self, Durability};
 use super::record::JobRecordV1;
 use super::settings::{self, Settings};
 use super::{Job, JobId, JobStatus, JobsError, Timestamp};
+use crate::atomic_file::{self, Durability, Readers};
 
 /// The index's file name.
 pub(crate) const INDEX_FILE: &str = "state.json";
@@ -268,6 +268,7 @@ impl Index {
             settings::write_copy(folder, &self.settings)
                 .map_err(JobsError::io("write", folder.join(settings::SETTINGS_FILE)))?;
         }
-        atomic_file::write(&path, &bytes, durability).map_err(JobsError::io("write", path))
+        atomic_file::write(&path, &bytes, durability, Readers::Owner)
+            .map_err(JobsError::io("write", path))
     }
 }

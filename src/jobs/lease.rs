@@ -11,9 +11,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::atomic_file::{self, Durability};
 use super::state_dir::ensure_private;
 use super::{JobStore, JobsError, ProcessIdentity, Timestamp};
+use crate::atomic_file::{self, Durability, Readers};
 
 /// One session's use of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +79,8 @@ pub fn begin_session(
     };
     let path = path_of(store, session_id);
     let bytes = serde_json::to_vec(&lease).expect("strings and numbers serialise");
-    atomic_file::write(&path, &bytes, Durability::Derived).map_err(JobsError::io("write", path))
+    atomic_file::write(&path, &bytes, Durability::Derived, Readers::Owner)
+        .map_err(JobsError::io("write", path))
 }
 
 /// Notes that a session ended. Returns whether it had a lease.

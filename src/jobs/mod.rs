@@ -32,7 +32,6 @@
 //! [`StoreWarning`]. An end is never lost silently. A store of a newer version is read and never written.
 
 mod account;
-mod atomic_file;
 mod cancel;
 mod cancel_token;
 mod documents;
@@ -63,7 +62,6 @@ mod writer;
 pub use crate::process_identity::{ProcessIdentity, Signalled};
 pub use crate::timestamp::{Clock, Timestamp};
 pub use account::{Account, Spent};
-pub(crate) use atomic_file::{Durability, NEW_FILE_PREFIX, write as write_atomically};
 pub use cancel::{CancelLimits, Cancelled, cancel, request_cancel};
 pub use cancel_token::CancelToken;
 pub use documents::{

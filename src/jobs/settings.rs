@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::StoreWarning;
-use super::atomic_file::{self, Durability};
+use crate::atomic_file::{self, Durability, Readers};
 
 /// The member that says whether the stop gate is on.
 pub const STOP_REVIEW_GATE: &str = "stopReviewGate";
@@ -96,7 +96,12 @@ pub(crate) fn write_copy(folder: &Path, settings: &Settings) -> io::Result<()> {
         config: settings.members.clone(),
     };
     let bytes = serde_json::to_vec(&file).expect("a map of JSON values serialises");
-    atomic_file::write(&folder.join(SETTINGS_FILE), &bytes, Durability::Synced)
+    atomic_file::write(
+        &folder.join(SETTINGS_FILE),
+        &bytes,
+        Durability::Synced,
+        Readers::Owner,
+    )
 }
 
 /// The settings that stand in a damaged `state.json`, if that part of it is whole.

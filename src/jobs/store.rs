@@ -14,7 +14,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::account::{self, Account};
-use super::atomic_file::{self, Durability};
 use super::event_log::{EVENTS_SUFFIX, EventReader, id_of_file_name};
 use super::event_wire::decode_end_file;
 use super::index::{self, INDEX_FILE, Index, IndexState};
@@ -30,6 +29,7 @@ use super::{
     Clock, CreatedFacts, DEFAULT_KEEP_FINISHED, Job, JobEvent, JobId, JobResult, JobsError, NewJob,
     StampedEvent, StateFolder, StateRoot, StoreWarning, Timestamp,
 };
+use crate::atomic_file::{self, Durability, Readers};
 
 /// A request up to this size also stands in the record.
 const MAX_INLINE_REQUEST_BYTES: usize = 32 * 1024;
@@ -241,8 +241,13 @@ impl JobStore {
     ) -> Result<JobWriter, JobsError> {
         let files = self.files(&id);
         let request = serde_json::to_vec(&new.request).expect("JSON values serialise");
-        atomic_file::write(&files.request, &request, Durability::Derived)
-            .map_err(JobsError::io("write", &files.request))?;
+        atomic_file::write(
+            &files.request,
+            &request,
+            Durability::Derived,
+            Readers::Owner,
+        )
+        .map_err(JobsError::io("write", &files.request))?;
         let facts = CreatedFacts {
             class: new.class,
             kind: new.kind.clone(),

@@ -6,9 +6,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::atomic_file::NEW_FILE_PREFIX;
 use super::lock::JobLock;
 use super::{JobId, JobStore, JobsError, Timestamp};
+use crate::atomic_file::NEW_FILE_PREFIX;
 
 const MIN_AGE: Duration = Duration::from_secs(3_600);
 

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::atomic_file::{self, Durability};
 use super::event_log::EventAppender;
 use super::event_wire::{bounded, encode_end_file, encode_line};
 use super::human_log::HumanLog;
@@ -21,6 +20,7 @@ use super::lock::JobLock;
 use super::record::JobRecordV1;
 use super::store::JobFiles;
 use super::{EndedFacts, EventSink, Job, JobEnd, JobEvent, JobStore, JobsError, StampedEvent};
+use crate::atomic_file::{self, Durability, Readers};
 
 /// A bigger end goes to the end file, so that the event log's lines stay short.
 const MAX_INLINE_END_BYTES: usize = 64 * 1024;
@@ -116,7 +116,12 @@ impl JobWriter {
             self.request.clone(),
             self.log.length(),
         );
-        atomic_file::write(&self.files.record, &record.to_bytes(), durability)
+        atomic_file::write(
+            &self.files.record,
+            &record.to_bytes(),
+            durability,
+            Readers::Owner,
+        )
     }
 
     fn record_event(&mut self, event: JobEvent) {
@@ -218,7 +223,7 @@ impl JobWriter {
         if whole.len() <= MAX_INLINE_END_BYTES && self.log.append(whole).is_ok() {
             return self.log.sync().or(Ok(()));
         }
-        atomic_file::write(&self.files.end, whole, Durability::Synced)?;
+        atomic_file::write(&self.files.end, whole, Durability::Synced, Readers::Owner)?;
         let mut line_facts = facts.clone();
         line_facts.in_end_file = true;
         line_facts.end.result = Value::Null;

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use super::encode::{decode, encode};
 use super::language::Language;
 use super::outline::FileOutline;
+use crate::atomic_file::{self, Durability, Readers};
 
 /// The cache's file, below the folder that is given.
 const FILE: &str = "outlines";
@@ -161,11 +162,7 @@ impl OutlineCache {
                 }
             }
         }
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&data)?;
-        file.persist(&self.path).map_err(|error| error.error)?;
-        Ok(())
+        atomic_file::write(&self.path, &data, Durability::Derived, Readers::Owner)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Carries out `baseline`: reads, changes and writes the file of accepted findings.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use codex_review::atomic_file::{self, Durability, Readers};
 use codex_review::baseline::{
     Acceptance, AcceptedFinding, BASELINE_BYTES, BASELINE_FILE, BaselineFile,
 };
@@ -108,47 +108,14 @@ impl Baseline {
             source,
         };
         std::fs::create_dir_all(folder).map_err(failed)?;
-        let mut temporary = imp::temporary(&self.path, folder).map_err(failed)?;
-        temporary
-            .write_all(self.file.text().as_bytes())
-            .map_err(failed)?;
-        temporary
-            .persist(&self.path)
-            .map_err(|error| failed(error.error))?;
-        Ok(())
-    }
-}
-
-#[cfg(unix)]
-mod imp {
-    use std::os::unix::fs::PermissionsExt as _;
-    use std::path::Path;
-
-    /// With the permissions of the file as it is; a new one can be read by all, as any file of a working tree, as far as
-    /// the user's mask grants.
-    pub(super) fn temporary(
-        path: &Path,
-        folder: &Path,
-    ) -> std::io::Result<tempfile::NamedTempFile> {
-        let permissions = std::fs::metadata(path).map_or_else(
-            |_missing| std::fs::Permissions::from_mode(0o666),
-            |metadata| metadata.permissions(),
-        );
-        tempfile::Builder::new()
-            .permissions(permissions)
-            .tempfile_in(folder)
-    }
-}
-
-#[cfg(windows)]
-mod imp {
-    use std::path::Path;
-
-    pub(super) fn temporary(
-        _path: &Path,
-        folder: &Path,
-    ) -> std::io::Result<tempfile::NamedTempFile> {
-        tempfile::NamedTempFile::new_in(folder)
+        let text = self.file.text();
+        atomic_file::write(
+            &self.path,
+            text.as_bytes(),
+            Durability::Derived,
+            Readers::AsBefore,
+        )
+        .map_err(failed)
     }
 }
 

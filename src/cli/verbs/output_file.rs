@@ -7,6 +7,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use codex_review::atomic_file::{self, Durability, Readers};
+
 use crate::cli::failure::Failure;
 use crate::cli::usage::UsageError;
 
@@ -23,7 +25,7 @@ pub(crate) fn check(path: &Path, given: &Path) -> Result<(), Failure> {
     if !folder_of(&real).is_dir() {
         return Err(UsageError::NoOutputFolder(given.to_owned()).into());
     }
-    temporary(folder_of(&real))
+    tempfile::tempfile_in(folder_of(&real))
         .map(drop)
         .map_err(|source| Failure::OutputNotWritable {
             path: given.to_owned(),
@@ -47,11 +49,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         return open(path)?.write_all(bytes);
     }
-    let real = real_path(path);
-    let mut file = temporary(folder_of(&real))?;
-    file.write_all(bytes)?;
-    file.persist(real).map_err(|error| error.error)?;
-    Ok(())
+    atomic_file::write(&real_path(path), bytes, Durability::Derived, Readers::Mask)
 }
 
 /// Opens a file to be written little by little, emptied if it was there.
@@ -70,18 +68,11 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".codex-review-");
-    imp::let_others_read(&mut builder);
-    builder.tempfile_in(folder)
-}
-
 #[cfg(unix)]
 mod imp {
-    use std::fs::{File, OpenOptions, Permissions};
+    use std::fs::{File, OpenOptions};
     use std::io;
-    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    use std::os::unix::fs::OpenOptionsExt as _;
     use std::path::Path;
 
     use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -92,11 +83,6 @@ mod imp {
         // Not to wait was meant for the opening alone.
         fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
         Ok(file)
-    }
-
-    /// As far as the process's own mask does: other users' steps pick reports up.
-    pub(super) fn let_others_read(builder: &mut tempfile::Builder<'_, '_>) {
-        builder.permissions(Permissions::from_mode(0o666));
     }
 }
 
@@ -109,7 +95,4 @@ mod imp {
     pub(super) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
         options.open(path)
     }
-
-    /// Nothing to do: files take the permissions of their folder.
-    pub(super) fn let_others_read(_builder: &mut tempfile::Builder<'_, '_>) {}
 }

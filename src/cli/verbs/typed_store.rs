@@ -4,10 +4,10 @@
 //! at once by itself ([`take_typed`]), a run through `estimate` ([`take`]), which stores them as a request
 //! ([`store_request`]), whose id is all that travels through a model ([`load_request`]).
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use codex_review::atomic_file::{self, Durability, Readers};
 use codex_review::jobs::ensure_private;
 use codex_review::review::ExitStatus;
 use serde_json::json;
@@ -108,10 +108,7 @@ fn write(workspace: &Workspace, name: &str, typed: &str) -> Result<(), Failure> 
         path: path.clone(),
         source,
     };
-    let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
-    file.write_all(typed.as_bytes()).map_err(failed)?;
-    file.persist(&path).map_err(|error| failed(error.error))?;
-    Ok(())
+    atomic_file::write(&path, typed.as_bytes(), Durability::Derived, Readers::Owner).map_err(failed)
 }
 
 /// What cannot be removed now is removed another time.
