@@ -1,9 +1,9 @@
 //! The stop gate: gathers the facts, asks the engine where the turn edited something, and answers the host.
 //!
 //! The decisions are [`codex_review::hooks::decide`] and [`codex_review::hooks::conclude`]; this file is their hands.
-//! [`super::gate_question`] asks the engine, [`super::gate_record`] keeps what is remembered and shows it.
+//! [`super::gate_question`] asks the engine, [`super::memory_file`] keeps what is remembered, [`super::gate_record`] shows it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use bstr::ByteSlice as _;
 use codex_review::hooks::{
@@ -18,8 +18,8 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
 use super::gate_question::{Answer, ask};
-use super::gate_record::MemoryFile;
 use super::hook::quiet;
+use super::memory_file::{now_ms, recall, remember};
 use super::review::change_options;
 use super::workspace::Workspace;
 
@@ -41,8 +41,7 @@ pub(crate) fn stop(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> R
     };
     let session = input.session_id.clone().unwrap_or_default();
     let now_ms = now_ms();
-    let memory = MemoryFile::of(&workspace);
-    let remembered = memory.read();
+    let remembered: GateMemory = recall(&workspace);
     let own = remembered
         .sessions
         .get(&session)
@@ -63,7 +62,7 @@ pub(crate) fn stop(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> R
             }
         }
     };
-    memory.update(|memory| {
+    remember(&workspace, |memory: &mut GateMemory| {
         end.remember(memory, &session, tree.as_ref(), now_ms);
         memory.note(GateRecord {
             at_ms: now_ms,
@@ -195,7 +194,9 @@ fn remember_start(
     let Ok(tree) = read_tree(workspace, repository) else {
         return Ok(());
     };
-    MemoryFile::of(workspace).update(|memory| note(memory.session(session, now_ms()), tree))
+    remember(workspace, |memory: &mut GateMemory| {
+        note(memory.session(session, now_ms()), tree);
+    })
 }
 
 fn read_tree(workspace: &Workspace, repository: &Repository) -> Result<TreeState, Failure> {
@@ -258,12 +259,4 @@ fn facts(
         tokens_last_hour: last_hour.tokens,
         max_tokens_per_hour: gate.max_tokens_per_hour,
     }
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn now_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

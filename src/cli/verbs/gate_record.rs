@@ -1,9 +1,4 @@
-//! What the gate remembers, on disk, and how it is shown.
-
-use std::fs::File;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+//! Carries out `gate status`: what the gate remembers, shown.
 
 use codex_review::hooks::GateMemory;
 use codex_review::jobs::Timestamp;
@@ -17,13 +12,8 @@ use crate::cli::options::Shape;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
-use super::gate::now_ms;
+use super::memory_file::{now_ms, recall};
 use super::workspace::Workspace;
-
-/// What the gate remembers, in the repository's state folder.
-const MEMORY_FILE: &str = "gate.json";
-/// How long to wait for another session that writes it.
-const MEMORY_WAIT: Duration = Duration::from_secs(2);
 
 /// Carries out `gate status`.
 pub(crate) fn status(
@@ -33,7 +23,7 @@ pub(crate) fn status(
 ) -> Result<ExitStatus, Failure> {
     let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
     let enabled = workspace.store.settings()?.stop_review_gate();
-    let memory = MemoryFile::of(&workspace).read();
+    let memory: GateMemory = recall(&workspace);
     let last_hour = memory.last_hour(now_ms());
     let newest_first = memory.records.iter().rev();
     match shape {
@@ -97,47 +87,4 @@ fn shown_time(at_ms: u64) -> String {
 fn counted(count: u32, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
-}
-
-/// The gate's memory on disk. Reading never fails: damage is an empty memory.
-pub(crate) struct MemoryFile {
-    path: PathBuf,
-}
-
-impl MemoryFile {
-    pub(crate) fn of(workspace: &Workspace) -> MemoryFile {
-        MemoryFile {
-            path: workspace.store.folder().join(MEMORY_FILE),
-        }
-    }
-
-    pub(crate) fn read(&self) -> GateMemory {
-        std::fs::read(&self.path)
-            .map(|text| GateMemory::from_json(&text))
-            .unwrap_or_default()
-    }
-
-    /// Reads, changes and replaces the file under its lock.
-    pub(crate) fn update(&self, change: impl FnOnce(&mut GateMemory)) -> Result<(), Failure> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| Failure::Write { path, source }
-        };
-        let lock_path = self.path.with_extension("lock");
-        let lock = File::create(&lock_path).map_err(failed(&lock_path))?;
-        let began = Instant::now();
-        // A lock that is never freed costs a moment; what another session noted meanwhile may then be lost.
-        while lock.try_lock().is_err() && began.elapsed() < MEMORY_WAIT {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let mut memory = self.read();
-        change(&mut memory);
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed(folder))?;
-        file.write_all(&memory.to_json())
-            .map_err(failed(&self.path))?;
-        file.persist(&self.path)
-            .map_err(|error| failed(&self.path)(error.error))?;
-        Ok(())
-    }
 }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use codex_review::hooks::{
-    FoundFramework, HookState, Installed, MissingFolder, Uninstalled, chained_path, find_framework,
-    hook_path, hook_state, install_hook, uninstall_hook,
+    FoundFramework, HookState, Installed, MissingFolder, PushMemory, Uninstalled, chained_path,
+    find_framework, hook_path, hook_state, install_hook, uninstall_hook,
 };
 use codex_review::jobs::Timestamp;
 use codex_review::report::styled::Role;
@@ -20,7 +20,7 @@ use crate::cli::options::Shape;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
-use super::push_store::PushStore;
+use super::memory_file::recall;
 use super::workspace::{Workspace, self_exe};
 
 /// Rows of `hook status`.
@@ -205,7 +205,7 @@ pub(crate) fn status(
     let state = hook_state(&hooks.path)?;
     let policy = workspace.settings().pre_push;
     let engine = policy.engine.unwrap_or(workspace.settings().engine);
-    let memory = PushStore::of(&workspace).read();
+    let memory: PushMemory = recall(&workspace);
     let newest_first = memory.records.iter().rev();
     let decided_by = match &hooks.source {
         HooksSource::Default => "the default".to_owned(),

@@ -31,8 +31,8 @@ use crate::cli::ui::Ui;
 
 use super::attend::attend_within;
 use super::hook::quiet;
+use super::memory_file::{now_ms, recall, remember};
 use super::push_input::{lines_of_pre_commit, read_lines};
-use super::push_store::{PushStore, now_ms};
 use super::push_telling::{tell_record, tell_unjudged, tell_way_out};
 use super::review::{Resolved, build_context, report_of};
 use super::workspace::{Workspace, today};
@@ -118,7 +118,7 @@ fn log_skip(
                 why: reason.clone(),
                 ..PushRecord::default()
             });
-            PushStore::of(&workspace).update(|memory| memory.note(records))
+            remember(&workspace, |memory: &mut PushMemory| memory.note(records))
         },
     );
     if let Err(failure) = logged {
@@ -160,8 +160,7 @@ impl Push {
         lines: Vec<Result<PushedRef, MalformedLine>>,
         ui: &Ui,
     ) -> Result<ExitStatus, Failure> {
-        let store = PushStore::of(&self.workspace);
-        let mut memory = store.read();
+        let mut memory: PushMemory = recall(&self.workspace);
         let has = self.remote_has(&lines);
         let mut records: Vec<PushRecord> = Vec::new();
         for line in &lines {
@@ -201,7 +200,9 @@ impl Push {
         let held = records
             .iter()
             .any(|record| record.verdict == PushVerdict::Held);
-        if let Err(failure) = store.update(|memory| memory.note(records)) {
+        if let Err(failure) = remember(&self.workspace, |memory: &mut PushMemory| {
+            memory.note(records)
+        }) {
             ui.warning(&format!("this push could not be logged: {failure}"));
         }
         if conclusion.blocked_by.is_empty() {
