@@ -88,6 +88,26 @@ pub struct Item {
     pub files: Vec<usize>,
 }
 
+impl Item {
+    /// One that accounts for no changed file.
+    #[must_use]
+    pub fn apart(key: usize) -> Item {
+        Item {
+            key,
+            files: Vec::new(),
+        }
+    }
+
+    /// The one that stands for a changed file, by its index.
+    #[must_use]
+    pub fn of_file(index: usize) -> Item {
+        Item {
+            key: index,
+            files: vec![index],
+        }
+    }
+}
+
 /// An item as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
@@ -130,6 +150,12 @@ impl Piece {
             redactions: content.redactions,
             escaped: content.escaped,
         }
+    }
+
+    /// The piece, where it fits into `room`.
+    #[must_use]
+    pub fn within(self, room: Room) -> Option<Self> {
+        room.fits(self.cost).then_some(self)
     }
 }
 

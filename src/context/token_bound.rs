@@ -202,11 +202,15 @@ fn cut(piece: &[u8]) -> u64 {
     let slot = |start: usize, end: usize| start * SIDE + end;
     let mut most = [0_u8; SIDE * SIDE];
     for end in 1..=length {
+        // Looked up once for all the places at which the last part may begin.
+        let mut joined = [false; SIDE];
+        for (earlier, joined) in joined.iter_mut().enumerate().take(end - 1) {
+            *joined = known.contains(&piece[earlier..end]);
+        }
         most[slot(0, end)] = 1;
         for start in 1..end {
             let before = (0..start)
-                .filter(|earlier| most[slot(*earlier, start)] > 0)
-                .filter(|earlier| !known.contains(&piece[*earlier..end]))
+                .filter(|earlier| most[slot(*earlier, start)] > 0 && !joined[*earlier])
                 .map(|earlier| most[slot(earlier, start)])
                 .max();
             most[slot(start, end)] = before.map_or(0, |parts| parts + 1);

@@ -21,10 +21,7 @@ struct ChangedFiles;
 impl Collector for ChangedFiles {
     fn items(&self, scene: &Scene<'_>) -> Result<Vec<Item>, CollectError> {
         Ok((0..scene.changes.files().len())
-            .map(|index| Item {
-                key: index,
-                files: vec![index],
-            })
+            .map(Item::of_file)
             .collect())
     }
 
@@ -37,6 +34,6 @@ impl Collector for ChangedFiles {
     ) -> Result<Option<Piece>, CollectError> {
         let line = file_line(scene, item.key);
         let piece = Piece::naming(line, Rung::Full, &item.files);
-        Ok(room.fits(piece.cost).then_some(piece))
+        Ok(piece.within(room))
     }
 }

@@ -38,12 +38,7 @@ impl Collector for Checks {
         let examination = self.examination.get_or_init(|| scene.changes.examination());
         let not_seen = !examination.not_seen.is_empty() || examination.beyond_bound > 0;
         let keys = (0..examination.findings.len()).chain(not_seen.then_some(NOT_SEEN));
-        Ok(keys
-            .map(|key| Item {
-                key,
-                files: Vec::new(),
-            })
-            .collect())
+        Ok(keys.map(Item::apart).collect())
     }
 
     fn render(
@@ -64,7 +59,7 @@ impl Collector for Checks {
                 (key, _) => outline(&examination.findings[key]),
             };
             let piece = Piece::showing(scene.presenter.content(text.as_bytes()), *rung, Vec::new());
-            room.fits(piece.cost).then_some(piece)
+            piece.within(room)
         }))
     }
 }

@@ -58,14 +58,8 @@ impl Collector for Commands {
         if scene.changes.files().is_empty() {
             return Ok(Vec::new());
         }
-        let whole = Item {
-            key: WHOLE,
-            files: Vec::new(),
-        };
-        let files = self.listed(scene).into_iter().map(|index| Item {
-            key: index,
-            files: vec![index],
-        });
+        let whole = Item::apart(WHOLE);
+        let files = self.listed(scene).into_iter().map(Item::of_file);
         Ok([whole].into_iter().chain(files).collect())
     }
 
@@ -81,7 +75,7 @@ impl Collector for Commands {
             index => one_file(scene.changes.target(), &scene.changes.files()[index]),
         };
         let piece = Piece::naming(text, Rung::Full, &item.files);
-        Ok(room.fits(piece.cost).then_some(piece))
+        Ok(piece.within(room))
     }
 }
 

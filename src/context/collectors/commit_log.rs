@@ -71,12 +71,7 @@ impl Collector for Log {
         let log = self.log.get_or_init(|| log);
         let more = log.has_more.then_some(MORE);
         let keys = (0..log.commits.len()).chain(more);
-        Ok(keys
-            .map(|key| Item {
-                key,
-                files: Vec::new(),
-            })
-            .collect())
+        Ok(keys.map(Item::apart).collect())
     }
 
     fn render(
@@ -93,7 +88,7 @@ impl Collector for Log {
         if item.key == MORE {
             let text = format!("(only the newest {} are listed)\n", log.commits.len());
             let piece = Piece::naming(text, Rung::Full, &[]);
-            return Ok(room.fits(piece.cost).then_some(piece));
+            return Ok(piece.within(room));
         }
         let commit = &log.commits[item.key];
         let claims = scene.claims == Claims::Shown;
@@ -103,7 +98,7 @@ impl Collector for Log {
         Ok(rungs.iter().find_map(|rung| {
             let text = commit_text(commit, *rung, words);
             let piece = Piece::showing(scene.presenter.content(text.as_bytes()), *rung, Vec::new());
-            room.fits(piece.cost).then_some(piece)
+            piece.within(room)
         }))
     }
 }

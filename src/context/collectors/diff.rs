@@ -81,10 +81,7 @@ impl Collector for Diff {
         let files = scene.changes.files().iter().enumerate();
         Ok(files
             .filter(|(index, file)| file.part == self.part && !scene.secret_names[*index])
-            .map(|(index, _)| Item {
-                key: index,
-                files: vec![index],
-            })
+            .map(|(index, _)| Item::of_file(index))
             .collect())
     }
 
@@ -116,7 +113,7 @@ impl Collector for Diff {
                 Rung::Name => file_line(scene, index),
             };
             let piece = Piece::naming(text, *rung, &item.files);
-            room.fits(piece.cost).then_some(piece)
+            piece.within(room)
         }))
     }
 }
@@ -216,7 +213,7 @@ fn fit_patch(
         hidden: hidden.iter().map(|hunk| hunk.range).collect(),
     };
     let piece = Piece::showing(sent, Rung::Hunks, vec![(index, coverage)]);
-    room.fits(piece.cost).then_some(piece)
+    piece.within(room)
 }
 
 /// Text longer than this is not even tried: redacting shortens a text, but never that much.

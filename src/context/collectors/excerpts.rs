@@ -82,11 +82,7 @@ impl Collector for Excerpts {
             keys.push(PASSED_OVER);
         }
         *self.chosen.borrow_mut() = ranked;
-        let item = |key| Item {
-            key,
-            files: Vec::new(),
-        };
-        Ok(keys.into_iter().map(item).collect())
+        Ok(keys.into_iter().map(Item::apart).collect())
     }
 
     fn render(
@@ -100,7 +96,7 @@ impl Collector for Excerpts {
             let more = scene.surroundings.index()?.passed_over;
             let text = format!("(not looked at: {more} source files farther away or too large)\n");
             let piece = Piece::naming(text, Rung::Full, &[]);
-            return Ok(room.fits(piece.cost).then_some(piece));
+            return Ok(piece.within(room));
         }
         let chosen = self.chosen.borrow();
         let Some(candidate) = chosen.get(item.key) else {

@@ -172,12 +172,7 @@ impl Collector for Exec {
                 self.answer.get_or_init(|| answered)
             }
         };
-        Ok((0..answered.len())
-            .map(|key| Item {
-                key,
-                files: Vec::new(),
-            })
-            .collect())
+        Ok((0..answered.len()).map(Item::apart).collect())
     }
 
     fn render(
@@ -207,7 +202,7 @@ impl Collector for Exec {
                 shown.text.push('\n');
             }
             let piece = Piece::showing(shown, *rung, Vec::new());
-            room.fits(piece.cost).then_some(piece)
+            piece.within(room)
         }))
     }
 }

@@ -139,12 +139,7 @@ impl Guidelines {
 impl Collector for Guidelines {
     fn items(&self, scene: &Scene<'_>) -> Result<Vec<Item>, CollectError> {
         let found = self.found.get_or_init(|| self.find(scene));
-        Ok((0..found.len())
-            .map(|key| Item {
-                key,
-                files: Vec::new(),
-            })
-            .collect())
+        Ok((0..found.len()).map(Item::apart).collect())
     }
 
     fn render(
@@ -161,7 +156,7 @@ impl Collector for Guidelines {
         let (heading, text, cut_bytes) = match &found[item.key] {
             Entry::Note(note) => {
                 let piece = Piece::naming(note.clone(), Rung::Full, &[]);
-                return Ok(room.fits(piece.cost).then_some(piece));
+                return Ok(piece.within(room));
             }
             Entry::Rules {
                 heading,

@@ -199,12 +199,7 @@ impl Collector for History {
                 self.found.get_or_init(|| found)
             }
         };
-        Ok((0..found.entries().len())
-            .map(|key| Item {
-                key,
-                files: Vec::new(),
-            })
-            .collect())
+        Ok((0..found.entries().len()).map(Item::apart).collect())
     }
 
     fn render(
@@ -230,7 +225,7 @@ impl Collector for History {
                 Entry::Note(at) => found.notes[*at].clone(),
             };
             let piece = Piece::showing(scene.presenter.content(text.as_bytes()), *rung, Vec::new());
-            room.fits(piece.cost).then_some(piece)
+            piece.within(room)
         }))
     }
 }

@@ -26,16 +26,12 @@ const MORE: usize = usize::MAX;
 
 impl Collector for LeftOutFiles {
     fn items(&self, scene: &Scene<'_>) -> Result<Vec<Item>, CollectError> {
-        let item = |key| Item {
-            key,
-            files: Vec::new(),
-        };
         let more = scene.changes.left_out_more() > 0 || scene.changes.ignored() > 0;
         let first = more.then_some(MORE);
         Ok(first
             .into_iter()
             .chain(0..scene.changes.left_out().len())
-            .map(item)
+            .map(Item::apart)
             .collect())
     }
 
@@ -56,7 +52,7 @@ impl Collector for LeftOutFiles {
             format!("{}  ({size}{reason})\n", show_path(&left_out.path))
         };
         let piece = Piece::naming(text, Rung::Full, &[]);
-        Ok(room.fits(piece.cost).then_some(piece))
+        Ok(piece.within(room))
     }
 }
 

@@ -112,7 +112,7 @@ impl Collector for Stat {
                 }
             }
         };
-        Ok(room.fits(piece.cost).then_some(piece))
+        Ok(piece.within(room))
     }
 }
 

@@ -35,10 +35,7 @@ impl Collector for StatusLines {
         for index in order {
             match items.last_mut() {
                 Some(item) if files[item.key].path == files[index].path => item.files.push(index),
-                _ => items.push(Item {
-                    key: index,
-                    files: vec![index],
-                }),
+                _ => items.push(Item::of_file(index)),
             }
         }
         Ok(items)
@@ -54,7 +51,7 @@ impl Collector for StatusLines {
         let files = scene.changes.files();
         let same_path: Vec<&FileChange> = item.files.iter().map(|index| &files[*index]).collect();
         let piece = Piece::naming(line(&same_path), Rung::Full, &item.files);
-        Ok(room.fits(piece.cost).then_some(piece))
+        Ok(piece.within(room))
     }
 }
 
