@@ -3,7 +3,7 @@
 use std::iter::Sum;
 use std::ops::{Add, AddAssign};
 
-use super::token_bound::bound;
+use super::token_bound::{bound, bound_within};
 
 /// The most that a whole context may be, envelopes and ledger included. Never exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,17 @@ impl Room {
     #[must_use]
     pub fn bytes(self) -> u64 {
         self.bytes
+    }
+
+    /// What `text` costs; `None` when it does not fit, which takes no longer to find out than it must.
+    #[must_use]
+    pub fn price(self, text: &str) -> Option<Cost> {
+        let bytes = text.len() as u64;
+        if bytes > self.bytes {
+            return None;
+        }
+        let tokens = bound_within(text, self.tokens)?;
+        Some(Cost { bytes, tokens })
     }
 
     /// Whether `cost` fits.

@@ -125,12 +125,21 @@ pub struct Piece {
     pub escaped: usize,
 }
 
-impl Piece {
-    /// A piece of text of our own making, such as a list of names, which shows `files` by name.
+/// A piece whose cost is not known yet: counting tokens is only worth it for what may fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PieceDraft {
+    text: String,
+    rung: Rung,
+    coverage: Vec<(usize, Coverage)>,
+    redactions: Vec<Redaction>,
+    escaped: usize,
+}
+
+impl PieceDraft {
+    /// Text of our own making, such as a list of names, which shows `files` by name.
     #[must_use]
     pub fn naming(text: String, rung: Rung, files: &[usize]) -> Self {
-        Piece {
-            cost: Cost::of(&text),
+        PieceDraft {
             text,
             rung,
             coverage: files.iter().map(|file| (*file, Coverage::Named)).collect(),
@@ -139,11 +148,10 @@ impl Piece {
         }
     }
 
-    /// A piece of presented content.
+    /// Presented content.
     #[must_use]
     pub fn showing(content: Presented, rung: Rung, coverage: Vec<(usize, Coverage)>) -> Self {
-        Piece {
-            cost: Cost::of(&content.text),
+        PieceDraft {
             text: content.text,
             rung,
             coverage,
@@ -154,8 +162,15 @@ impl Piece {
 
     /// The piece, where it fits into `room`.
     #[must_use]
-    pub fn within(self, room: Room) -> Option<Self> {
-        room.fits(self.cost).then_some(self)
+    pub fn within(self, room: Room) -> Option<Piece> {
+        Some(Piece {
+            cost: room.price(&self.text)?,
+            text: self.text,
+            rung: self.rung,
+            coverage: self.coverage,
+            redactions: self.redactions,
+            escaped: self.escaped,
+        })
     }
 }
 

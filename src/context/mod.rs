@@ -56,7 +56,7 @@ pub use budget::{Budget, Cost, Room};
 pub use build::{Context, ContextError, ContextInput, SectionSummary, build};
 pub use cached::CachedChanges;
 pub use choose::StrategyChoice;
-pub use collector::{Claims, CollectError, Collector, Item, Piece, Rung, Scene};
+pub use collector::{Claims, CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
 pub use collectors::shell_quote;
 pub use held::HeldChanges;
 pub use hunk_ids::HunkIds;

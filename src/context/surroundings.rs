@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bstr::{BStr, ByteSlice as _};
 
-use super::collector::{CollectError, Piece, Rung};
+use super::collector::{CollectError, PieceDraft, Rung};
 use super::present::{Presented, Presenter};
 use super::touched::{Facts, facts};
 use super::view::{ChangeView, SnapshotFile, ViewError};
@@ -171,7 +171,7 @@ impl<'a> Surroundings<'a> {
         ranges: &[LineRange],
         title: &str,
         rung: Rung,
-    ) -> Result<Option<Piece>, CollectError> {
+    ) -> Result<Option<PieceDraft>, CollectError> {
         let presented = self.presented(presenter, file)?;
         let path = show_path(&self.index()?.files[file].file.path);
         let (Some(first), Some(last)) = (ranges.first(), ranges.last()) else {
@@ -201,7 +201,7 @@ impl<'a> Surroundings<'a> {
             content.redactions.extend(here.cloned());
         }
         content.text = text;
-        Ok(Some(Piece::showing(content, rung, Vec::new())))
+        Ok(Some(PieceDraft::showing(content, rung, Vec::new())))
     }
 }
 

@@ -53,10 +53,26 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
 /// A number of tokens that `text` never exceeds. The bound of a text is the sum of those of its lines.
 #[must_use]
 pub fn bound(text: &str) -> u64 {
-    text.split_inclusive('\n').map(bound_of_line).sum()
+    text.split_inclusive('\n')
+        .map(|line| bound_of_line(line, u64::MAX))
+        .sum()
 }
 
-fn bound_of_line(line: &str) -> u64 {
+/// As [`bound`]; `None` once it is more than `most`, without a look at the rest.
+#[must_use]
+pub(super) fn bound_within(text: &str, most: u64) -> Option<u64> {
+    let mut tokens = 0;
+    for line in text.split_inclusive('\n') {
+        tokens += bound_of_line(line, most - tokens);
+        if tokens > most {
+            return None;
+        }
+    }
+    Some(tokens)
+}
+
+/// The bound of a line, or a number above `most` that the bound is at least.
+fn bound_of_line(line: &str, most: u64) -> u64 {
     let bytes = line.as_bytes();
     let (body, has_end) = match bytes.strip_suffix(b"\n") {
         Some(body) => (body, true),
@@ -84,6 +100,9 @@ fn bound_of_line(line: &str) -> u64 {
     while at < body.len() {
         let (length, cost) = piece(&body[at..], has_end, at, &mut ascii_until);
         tokens += cost;
+        if tokens > most {
+            return tokens;
+        }
         at += length;
     }
     // Behind a letter or a digit a line end is a token; signs and blanks before it have counted it.
@@ -225,6 +244,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_bound_within_a_limit_is_the_bound_or_nothing() {
+        for text in [
+            "",
+            "\n",
+            "fn main() {}\n",
+            "a b c\n\n  d\n",
+            "日本 x\r\n/y\n",
+        ] {
+            let whole = bound(text);
+            assert_eq!(bound_within(text, whole), Some(whole), "{text:?}");
+            for most in 0..whole {
+                assert_eq!(bound_within(text, most), None, "{text:?} in {most}");
+            }
+        }
+    }
 
     /// What used to happen: each piece of a word looked through the rest of it, so that a line of base64 took minutes.
     #[test]

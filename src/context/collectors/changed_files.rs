@@ -2,7 +2,7 @@
 
 use super::{NoOptions, file_line};
 use crate::context::budget::Room;
-use crate::context::collector::{CollectError, Collector, Item, Piece, Rung, Scene};
+use crate::context::collector::{CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
 use crate::context::registry::{CollectorInfo, parse_options};
 
 pub(super) const INFO: CollectorInfo = CollectorInfo {
@@ -33,7 +33,7 @@ impl Collector for ChangedFiles {
         room: Room,
     ) -> Result<Option<Piece>, CollectError> {
         let line = file_line(scene, item.key);
-        let piece = Piece::naming(line, Rung::Full, &item.files);
+        let piece = PieceDraft::naming(line, Rung::Full, &item.files);
         Ok(piece.within(room))
     }
 }

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use super::{NoOptions, one_line};
 use crate::checks::Examination;
 use crate::context::budget::Room;
-use crate::context::collector::{CollectError, Collector, Item, Piece, Rung, Scene};
+use crate::context::collector::{CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
 use crate::context::registry::{CollectorInfo, parse_options};
 use crate::context::size::counted;
 use crate::review::{Finding, FindingOrigin};
@@ -58,7 +58,8 @@ impl Collector for Checks {
                 (key, Rung::Full) => full(&examination.findings[key]),
                 (key, _) => outline(&examination.findings[key]),
             };
-            let piece = Piece::showing(scene.presenter.content(text.as_bytes()), *rung, Vec::new());
+            let piece =
+                PieceDraft::showing(scene.presenter.content(text.as_bytes()), *rung, Vec::new());
             piece.within(room)
         }))
     }

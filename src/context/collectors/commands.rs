@@ -8,7 +8,9 @@ use serde::Deserialize;
 
 use super::shell::{is_plain, shell_quote};
 use crate::context::budget::Room;
-use crate::context::collector::{Claims, CollectError, Collector, Item, Piece, Rung, Scene};
+use crate::context::collector::{
+    Claims, CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene,
+};
 use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
 use crate::prompt::show_path;
 use crate::target::{Endpoint, FileChange, Mode, ObjectId, Part, ResolvedTarget, Side};
@@ -74,7 +76,7 @@ impl Collector for Commands {
             WHOLE => whole(scene, !self.listed(scene).is_empty()),
             index => one_file(scene.changes.target(), &scene.changes.files()[index]),
         };
-        let piece = Piece::naming(text, Rung::Full, &item.files);
+        let piece = PieceDraft::naming(text, Rung::Full, &item.files);
         Ok(piece.within(room))
     }
 }

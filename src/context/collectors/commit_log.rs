@@ -5,7 +5,9 @@ use std::cell::OnceCell;
 use serde::Deserialize;
 
 use crate::context::budget::Room;
-use crate::context::collector::{Claims, CollectError, Collector, Item, Piece, Rung, Scene};
+use crate::context::collector::{
+    Claims, CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene,
+};
 use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
 use crate::context::size::counted;
 use crate::target::{CommitLog, CommitSummary};
@@ -87,7 +89,7 @@ impl Collector for Log {
             .expect("items are listed before one is rendered");
         if item.key == MORE {
             let text = format!("(only the newest {} are listed)\n", log.commits.len());
-            let piece = Piece::naming(text, Rung::Full, &[]);
+            let piece = PieceDraft::naming(text, Rung::Full, &[]);
             return Ok(piece.within(room));
         }
         let commit = &log.commits[item.key];
@@ -97,7 +99,8 @@ impl Collector for Log {
         let words = Words { authors, messages };
         Ok(rungs.iter().find_map(|rung| {
             let text = commit_text(commit, *rung, words);
-            let piece = Piece::showing(scene.presenter.content(text.as_bytes()), *rung, Vec::new());
+            let piece =
+                PieceDraft::showing(scene.presenter.content(text.as_bytes()), *rung, Vec::new());
             piece.within(room)
         }))
     }

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::{file_line, one_line};
-use crate::context::budget::{Cost, Room};
-use crate::context::collector::{CollectError, Collector, Item, Piece, Rung, Scene};
+use crate::context::budget::Room;
+use crate::context::collector::{CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
 use crate::context::ledger::Coverage;
 use crate::context::patch::PatchParts;
 use crate::context::registry::{CollectorInfo, Factory, OptionsError, parse_options};
@@ -112,7 +112,7 @@ impl Collector for Diff {
                 Rung::Outline => outline(scene, index),
                 Rung::Name => file_line(scene, index),
             };
-            let piece = Piece::naming(text, *rung, &item.files);
+            let piece = PieceDraft::naming(text, *rung, &item.files);
             piece.within(room)
         }))
     }
@@ -158,10 +158,7 @@ fn fit_patch(
         sent.text
             .insert_str(0, &format!("note: {}\n", one_line(note)));
     }
-    let mut cost = Cost::of(&sent.text);
-    if !room.fits(cost) {
-        return None;
-    }
+    let mut left = room.less(room.price(&sent.text)?);
     // The longest beginning that fits together with the word on what is missing.
     let mut best: Option<Cut> = None;
     let mut all_fit = true;
@@ -171,18 +168,18 @@ fn fit_patch(
             break;
         }
         let shown = scene.presenter.content(hunk.text);
-        cost += Cost::of(&shown.text);
-        if !room.fits(cost) {
+        let Some(cost) = left.price(&shown.text) else {
             all_fit = false;
             break;
-        }
+        };
+        left = left.less(cost);
         sent.text.push_str(&shown.text);
         sent.redactions.extend(shown.redactions);
         sent.escaped += shown.escaped;
         let rest = &parts.hunks[before + 1..];
         // The word on the rest is only needed once something does not fit; it is cheap beside presenting a hunk.
         let word = hidden_word(rest);
-        if room.fits(cost + Cost::of(&word)) {
+        if left.price(&word).is_some() {
             best = Some(Cut {
                 hunks: before + 1,
                 length: sent.text.len(),
@@ -194,8 +191,8 @@ fn fit_patch(
     }
     if all_fit {
         end_line(&mut sent.text);
-        let piece = Piece::showing(sent, Rung::Full, vec![(index, Coverage::Full)]);
-        return (full && room.fits(piece.cost)).then_some(piece);
+        let whole = || PieceDraft::showing(sent, Rung::Full, vec![(index, Coverage::Full)]);
+        return full.then(whole)?.within(room);
     }
     let cut = best.filter(|_| hunks)?;
     sent.text.truncate(cut.length);
@@ -212,7 +209,7 @@ fn fit_patch(
         shown: shown.iter().map(|hunk| hunk.range).collect(),
         hidden: hidden.iter().map(|hunk| hunk.range).collect(),
     };
-    let piece = Piece::showing(sent, Rung::Hunks, vec![(index, coverage)]);
+    let piece = PieceDraft::showing(sent, Rung::Hunks, vec![(index, coverage)]);
     piece.within(room)
 }
 

@@ -7,7 +7,7 @@ use bstr::{BStr, ByteSlice as _};
 use serde::Deserialize;
 
 use crate::context::budget::Room;
-use crate::context::collector::{CollectError, Collector, Item, Piece, Rung, Scene};
+use crate::context::collector::{CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
 use crate::context::registry::{OptionsError, parse_options};
 use crate::context::surroundings::folders;
 use crate::context::touched::Facts;
@@ -95,7 +95,7 @@ impl Collector for Excerpts {
         if item.key == PASSED_OVER {
             let more = scene.surroundings.index()?.passed_over;
             let text = format!("(not looked at: {more} source files farther away or too large)\n");
-            let piece = Piece::naming(text, Rung::Full, &[]);
+            let piece = PieceDraft::naming(text, Rung::Full, &[]);
             return Ok(piece.within(room));
         }
         let chosen = self.chosen.borrow();
@@ -115,7 +115,7 @@ impl Collector for Excerpts {
                 &candidate.title,
                 *rung,
             )?;
-            if let Some(piece) = piece.filter(|piece| room.fits(piece.cost)) {
+            if let Some(piece) = piece.and_then(|draft| draft.within(room)) {
                 return Ok(Some(piece));
             }
         }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::one_line;
 use crate::context::budget::Room;
-use crate::context::collector::{CollectError, Collector, Item, Piece, Rung, Scene};
+use crate::context::collector::{CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
 use crate::context::program::{Program, ProgramCall};
 use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
 use crate::target::{Content, Endpoint, FileChange};
@@ -201,7 +201,7 @@ impl Collector for Exec {
             if !shown.text.ends_with('\n') {
                 shown.text.push('\n');
             }
-            let piece = Piece::showing(shown, *rung, Vec::new());
+            let piece = PieceDraft::showing(shown, *rung, Vec::new());
             piece.within(room)
         }))
     }

@@ -7,7 +7,7 @@ use bstr::{BStr, BString, ByteSlice as _};
 use serde::Deserialize;
 
 use crate::context::budget::Room;
-use crate::context::collector::{CollectError, Collector, Item, Piece, Rung, Scene};
+use crate::context::collector::{CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
 use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
 use crate::context::size::counted;
 use crate::prompt::show_path;
@@ -155,7 +155,7 @@ impl Collector for Guidelines {
             .expect("items are listed before one is rendered");
         let (heading, text, cut_bytes) = match &found[item.key] {
             Entry::Note(note) => {
-                let piece = Piece::naming(note.clone(), Rung::Full, &[]);
+                let piece = PieceDraft::naming(note.clone(), Rung::Full, &[]);
                 return Ok(piece.within(room));
             }
             Entry::Rules {
@@ -186,7 +186,7 @@ impl Collector for Guidelines {
             if !missing.is_empty() {
                 bytes.extend(format!("  [{} not shown]\n", missing.join(" and ")).bytes());
             }
-            Piece::showing(scene.presenter.content(&bytes), rung, Vec::new())
+            PieceDraft::showing(scene.presenter.content(&bytes), rung, Vec::new())
         };
         for rung in rungs {
             let piece = match rung {
@@ -196,7 +196,7 @@ impl Collector for Guidelines {
                     let (mut fits, mut too_long) = (0, lines.len());
                     while fits + 1 < too_long {
                         let middle = fits + (too_long - fits) / 2;
-                        if room.fits(rendered(middle, *rung).cost) {
+                        if rendered(middle, *rung).within(room).is_some() {
                             fits = middle;
                         } else {
                             too_long = middle;
@@ -204,9 +204,9 @@ impl Collector for Guidelines {
                     }
                     (fits > 0).then(|| rendered(fits, *rung))
                 }
-                Rung::Outline | Rung::Name => Some(Piece::naming(heading.clone(), *rung, &[])),
+                Rung::Outline | Rung::Name => Some(PieceDraft::naming(heading.clone(), *rung, &[])),
             };
-            if let Some(piece) = piece.filter(|piece| room.fits(piece.cost)) {
+            if let Some(piece) = piece.and_then(|draft| draft.within(room)) {
                 return Ok(Some(piece));
             }
         }

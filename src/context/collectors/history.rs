@@ -8,7 +8,9 @@ use serde::Deserialize;
 
 use super::commit_log::{self, Words};
 use crate::context::budget::Room;
-use crate::context::collector::{Claims, CollectError, Collector, Item, Piece, Rung, Scene};
+use crate::context::collector::{
+    Claims, CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene,
+};
 use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
 use crate::context::size::counted;
 use crate::context::view::ChangedLineOrigins;
@@ -224,7 +226,8 @@ impl Collector for History {
                 Entry::Partner(at) => partner_text(&found.partners[*at]),
                 Entry::Note(at) => found.notes[*at].clone(),
             };
-            let piece = Piece::showing(scene.presenter.content(text.as_bytes()), *rung, Vec::new());
+            let piece =
+                PieceDraft::showing(scene.presenter.content(text.as_bytes()), *rung, Vec::new());
             piece.within(room)
         }))
     }

@@ -2,7 +2,7 @@
 
 use super::{NoOptions, one_line};
 use crate::context::budget::Room;
-use crate::context::collector::{CollectError, Collector, Item, Piece, Rung, Scene};
+use crate::context::collector::{CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
 use crate::context::reasons::describe;
 use crate::context::registry::{CollectorInfo, parse_options};
 use crate::context::size::{counted, human_size};
@@ -51,7 +51,7 @@ impl Collector for LeftOutFiles {
             let reason = one_line(&describe(&left_out.reason));
             format!("{}  ({size}{reason})\n", show_path(&left_out.path))
         };
-        let piece = Piece::naming(text, Rung::Full, &[]);
+        let piece = PieceDraft::naming(text, Rung::Full, &[]);
         Ok(piece.within(room))
     }
 }

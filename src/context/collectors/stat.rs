@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::numbers;
 use crate::context::budget::Room;
-use crate::context::collector::{CollectError, Collector, Item, Piece, Rung, Scene};
+use crate::context::collector::{CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
 use crate::context::ledger::changed_lines;
 use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
 use crate::context::size::counted;
@@ -96,19 +96,19 @@ impl Collector for Stat {
         let files = scene.changes.files();
         let piece = if item.key == TOTAL {
             let all: Vec<usize> = (0..files.len()).collect();
-            Piece::naming(format!("{}  in all\n", sum(scene, &all)), Rung::Full, &[])
+            PieceDraft::naming(format!("{}  in all\n", sum(scene, &all)), Rung::Full, &[])
         } else {
             let path = files[item.key].path.as_bstr();
             match self.by {
                 By::File => {
                     let line = format!("{}  {}\n", numbers(&files[item.key]), show_path(path));
-                    Piece::naming(line, Rung::Full, &item.files)
+                    PieceDraft::naming(line, Rung::Full, &item.files)
                 }
                 // A file that is only part of a sum has not been named.
                 By::Folder => {
                     let name = show_path(&folder(path, self.depth));
                     let line = format!("{}  {name}\n", sum(scene, &item.files));
-                    Piece::naming(line, Rung::Full, &[])
+                    PieceDraft::naming(line, Rung::Full, &[])
                 }
             }
         };

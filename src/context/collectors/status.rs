@@ -2,7 +2,7 @@
 
 use super::NoOptions;
 use crate::context::budget::Room;
-use crate::context::collector::{CollectError, Collector, Item, Piece, Rung, Scene};
+use crate::context::collector::{CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
 use crate::context::registry::{CollectorInfo, parse_options};
 use crate::prompt::show_path;
 use crate::target::{FileChange, Part, Status};
@@ -50,7 +50,7 @@ impl Collector for StatusLines {
     ) -> Result<Option<Piece>, CollectError> {
         let files = scene.changes.files();
         let same_path: Vec<&FileChange> = item.files.iter().map(|index| &files[*index]).collect();
-        let piece = Piece::naming(line(&same_path), Rung::Full, &item.files);
+        let piece = PieceDraft::naming(line(&same_path), Rung::Full, &item.files);
         Ok(piece.within(room))
     }
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use codex_review::context::{
-    Catalog, Claims, CollectError, Collector, ContextError, ContextInput, Item, Layer, Layers,
-    Piece, Registry, Room, Rung, Scene, StrategyChoice, build, load_strategy,
+    Budget, Catalog, Claims, CollectError, Collector, ContextError, ContextInput, Item, Layer,
+    Layers, Piece, PieceDraft, Registry, Room, Rung, Scene, StrategyChoice, build, load_strategy,
 };
 use codex_review::target::Part;
 
@@ -174,11 +174,14 @@ impl Collector for Bad {
         _: Room,
     ) -> Result<Option<Piece>, CollectError> {
         match self.0 {
-            "floods" => Ok(Some(Piece::naming(
-                "flood\n".repeat(1_000_000),
-                Rung::Full,
-                &[0],
-            ))),
+            "floods" => {
+                let endless = Room::of(Budget {
+                    bytes: u64::MAX,
+                    tokens: None,
+                });
+                let flood = "flood\n".repeat(1_000_000);
+                Ok(PieceDraft::naming(flood, Rung::Full, &[0]).within(endless))
+            }
             _ => Err(CollectError("not this one".into())),
         }
     }
