@@ -45,4 +45,5 @@ pub use model::{
     Cached, ClosedFinding, ContextInfo, EngineInfo, Report, ReviewIdentity, SinceReview, Standing,
     TargetInfo, Timings, TokenUsage,
 };
+pub use phrases::{counted, grouped};
 pub use text::document as text_document;

@@ -106,8 +106,9 @@ pub(super) fn counted_findings(findings: &[&Finding]) -> String {
     parts.join(", ")
 }
 
-/// `1 finding`, `2 findings`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
+/// `1 finding`, `2 findings`, `1,000 findings`.
+#[must_use]
+pub fn counted(count: usize, noun: &str) -> String {
     if count == 1 {
         format!("1 {noun}")
     } else {
@@ -330,7 +331,8 @@ fn tokens(usage: &TokenUsage) -> String {
 }
 
 /// `1,234,567`.
-pub(super) fn grouped(number: u64) -> String {
+#[must_use]
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

@@ -9,13 +9,13 @@ use std::time::Duration;
 use codex_review::engine::login::{AuthState, read_auth};
 use codex_review::engine::{AccountUsage, LimitWindow, Limits, read_account_usage};
 use codex_review::jobs::{Account, Clock, Job, Spent, Timestamp};
-use codex_review::report::visible;
+use codex_review::report::{grouped, visible};
 use codex_review::review::ExitStatus;
-use codex_review::run::{Access, EngineChoice, open_engine};
+use codex_review::run::{Access, open_engine};
 use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
-use crate::cli::options::{Isolation, Shape};
+use crate::cli::options::Shape;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
@@ -63,11 +63,7 @@ pub(crate) fn run(
 
 fn ask(workspace: &Workspace) -> Result<Result<(AuthState, AccountUsage), String>, Failure> {
     let surroundings = workspace.surroundings()?;
-    // The account is Codex's, whatever engine the settings name.
-    let engine = match workspace.engine_options(Isolation::Isolated).engine {
-        codex @ EngineChoice::Codex(_) => codex,
-        EngineChoice::Builtin => EngineChoice::Codex(None),
-    };
+    let engine = workspace.codex();
     super::runtime()?.block_on(async {
         let opened = match open_engine(&engine, &Access::Isolated, PATIENCE, &surroundings).await {
             Ok(opened) => opened,
@@ -373,33 +369,18 @@ fn span(length: Duration) -> String {
         .join(" ")
 }
 
-/// A number with its thousands apart.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn spans_bars_and_numbers_are_short() {
+    fn spans_and_bars_are_short() {
         let minutes = |count: u64| span(Duration::from_secs(count * 60));
         assert_eq!(minutes(0), "less than a minute");
         assert_eq!(minutes(300), "5 h");
         assert_eq!(minutes(10_080), "7 d");
         assert_eq!(minutes(1_501), "1 d 1 h");
         assert_eq!(minutes(125), "2 h 5 min");
-        assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(grouped(12), "12");
         assert_eq!(bar(0), "░".repeat(20));
         assert_eq!(bar(1).chars().filter(|c| *c == '█').count(), 1);
         assert_eq!(bar(250), "█".repeat(20));

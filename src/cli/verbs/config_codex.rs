@@ -9,12 +9,12 @@ use codex_review::engine::own_config::{
 };
 use codex_review::near_miss::nearest;
 use codex_review::report::styled::Role;
-use codex_review::run::{Access, EngineChoice, OpenedEngine, open_engine};
+use codex_review::run::{Access, OpenedEngine, open_engine};
 use serde_json::{Value, json};
 
 use crate::cli::config::{CodexChange, CodexKey};
 use crate::cli::failure::Failure;
-use crate::cli::options::{Isolation, Shape};
+use crate::cli::options::Shape;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
@@ -37,10 +37,7 @@ pub(super) fn run(
     ui: &Ui,
 ) -> Result<(), Failure> {
     let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
-    let engine = match workspace.engine_options(Isolation::Isolated).engine {
-        codex @ EngineChoice::Codex(_) => codex,
-        EngineChoice::Builtin => EngineChoice::Codex(None),
-    };
+    let engine = workspace.codex();
     let run_surroundings = workspace.surroundings()?;
     let runtime = super::runtime()?;
     let cwd = workspace.root.to_str();

@@ -2,6 +2,7 @@
 
 use codex_review::hooks::GateMemory;
 use codex_review::jobs::Timestamp;
+use codex_review::report::counted;
 use codex_review::report::styled::Role;
 use codex_review::review::ExitStatus;
 use codex_review::run::first_line;
@@ -51,7 +52,7 @@ pub(crate) fn status(
             ui.result(
                 format!(
                     "Review gate: {word}\nLast hour: {}, {} tokens\n",
-                    counted(last_hour.asked, "question"),
+                    counted(last_hour.asked as usize, "question"),
                     last_hour.tokens
                 )
                 .as_bytes(),
@@ -82,9 +83,4 @@ pub(crate) fn status(
 
 fn shown_time(at_ms: u64) -> String {
     Timestamp::from_unix_millis(at_ms).to_string()
-}
-
-fn counted(count: u32, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }

@@ -11,7 +11,7 @@ use codex_review::run::{self, Access, EngineChoice, open_engine};
 use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
-use crate::cli::options::{Isolation, Shape};
+use crate::cli::options::Shape;
 use crate::cli::setup::{GateSwitch, SetupRequest};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
@@ -76,12 +76,7 @@ fn switch_gate(workspace: &Workspace, switch: GateSwitch) -> Result<Vec<String>,
 
 fn check(workspace: &Workspace, actions: Vec<String>) -> Result<Checkup, Failure> {
     let surroundings = workspace.surroundings()?;
-    // The login is Codex's own, whatever engine the settings name.
-    let options = workspace.engine_options(Isolation::Isolated);
-    let codex = match options.engine {
-        codex @ EngineChoice::Codex(_) => codex,
-        EngineChoice::Builtin => EngineChoice::Codex(None),
-    };
+    let codex = workspace.codex();
     let runtime = super::runtime()?;
     let (npm, codex, auth) = runtime.block_on(async {
         let (npm, (codex, auth)) =

@@ -179,6 +179,11 @@ impl Workspace {
         }
     }
 
+    /// Codex, whatever engine the settings name: for what is Codex's own, such as its login and its account.
+    pub(crate) fn codex(&self) -> EngineChoice {
+        EngineChoice::Codex(codex_bin(self.settings()))
+    }
+
     /// Whose commands the reader can type.
     pub(crate) fn surface(&self) -> Surface {
         match self.session {

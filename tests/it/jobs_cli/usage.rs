@@ -98,6 +98,24 @@ fn an_engine_that_is_not_there_or_dies_costs_its_own_part_only() {
         .assert_stderr_has("everything");
 }
 
+/// What used to happen: with our own engine in the settings, the codex that the user named was not the one asked.
+#[test]
+fn the_account_is_asked_of_the_codex_that_the_user_names_whatever_engine_reviews() {
+    let world = World::new("");
+    let usage = world
+        .command(["usage", "--json"])
+        .env("CODEX_REVIEW_ENGINE", "builtin")
+        .run_ok()
+        .json();
+    assert_eq!(usage["account"]["available"], true, "{usage:#}");
+    let setup = world
+        .command(["setup", "--json"])
+        .env("CODEX_REVIEW_ENGINE", "builtin")
+        .run_ok()
+        .json();
+    assert_eq!(setup["codex"]["available"], true, "{setup:#}");
+}
+
 /// An API key has no limits that Codex could read: the own account is all there is, and that is said.
 #[test]
 fn with_the_real_codex_and_another_provider_only_our_own_account_is_known() {
