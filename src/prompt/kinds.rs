@@ -33,6 +33,21 @@ pub struct GateInput<'a> {
     pub context: &'a str,
 }
 
+/// Which brief a reviewer gets whose answer is findings: a new kind of review is a new brief.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brief {
+    /// Try to break the change.
+    Adversarial,
+}
+
+impl Brief {
+    fn template(self) -> &'static str {
+        match self {
+            Brief::Adversarial => ADVERSARIAL_REVIEW,
+        }
+    }
+}
+
 /// A prompt, and the shape that its answer must have.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prompt {
@@ -48,11 +63,11 @@ pub fn review_instructions(input: &PromptInput<'_>) -> String {
     review(REVIEW, input)
 }
 
-/// The prompt that tries to break the change, answered by [`findings_schema`].
+/// The prompt of a brief, answered by [`findings_schema`].
 #[must_use]
-pub fn adversarial(input: &PromptInput<'_>) -> Prompt {
+pub fn briefed(brief: Brief, input: &PromptInput<'_>) -> Prompt {
     Prompt {
-        text: review(ADVERSARIAL_REVIEW, input),
+        text: review(brief.template(), input),
         output_schema: Some(findings_schema()),
     }
 }
@@ -110,7 +125,10 @@ mod tests {
                 context: "CONTEXT\n",
                 focus,
             };
-            for text in [review_instructions(&input), adversarial(&input).text] {
+            for text in [
+                review_instructions(&input),
+                briefed(Brief::Adversarial, &input).text,
+            ] {
                 assert!(text.contains("CONTEXT\n"));
                 assert_eq!(text.contains("\"Focus\""), focus == Some(HOSTILE));
                 assert!(!text.contains("{{focus}}"));
@@ -136,7 +154,7 @@ mod tests {
             focus: Some(HOSTILE),
         };
         let envelope = Envelope::around([HOSTILE]);
-        let text = adversarial(&input).text;
+        let text = briefed(Brief::Adversarial, &input).text;
         assert!(text.contains(&envelope.wrap("Focus", HOSTILE)));
     }
 
@@ -169,6 +187,9 @@ mod tests {
             context: "C",
             focus: Some("f"),
         };
-        assert_eq!(adversarial(&input), adversarial(&input));
+        assert_eq!(
+            briefed(Brief::Adversarial, &input),
+            briefed(Brief::Adversarial, &input)
+        );
     }
 }

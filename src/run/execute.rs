@@ -359,7 +359,7 @@ fn reviewed(
         Ok(result) => {
             let reading = match request.kind.ask {
                 Ask::Reviewer => answers::review(&result, from),
-                Ask::Structured => answers::structured(&result, from),
+                Ask::Structured(_) => answers::structured(&result, from),
                 Ask::Text => text_reading(&result),
             };
             report.outcome = reading.outcome;

@@ -1,4 +1,6 @@
-//! The kinds of run, declared in one place: a ninth kind is a ninth entry here and a template in `prompt/`.
+//! The kinds of run, declared in one place: a ninth kind is a ninth entry here and a brief in `prompt/`.
+
+use crate::prompt::Brief;
 
 /// How the engine is asked, and so what its answer looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -6,7 +8,7 @@ pub enum Ask {
     /// `review/start`: the engine's own reviewer; the answer is its review.
     Reviewer,
     /// `turn/start` with an output schema; the answer is JSON by that schema.
-    Structured,
+    Structured(Brief),
     /// `turn/start`; the answer is text.
     Text,
 }
@@ -69,7 +71,7 @@ pub static ADVERSARIAL_REVIEW: Kind = Kind {
     title: "Codex Adversarial Review",
     label: "adversarial-review",
     job_class: "review",
-    ask: Ask::Structured,
+    ask: Ask::Structured(Brief::Adversarial),
     may_write: MayWrite::Never,
     thread: Thread::Persistent,
 };

@@ -188,7 +188,7 @@ impl ReviewPlan<'_> {
                     // Text that somebody else reads has no findings to be shown beside their lines.
                     hunks: match self.kind.ask {
                         Ask::Text => Vec::new(),
-                        Ask::Reviewer | Ask::Structured => hunks::hunks(self.changes),
+                        Ask::Reviewer | Ask::Structured(_) => hunks::hunks(self.changes),
                     },
                     ..self.draft()
                 },
@@ -274,7 +274,7 @@ impl ReviewPlan<'_> {
             Ask::Reviewer => Question::Review {
                 instructions: prompt::review_instructions(&input),
             },
-            Ask::Structured => turn(prompt::adversarial(&input)),
+            Ask::Structured(brief) => turn(prompt::briefed(brief, &input)),
             Ask::Text => turn(prompt::gate(&GateInput {
                 last_message: self.last_message,
                 context: &context.text,

@@ -1,7 +1,7 @@
 //! What a context looks like.
 
 use codex_review::context::{Budget, Claims, Omission, Shown, human_size, json};
-use codex_review::prompt::{GateInput, PromptInput, adversarial, gate, review_instructions};
+use codex_review::prompt::{Brief, GateInput, PromptInput, briefed, gate, review_instructions};
 use codex_review::target::{Content, LeftOut, LeftOutReason, Part, Status};
 
 use super::made::{
@@ -119,7 +119,10 @@ fn the_prompts_read_well() {
         focus: Some("Is `a\\b` safe? It's --base's fault."),
     };
     insta::assert_snapshot!("prompt_review", review_instructions(&input));
-    insta::assert_snapshot!("prompt_adversarial_review", adversarial(&input).text);
+    insta::assert_snapshot!(
+        "prompt_adversarial_review",
+        briefed(Brief::Adversarial, &input).text
+    );
     let input = GateInput {
         last_message: Some("All done, tests pass."),
         context: "CONTEXT\n",
