@@ -20,6 +20,8 @@ pub enum MayWrite {
     Never,
     /// When the user says `--write`.
     WhenAsked,
+    /// Always: it works in a folder that was made for it.
+    Always,
 }
 
 /// Whether the run's thread is kept for `--resume`.
@@ -100,8 +102,21 @@ pub static GATE: Kind = Kind {
     thread: Thread::Ephemeral,
 };
 
+/// One agent of `codex-review agent-team`, in a worktree of its own. Its thread goes with that worktree, so that it is
+/// never what `--resume` picks.
+pub static AGENT: Kind = Kind {
+    name: "agent",
+    report_name: "Agent",
+    title: "Codex Agent",
+    label: "agent",
+    job_class: "task",
+    ask: Ask::Text,
+    may_write: MayWrite::Always,
+    thread: Thread::Ephemeral,
+};
+
 /// Every kind.
-pub static KINDS: [&Kind; 4] = [&REVIEW, &ADVERSARIAL_REVIEW, &TASK, &GATE];
+pub static KINDS: [&Kind; 5] = [&REVIEW, &ADVERSARIAL_REVIEW, &TASK, &AGENT, &GATE];
 
 /// Finds a kind by its stored name; `None` for one that this version does not know.
 #[must_use]
