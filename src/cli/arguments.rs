@@ -38,24 +38,38 @@ pub(super) fn expand(argv: Vec<OsString>, command: &Command) -> Result<Vec<OsStr
     if !line.is_empty() && !line.contains(char::is_whitespace) {
         return Ok(argv);
     }
+    if verb.has_subcommands() {
+        // The first word names the verb below, and the rest is that one's line.
+        let (word, rest) = next_word(line.trim_start());
+        let Some(below) = verb.find_subcommand(&word) else {
+            return Ok(argv);
+        };
+        let mut expanded: Vec<OsString> = argv[..=verb_at].to_vec();
+        expanded.push(word.into());
+        push_line(&mut expanded, rest, below)?;
+        return Ok(expanded);
+    }
+    let mut expanded: Vec<OsString> = argv[..=verb_at].to_vec();
+    push_line(&mut expanded, line, verb)?;
+    Ok(expanded)
+}
+
+/// Appends what `line` says to the verb.
+fn push_line(expanded: &mut Vec<OsString>, line: &str, verb: &Command) -> Result<(), UsageError> {
     let takes_text = verb
         .get_arguments()
         .any(|arg| arg.get_id() == TEXT_ARGUMENT);
-    if verb.has_subcommands() {
-        return Ok(argv);
-    }
     let (words, text) = if takes_text {
         take_options(line, verb)?
     } else {
         (split_words(line), None)
     };
-    let mut expanded: Vec<OsString> = argv[..=verb_at].to_vec();
     expanded.extend(words.into_iter().map(OsString::from));
     if let Some(text) = text {
         expanded.push("--".into());
         expanded.push(text.into());
     }
-    Ok(expanded)
+    Ok(())
 }
 
 /// The verb and its place, behind options that stand before it.
@@ -158,8 +172,12 @@ fn takes_value(arg: &Arg) -> bool {
     arg.get_action().takes_values() && !arg.is_require_equals_set() && !arg.is_positional()
 }
 
-/// Takes the verb's options off the front of `line`; the rest is text.
+/// Takes the verb's options off the front of `line`, and the words that it wants before its text; the rest is text.
 fn take_options(line: &str, verb: &Command) -> Result<(Vec<String>, Option<String>), UsageError> {
+    let mut wanted = verb
+        .get_positionals()
+        .filter(|arg| arg.get_id() != TEXT_ARGUMENT)
+        .count();
     let mut words = Vec::new();
     let mut rest = line.trim_start();
     loop {
@@ -180,6 +198,12 @@ fn take_options(line: &str, verb: &Command) -> Result<(Vec<String>, Option<Strin
         let Some(takes) = takes else {
             if rest.starts_with("--") {
                 refuse_near_miss(&word, verb)?;
+            }
+            if wanted > 0 {
+                wanted -= 1;
+                words.push(word);
+                rest = after.trim_start();
+                continue;
             }
             return Ok((words, Some(rest.to_owned())));
         };
@@ -315,6 +339,12 @@ mod tests {
         );
         check("review", " --background ", &["--background"]);
         check("task", "fix the bug", &["--", "fix the bug"]);
+        check(
+            "agent-team",
+            "start 3 --names a,b it's --json \\d",
+            &["start", "3", "--names", "a,b", "--", "it's --json \\d"],
+        );
+        check("agent-team", "diff a b", &["diff", "a", "b"]);
         check(
             "task",
             "fix --write nothing",

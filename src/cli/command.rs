@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::options::GlobalArgs;
 use super::{
-    account, baseline, broker, cancel, ci, completions, config, context, demo, engine, estimate,
+    account, agent_team, baseline, broker, cancel, ci, completions, config, context, demo, engine, estimate,
     gate, hook, logs, manual, merge, result, resume_candidate, review, setup, status, strategies,
     task, transfer, trust, verbs,
 };
@@ -50,6 +50,7 @@ pub(crate) enum Verb {
     Estimate(estimate::EstimateArgs),
     Task(task::TaskArgs),
     TaskResumeCandidate(resume_candidate::ResumeCandidateArgs),
+    AgentTeam(agent_team::AgentTeamArgs),
     Transfer(transfer::TransferArgs),
     Status(status::StatusArgs),
     Result(result::ResultArgs),
