@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use codex_review::config::Flag;
 use codex_review::context::{self, ChangeView, Context, ContextInput};
 use codex_review::jobs::{Clock, Job};
 use codex_review::report::{self, Format, Report};
@@ -27,7 +28,7 @@ use crate::cli::usage::UsageError;
 use super::attend::{Attended, Telling, attend, print_queued};
 use super::delivery::Delivery;
 use super::strategies::{CatalogOf, catalog};
-use super::workspace::{Workspace, in_ci, today};
+use super::workspace::{Workspace, in_ci, side_with_the_word, today};
 
 /// What is said where there is nothing to go on from.
 const NO_LAST_REVIEW: &str =
@@ -48,17 +49,35 @@ pub(crate) fn resolve(
     repository: &Repository,
     spec: &TargetSpec,
 ) -> Result<Resolved, Failure> {
-    resolve_by(workspace, repository, spec, SuppressFrom::New)
+    let target = repository.resolve(spec)?;
+    read_change(workspace, repository, target, SuppressFrom::New)
 }
 
-/// As [`resolve`], with `.codexreviewignore` from the side of the change that may say what is excused.
-fn resolve_by(
-    workspace: &Workspace,
+/// As [`resolve`], as a review in the same place would: where the base has the word, it says how the change is reviewed.
+pub(crate) fn resolve_as_reviewed(
+    workspace: &mut Workspace,
     repository: &Repository,
     spec: &TargetSpec,
-    from: SuppressFrom,
+    flags: Vec<Flag>,
+    ui: &Ui,
 ) -> Result<Resolved, Failure> {
     let target = repository.resolve(spec)?;
+    let from = side_with_the_word(None);
+    if from == SuppressFrom::Base
+        && let Some(note) = workspace.settle_by_base(repository, &target, flags, ui)?
+    {
+        ui.note(&note);
+    }
+    read_change(workspace, repository, target, from)
+}
+
+/// The change of a target, with `.codexreviewignore` from the side that has the word.
+fn read_change(
+    workspace: &Workspace,
+    repository: &Repository,
+    target: ResolvedTarget,
+    from: SuppressFrom,
+) -> Result<Resolved, Failure> {
     let options = ChangeOptions {
         review_ignore: review_ignore(&target, from),
         ..change_options(workspace)
@@ -143,7 +162,15 @@ pub(crate) fn run(
     ui: &Ui,
 ) -> Result<ExitStatus, Failure> {
     let focus = request.focus.read(&surroundings.cwd)?;
-    let (workspace, repository) = Workspace::open_repository(surroundings, request.flags, ui)?;
+    let (mut workspace, repository) =
+        Workspace::open_repository(surroundings, request.flags.clone(), ui)?;
+    let began = Instant::now();
+    let target = repository.resolve(&request.target)?;
+    let from = side_with_the_word(request.terms.from);
+    let mut settled = None;
+    if from == SuppressFrom::Base {
+        settled = workspace.settle_by_base(&repository, &target, request.flags, ui)?;
+    }
     let settings = workspace.settings();
     let format = Format::find(&settings.format).map_err(UsageError::from)?;
     if request.attendance == Attendance::Background && !request.report.files.is_empty() {
@@ -156,13 +183,7 @@ pub(crate) fn run(
         request.report.files,
         settings.heartbeat,
     )?;
-    let began = Instant::now();
-    let from = request.terms.from.unwrap_or(if in_ci() {
-        SuppressFrom::Base
-    } else {
-        SuppressFrom::New
-    });
-    let mut resolved = resolve_by(&workspace, &repository, &request.target, from)?;
+    let mut resolved = read_change(&workspace, &repository, target, from)?;
     let change = change_hash(&resolved.changes);
     let mut on_empty = request.report.on_empty;
     if let Some(shard) = request.terms.shard {
@@ -208,6 +229,7 @@ pub(crate) fn run(
         Some(_) => None,
     };
     let mut notes = resolved.changes.notes.clone();
+    notes.extend(settled);
     let mut since = None;
     if request.memory.since_last {
         let now = Clock::system().now();
