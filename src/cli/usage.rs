@@ -64,6 +64,15 @@ pub(crate) enum UsageError {
     /// `config edit` without an editor.
     #[error("no editor is named by `$VISUAL` or `$EDITOR`")]
     NoEditor,
+    /// `config edit` inside a client, which gives the editor no terminal.
+    #[error(
+        "`config edit` opens an editor, and there is no terminal here for one: the file is `{}`",
+        path.display()
+    )]
+    EditorWithoutTerminal {
+        /// The file that would be edited.
+        path: PathBuf,
+    },
     /// The editor ended with a failure.
     #[error("the editor `{}` failed, so nothing was taken", editor.display())]
     EditorFailed {
@@ -208,6 +217,9 @@ impl UsageError {
             }
             UsageError::NoEditor => {
                 "set EDITOR, or change one setting with `codex-review config set`"
+            }
+            UsageError::EditorWithoutTerminal { .. } => {
+                "`/codex:config set KEY VALUE` changes one setting; `codex-review config edit` works in a terminal"
             }
             UsageError::NotUnicode => "put the text into a file and give it with `--prompt-file`",
             UsageError::TextTwice => "give the text once",

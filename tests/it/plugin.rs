@@ -77,12 +77,14 @@ fn there_is_one_command_for_each_verb_that_people_know() {
         [
             "adversarial-review",
             "cancel",
+            "config",
             "rescue",
             "result",
             "review",
             "setup",
             "status",
-            "transfer"
+            "transfer",
+            "usage"
         ]
     );
 }

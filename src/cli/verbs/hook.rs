@@ -38,7 +38,7 @@ const LAST_BROKER_STOP: Duration = Duration::from_secs(1);
 /// What our commands' names begin with in Claude Code.
 const PLUGIN_PREFIX: &str = "codex:";
 /// The commands, and the verb that carries each out.
-const COMMANDS: [(&str, &str); 8] = [
+const COMMANDS: [(&str, &str); 10] = [
     ("review", "review"),
     ("adversarial-review", "adversarial-review"),
     ("rescue", "task"),
@@ -47,6 +47,8 @@ const COMMANDS: [(&str, &str); 8] = [
     ("result", "result"),
     ("cancel", "cancel"),
     ("setup", "setup"),
+    ("config", "config"),
+    ("usage", "usage"),
 ];
 /// A clear begins a new conversation, with an id of its own, in the same place: nothing is cancelled.
 const CLEAR: &str = "clear";

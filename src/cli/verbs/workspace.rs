@@ -321,7 +321,7 @@ pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-fn session() -> Option<String> {
+pub(super) fn session() -> Option<String> {
     [SESSION_ID_VARIABLE, CLAUDE_SESSION_VARIABLE]
         .into_iter()
         .filter_map(Surroundings::variable)
