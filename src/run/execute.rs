@@ -14,7 +14,8 @@ use crate::engine::{
 use crate::jobs::{CancelToken, EndStatus, EventSink, JobEnd, JobEvent};
 use crate::report::{self, Report};
 use crate::review::{
-    ExitStatus, NotJudged, NotJudgedReason, Outcome, ReviewedTree, check_locations, exit_status,
+    ExitStatus, NotJudged, NotJudgedReason, Outcome, ReviewedTree, Scope, check_locations,
+    exit_status,
 };
 
 use super::access::{self, OpenedEngine};
@@ -383,6 +384,7 @@ fn reviewed(
             roots: &roots,
             files: &change.files,
             line_count: &|path| count_lines(&request.cwd.join(path)),
+            scope: Scope::Change,
         };
         check_locations(&mut judgement.findings, &tree);
     }
