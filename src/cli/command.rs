@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use super::options::GlobalArgs;
 use super::{
     account, baseline, broker, cancel, ci, completions, config, context, demo, engine, estimate,
-    gate, hook, logs, manual, merge, result, resume_candidate, review, setup, status, strategies,
+    gate, hook, logs, manual, merge, plan_review, result, resume_candidate, review, setup, status, strategies,
     task, transfer, trust, verbs,
 };
 
@@ -44,6 +44,7 @@ Exit codes:
 pub(crate) enum Verb {
     Review(review::ReviewArgs),
     AdversarialReview(review::AdversarialReviewArgs),
+    PlanReview(plan_review::PlanReviewArgs),
     Context(context::ContextArgs),
     Strategies(strategies::StrategiesArgs),
     Trust(trust::TrustArgs),

@@ -32,6 +32,7 @@ mod merge;
 mod options;
 mod outputs;
 mod paint;
+mod plan_review;
 mod progress;
 mod result;
 mod resume_candidate;

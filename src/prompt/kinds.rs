@@ -7,6 +7,7 @@ use super::{Envelope, findings_schema, visible};
 
 const REVIEW: &str = include_str!("templates/review.md");
 const ADVERSARIAL_REVIEW: &str = include_str!("templates/adversarial-review.md");
+const PLAN_REVIEW: &str = include_str!("templates/plan-review.md");
 const FOCUS: &str = include_str!("templates/focus.md");
 const GATE: &str = include_str!("templates/gate.md");
 const GATE_MESSAGE: &str = include_str!("templates/gate-message.md");
@@ -38,12 +39,15 @@ pub struct GateInput<'a> {
 pub enum Brief {
     /// Try to break the change.
     Adversarial,
+    /// Check a plan against the code, before it is carried out.
+    Plan,
 }
 
 impl Brief {
     fn template(self) -> &'static str {
         match self {
             Brief::Adversarial => ADVERSARIAL_REVIEW,
+            Brief::Plan => PLAN_REVIEW,
         }
     }
 }
@@ -128,6 +132,7 @@ mod tests {
             for text in [
                 review_instructions(&input),
                 briefed(Brief::Adversarial, &input).text,
+                briefed(Brief::Plan, &input).text,
             ] {
                 assert!(text.contains("CONTEXT\n"));
                 assert_eq!(text.contains("\"Focus\""), focus == Some(HOSTILE));

@@ -19,7 +19,7 @@ use crate::review::{
 };
 
 use super::access::{self, OpenedEngine};
-use super::kind::{Ask, Thread};
+use super::kind::{Ask, Subject, Thread};
 use super::redaction::{RedactingSink, RunRedactor};
 use super::{
     EngineChoice, NativeTarget, Question, ReviewedChange, RunRequest, Surroundings, TaskAnswer,
@@ -379,12 +379,25 @@ fn reviewed(
         }
     }
     if let Outcome::Judged(judgement) = &mut report.outcome {
+        let subject = request.kind.subject();
+        if let (Subject::Plan, [plan]) = (subject, change.files.as_slice()) {
+            // What is about the plan as a whole names it; "the whole change" it is not.
+            for finding in &mut judgement.findings {
+                if finding.file.trim().is_empty() {
+                    finding.file.clone_from(&plan.path);
+                    finding.lines = None;
+                }
+            }
+        }
         let roots: Vec<&str> = change.roots.iter().map(String::as_str).collect();
         let tree = ReviewedTree {
             roots: &roots,
             files: &change.files,
             line_count: &|path| count_lines(&request.cwd.join(path)),
-            scope: Scope::Change,
+            scope: match subject {
+                Subject::Change => Scope::Change,
+                Subject::Plan => Scope::Repository,
+            },
         };
         check_locations(&mut judgement.findings, &tree);
     }

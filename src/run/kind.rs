@@ -31,6 +31,15 @@ pub enum Thread {
     Persistent,
 }
 
+/// What a review is about, and so where its findings may point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A change: its files, and what they touch.
+    Change,
+    /// A plan: its lines, and every file of the repository.
+    Plan,
+}
+
 /// One kind of run.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Kind {
@@ -50,6 +59,17 @@ pub struct Kind {
     pub may_write: MayWrite,
     /// Whether its thread is kept.
     pub thread: Thread,
+}
+
+impl Kind {
+    /// What it reviews.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        match self.ask {
+            Ask::Structured(Brief::Plan) => Subject::Plan,
+            Ask::Structured(_) | Ask::Reviewer | Ask::Text => Subject::Change,
+        }
+    }
 }
 
 /// `codex-review review`.
@@ -100,8 +120,39 @@ pub static GATE: Kind = Kind {
     thread: Thread::Ephemeral,
 };
 
+/// `codex-review plan-review`.
+pub static PLAN_REVIEW: Kind = Kind {
+    name: "plan-review",
+    report_name: "Plan Review",
+    title: "Codex Plan Review",
+    label: "plan-review",
+    job_class: "review",
+    ask: Ask::Structured(Brief::Plan),
+    may_write: MayWrite::Never,
+    thread: Thread::Persistent,
+};
+
+/// The review of a plan that a Claude session presents.
+pub static PLAN_GATE: Kind = Kind {
+    name: "plan-gate",
+    report_name: "Plan Gate Review",
+    title: "Codex Plan Gate Review",
+    label: "plan-gate",
+    job_class: "review",
+    ask: Ask::Structured(Brief::Plan),
+    may_write: MayWrite::Never,
+    thread: Thread::Ephemeral,
+};
+
 /// Every kind.
-pub static KINDS: [&Kind; 4] = [&REVIEW, &ADVERSARIAL_REVIEW, &TASK, &GATE];
+pub static KINDS: [&Kind; 6] = [
+    &REVIEW,
+    &ADVERSARIAL_REVIEW,
+    &TASK,
+    &GATE,
+    &PLAN_REVIEW,
+    &PLAN_GATE,
+];
 
 /// Finds a kind by its stored name; `None` for one that this version does not know.
 #[must_use]

@@ -402,6 +402,8 @@ const CASES: &[Case] = &[
     ("strategies check", &[], ""),
     ("strategies new", &["mine"], ""),
     ("estimate", &[], ""),
+    ("plan-review", &["a.js"], ""),
+    ("plan-review", &["--engine", "codex", "a.js"], ""),
     ("task", &["look", "around"], ""),
     ("task", &["--engine", "codex", "look", "around"], ""),
     ("task-resume-candidate", &[], ""),
