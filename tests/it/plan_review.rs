@@ -1,6 +1,7 @@
 //! Claims about `plan-review` at the level of the binary: what it takes for a plan, what the reviewer gets, and what the
 //! report says. The engine is the fake app server; `end_to_end.rs` and `claude.rs` have the real programs.
 
+mod hook;
 mod sources;
 
 use serde_json::{Value, json};

@@ -47,6 +47,15 @@ impl Asked {
         }
     }
 
+    /// What is known without asking.
+    pub(super) fn without_job(review: Review) -> Asked {
+        Asked {
+            review,
+            tokens: None,
+            job_id: None,
+        }
+    }
+
     /// For the gate's record, without time and session.
     pub(crate) fn record(&self) -> GateRecord {
         let (verdict, reason) = match &self.review {

@@ -25,6 +25,7 @@ pub(crate) mod hook;
 pub(crate) mod host;
 mod memory_file;
 mod output_file;
+pub(crate) mod plan_gate;
 pub(crate) mod plan_review;
 mod plan_source;
 pub(crate) mod pre_push;

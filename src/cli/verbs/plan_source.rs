@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use codex_review::hooks::TRANSCRIPT_PATH_VARIABLE;
-use codex_review::plan::{MAX_PLAN_BYTES, Plan, SessionPlans, read_transcript};
+use codex_review::plan::{MAX_PLAN_BYTES, Plan, PlanError, SessionPlans, read_transcript};
 use codex_review::secrets::is_secret_name;
 
 use crate::cli::failure::Failure;
@@ -315,4 +315,13 @@ fn read_bounded(source: impl Read) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source.take(MAX_PLAN_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The plan that a session presents to its hook.
+pub(crate) fn presented(text: &str, file: Option<&Path>) -> Result<FoundPlan, PlanError> {
+    Ok(FoundPlan {
+        plan: Plan::from_bytes(text.as_bytes().to_vec())?,
+        label: file.map_or_else(|| NAMELESS.to_owned(), file_name),
+        inside: None,
+    })
 }
