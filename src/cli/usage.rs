@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use codex_review::near_miss::nearest;
 use codex_review::report::FORMATS;
+use codex_review::run::{KINDS, Thread};
 
 /// The command line does not say something that can be done.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +36,7 @@ pub(crate) enum UsageError {
     #[error("there is no stored request `{0}`")]
     UnknownRequest(String),
     /// `estimate` knows no such kind of run.
-    #[error("unknown kind of run `{0}` (expected review, adversarial-review, plan-review or task)")]
+    #[error("unknown kind of run `{0}` (expected one of {kinds})", kinds = kinds())]
     UnknownKind(String),
     /// Typed arguments that the verb does not take; in clap's words.
     #[error("{}", .0.trim_end())]
@@ -69,9 +70,6 @@ pub(crate) enum UsageError {
         #[source]
         error: codex_review::plan::PlanError,
     },
-    /// Rules over changes say nothing about plans.
-    #[error("the built-in engine cannot review a plan")]
-    PlanWithoutModel,
     /// Focus text that is not Unicode cannot be sent.
     #[error("the focus text is not valid UTF-8")]
     FocusNotUnicode,
@@ -201,9 +199,22 @@ pub(crate) enum UsageError {
     /// Nobody is known who accepts a finding.
     #[error("nobody is named who accepts this")]
     NoAuthor,
+    /// Rules cannot answer what the verb asks.
+    #[error("the builtin engine checks fixed rules, and none of them answers `{0}`")]
+    NoRules(&'static str),
     /// The engine is none of ours.
     #[error("unknown engine `{0}` (expected codex or builtin)")]
     UnknownEngine(String),
+}
+
+/// The kinds of run that have a verb.
+fn kinds() -> String {
+    let named: Vec<&str> = KINDS
+        .iter()
+        .filter(|kind| kind.thread == Thread::Persistent)
+        .map(|kind| kind.name)
+        .collect();
+    named.join(", ")
 }
 
 impl UsageError {
@@ -214,6 +225,7 @@ impl UsageError {
                 "leave out `--native`, or use `/codex:adversarial-review` for a review with a focus"
             }
             UsageError::SinceLastWithNative => "leave one of both out",
+            UsageError::NoRules(_) => "ask Codex: `--engine codex`",
             UsageError::MistypedOption { nearest, .. } => {
                 return Some(format!(
                     "did you mean `{nearest}`? Put `--` before text that begins with a dash"
@@ -266,7 +278,6 @@ impl UsageError {
             UsageError::PlanNotAFile { .. } | UsageError::NotAPlan { .. } => {
                 "a plan is a text of at most 256 KiB: name its file, or give it on standard input with `-`"
             }
-            UsageError::PlanWithoutModel => "leave `--engine builtin` out, or say `--engine codex`",
             UsageError::FocusNotUnicode => "type it again",
             UsageError::NotUnicode => "put the text into a file and give it with `--prompt-file`",
             UsageError::TextTwice => "give the text once",

@@ -19,6 +19,6 @@ pub use kinds::{
     Brief, GateInput, Prompt, PromptInput, briefed, gate, review_instructions, task,
 };
 pub use path::show_path;
-pub use schema::findings_schema;
+pub use schema::{findings_schema, optimization_schema};
 pub use template::{TemplateError, fill};
 pub use visible::{Visible, is_hidden, visible};

@@ -39,9 +39,10 @@ const LAST_BROKER_STOP: Duration = Duration::from_secs(1);
 /// What our commands' names begin with in Claude Code.
 const PLUGIN_PREFIX: &str = "codex:";
 /// The commands, and the verb that carries each out.
-const COMMANDS: [(&str, &str); 11] = [
+const COMMANDS: &[(&str, &str)] = &[
     ("review", "review"),
     ("adversarial-review", "adversarial-review"),
+    ("optimize", "optimize"),
     ("plan-review", "plan-review"),
     ("rescue", "task"),
     ("transfer", "transfer"),
@@ -146,9 +147,9 @@ fn prompt_expansion(input: &HookInput, surroundings: &Surroundings) -> Result<()
 /// The verb that carries a command of the plugin out.
 fn verb_of(command: &str) -> Option<&'static str> {
     COMMANDS
-        .into_iter()
+        .iter()
         .find(|(name, _)| *name == command)
-        .map(|(_, verb)| verb)
+        .map(|(_, verb)| *verb)
 }
 
 fn session_end(input: &HookInput, surroundings: &Surroundings) -> Result<(), Failure> {

@@ -33,7 +33,7 @@ pub(crate) fn run(
     }
     let options = workspace.engine_options(request.isolation);
     if options.engine == EngineChoice::Builtin {
-        return Err(UsageError::PlanWithoutModel.into());
+        return Err(UsageError::NoRules(PLAN_REVIEW.name).into());
     }
     let began = Instant::now();
     let found = find(
