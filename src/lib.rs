@@ -16,6 +16,7 @@
 //! - [`checks`]: deterministic rules over a change, for our own engine and for contexts.
 //! - [`secrets`]: finds and redacts credentials in text, by rules that are data.
 //! - [`symbols`]: what a source file defines and names, by tree-sitter grammars, and a cache of it.
+//! - [`plan`]: what counts as a plan, and the one that a Claude session presented last.
 //! - [`context`]: what the reviewer is shown: strategies, collectors, budget, ledger.
 //! - [`baseline`]: the file that says which findings were accepted, why and until when.
 //! - [`external`]: starts the programs that trusted strategies name, and ends them.
@@ -56,6 +57,7 @@ pub mod external;
 pub mod hooks;
 pub mod jobs;
 pub mod near_miss;
+pub mod plan;
 pub mod process_identity;
 pub mod prompt;
 pub mod report;

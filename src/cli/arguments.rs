@@ -251,14 +251,19 @@ fn literal_words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = line.trim_start();
     while !rest.is_empty() {
-        let (word, after) = quoted_word(rest).unwrap_or_else(|| {
-            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-            rest.split_at(end)
-        });
+        let (word, after) = literal_word(rest);
         words.push(word.to_owned());
         rest = after.trim_start();
     }
     words
+}
+
+/// The first word of `text`, which begins with no blank, as it was typed.
+fn literal_word(text: &str) -> (&str, &str) {
+    quoted_word(text).unwrap_or_else(|| {
+        let end = text.find(char::is_whitespace).unwrap_or(text.len());
+        text.split_at(end)
+    })
 }
 
 /// The inside of the quotes that `text` begins with, if a blank or nothing stands behind the next such quote.
@@ -270,6 +275,13 @@ fn quoted_word(text: &str) -> Option<(&str, &str)> {
     let (inside, after) = text[1..].split_once(quote)?;
     let ends = after.chars().next().is_none_or(char::is_whitespace);
     ends.then_some((inside, after))
+}
+
+/// The first literal word of a line, and what follows it behind blanks.
+pub(super) fn first_word(line: &str) -> (&str, &str) {
+    let line = line.trim_start();
+    let (word, after) = literal_word(line);
+    (word, after.trim_start())
 }
 
 /// The first word of `text`, which begins with no blank, and what follows it.

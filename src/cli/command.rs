@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use super::options::GlobalArgs;
 use super::{
     account, agent_team, baseline, broker, cancel, ci, completions, config, context, demo, engine,
-    estimate, gate, hook, logs, manual, merge, optimize, result, resume_candidate, review, setup,
-    status, strategies, task, transfer, trust, verbs,
+    estimate, gate, hook, logs, manual, merge, optimize, plan_review, result, resume_candidate,
+    review, setup, status, strategies, task, transfer, trust, verbs,
 };
 
 /// Asks a second model family to review work in a git repository
@@ -45,6 +45,7 @@ pub(crate) enum Verb {
     Review(review::ReviewArgs),
     AdversarialReview(review::AdversarialReviewArgs),
     Optimize(optimize::OptimizeArgs),
+    PlanReview(plan_review::PlanReviewArgs),
     Context(context::ContextArgs),
     Strategies(strategies::StrategiesArgs),
     Trust(trust::TrustArgs),

@@ -34,6 +34,7 @@ mod optimize;
 mod options;
 mod outputs;
 mod paint;
+mod plan_review;
 mod progress;
 mod result;
 mod resume_candidate;

@@ -8,6 +8,7 @@ use super::{Envelope, findings_schema, optimization_schema, visible};
 const REVIEW: &str = include_str!("templates/review.md");
 const ADVERSARIAL_REVIEW: &str = include_str!("templates/adversarial-review.md");
 const OPTIMIZE: &str = include_str!("templates/optimize.md");
+const PLAN_REVIEW: &str = include_str!("templates/plan-review.md");
 const FOCUS: &str = include_str!("templates/focus.md");
 const GATE: &str = include_str!("templates/gate.md");
 const GATE_MESSAGE: &str = include_str!("templates/gate-message.md");
@@ -53,12 +54,15 @@ pub enum Brief {
     Adversarial,
     /// Find what is slow, wasteful or needlessly complex.
     Optimize,
+    /// Check a plan against the code, before it is carried out.
+    Plan,
 }
 
 impl Brief {
     fn template(self) -> &'static str {
         match self {
             Brief::Adversarial => ADVERSARIAL_REVIEW,
+            Brief::Plan => PLAN_REVIEW,
             Brief::Optimize => OPTIMIZE,
         }
     }
@@ -66,7 +70,7 @@ impl Brief {
     /// The shape of the answer: that of every review, and what this brief asks for beyond it.
     fn schema(self) -> Value {
         match self {
-            Brief::Adversarial => findings_schema(),
+            Brief::Adversarial | Brief::Plan => findings_schema(),
             Brief::Optimize => optimization_schema(),
         }
     }
@@ -173,6 +177,7 @@ mod tests {
                 review_instructions(&input),
                 briefed(Brief::Adversarial, &input).text,
                 briefed(Brief::Optimize, &input).text,
+                briefed(Brief::Plan, &input).text,
             ] {
                 assert!(text.contains("CONTEXT\n"));
                 assert_eq!(text.contains("\"Focus\""), focus == Some(HOSTILE));

@@ -28,6 +28,7 @@ mod house;
 mod identity;
 mod jobs;
 mod jobs_cli;
+mod plan_review;
 mod plugin;
 mod pre_push;
 mod real_codex;
