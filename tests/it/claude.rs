@@ -439,7 +439,8 @@ fn a_team_is_started_compared_applied_and_cleared_away_from_the_client() {
         if request.last_user_text().contains("the last word") {
             return Say::text(LAST_WORD);
         }
-        Say::text("Seen.")
+        // What the command put into the prompt.
+        Say::text(format!("Seen: {}", request.last_user_text()))
     });
     let typed = |line: &str| format!("/codex:agent-team {line}");
     let told = host.prompts(&[
@@ -454,7 +455,7 @@ fn a_team_is_started_compared_applied_and_cleared_away_from_the_client() {
         .iter()
         .zip(["1..=12", "did you mean `ada`?", "nonsense"])
     {
-        assert!(told.contains(said) && !told.contains("Seen."), "{told}");
+        assert!(told.contains(said) && !told.contains("Seen: "), "{told}");
     }
     // The session is over; the agents are not.
     let listed = host
