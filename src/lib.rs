@@ -26,6 +26,7 @@
 //! - [`jobs`]: one owner per engine run; event log, record, index, lock, retention.
 //! - [`cache`]: answers and last reviews that later runs build on.
 //! - [`worktrees`]: linked worktrees, made with uncommitted work in them and removed, by git as a program.
+//! - [`team`]: several agents at one task, each in a worktree of its own; compared, applied, cleared away.
 //! - [`run`]: the kinds of run (prompt, schema, sandbox) declared in one place, and their execution.
 //! - [`report`]: one findings model to text, markdown and json.
 //! - [`hooks`]: what Claude Code and git call: session start and end, the stop gate, pre-push.
@@ -66,5 +67,6 @@ pub mod run;
 pub mod secrets;
 pub mod symbols;
 pub mod target;
+pub mod team;
 pub mod timestamp;
 pub mod worktrees;

@@ -38,6 +38,7 @@ pub(super) fn dispatch(
         Verb::TaskResumeCandidate(args) => {
             verbs::task::candidate(args.into_request(), surroundings, ui)
         }
+        Verb::AgentTeam(args) => verbs::agent_team::run(args.into_request()?, surroundings, ui),
         Verb::Transfer(args) => verbs::transfer::run(args.into_request(), surroundings, ui),
         Verb::Status(args) => verbs::status::run(args.into_request(), surroundings, ui),
         Verb::Result(args) => verbs::status::result(args.into_request()?, surroundings, ui),

@@ -10,6 +10,7 @@
 //! [`surroundings`] is the one place that reads the process environment.
 
 mod account;
+mod agent_team;
 mod arguments;
 mod baseline;
 mod broker;

@@ -20,6 +20,8 @@ pub enum MayWrite {
     Never,
     /// When the user says `--write`.
     WhenAsked,
+    /// Always: it works in a folder that was made for it.
+    Always,
 }
 
 /// Whether the run's thread is kept for `--resume`.
@@ -156,8 +158,21 @@ pub static PLAN_GATE: Kind = Kind {
     thread: Thread::Ephemeral,
 };
 
+/// One agent of `codex-review agent-team`, in a worktree of its own. Its thread goes with that worktree, so that it is
+/// never what `--resume` picks.
+pub static AGENT: Kind = Kind {
+    name: "agent",
+    report_name: "Agent",
+    title: "Codex Agent",
+    label: "agent",
+    job_class: "task",
+    ask: Ask::Text,
+    may_write: MayWrite::Always,
+    thread: Thread::Ephemeral,
+};
+
 /// Every kind.
-pub static KINDS: [&Kind; 7] = [
+pub static KINDS: &[&Kind] = &[
     &REVIEW,
     &ADVERSARIAL_REVIEW,
     &OPTIMIZE,
@@ -165,6 +180,7 @@ pub static KINDS: [&Kind; 7] = [
     &GATE,
     &PLAN_REVIEW,
     &PLAN_GATE,
+    &AGENT,
 ];
 
 impl Kind {
@@ -184,5 +200,5 @@ impl Kind {
 /// Finds a kind by its stored name; `None` for one that this version does not know.
 #[must_use]
 pub fn find_kind(name: &str) -> Option<&'static Kind> {
-    KINDS.into_iter().find(|kind| kind.name == name)
+    KINDS.iter().copied().find(|kind| kind.name == name)
 }

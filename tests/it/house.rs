@@ -45,6 +45,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("external", &["context", "engine"]),
     ("worktrees", &["context", "external", "target"]),
     (
+        "team",
+        &["atomic_file", "jobs", "near_miss", "target", "worktrees"],
+    ),
+    (
         "broker",
         &[
             "atomic_file",

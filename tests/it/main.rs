@@ -7,6 +7,7 @@
 
 mod support;
 
+mod agent_team;
 mod broker;
 mod builtin;
 mod cache;

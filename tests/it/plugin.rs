@@ -77,6 +77,7 @@ fn there_is_one_command_for_each_verb_that_people_know() {
         names,
         [
             "adversarial-review",
+            "agent-team",
             "cancel",
             "config",
             "optimize",

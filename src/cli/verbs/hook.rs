@@ -45,6 +45,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("optimize", "optimize"),
     ("plan-review", "plan-review"),
     ("rescue", "task"),
+    ("agent-team", "agent-team"),
     ("transfer", "transfer"),
     ("status", "status"),
     ("result", "result"),

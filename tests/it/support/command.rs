@@ -108,6 +108,25 @@ impl Invocation {
         self
     }
 
+    /// A shell script that runs it with further arguments.
+    pub fn as_script(&self) -> String {
+        let quoted = |word: &OsStr| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''"));
+        let mut script = "#!/bin/sh\n".to_owned();
+        for (name, value) in &self.env {
+            script.push_str(&format!(
+                "export {}={}\n",
+                name.to_string_lossy(),
+                quoted(value)
+            ));
+        }
+        let words: Vec<String> = std::iter::once(&self.program)
+            .chain(&self.args)
+            .map(|word| quoted(word))
+            .collect();
+        let cwd = quoted(self.cwd.as_os_str());
+        script + &format!("cd {cwd} && exec {} \"$@\"\n", words.join(" "))
+    }
+
     /// Runs to the end.
     #[must_use = "check how the program ended"]
     #[track_caller]
