@@ -11,7 +11,7 @@ use super::options::{EngineOptions, Isolation, JsonArgs, Shape};
 use super::text::{TextFileArgs, TextSource};
 use super::usage::UsageError;
 
-/// Let several agents work on one task, each in a git worktree and on a branch of its own
+/// Let several agents work on one task, each in its own git worktree
 #[derive(Debug, Args)]
 pub(crate) struct AgentTeamArgs {
     #[command(subcommand)]

@@ -106,6 +106,10 @@ impl Journal {
 
     fn write(&mut self, root: &Path, from: &Repository, write: &Write) -> io::Result<()> {
         let place = &write.place;
+        if write.content != Content::Nothing {
+            // Before what is put into them, so that they are empty again when they are taken back.
+            self.make_folders(place)?;
+        }
         self.keep(place)?;
         match &write.content {
             Content::Nothing => {
@@ -118,12 +122,8 @@ impl Journal {
             Content::Bytes {
                 bytes,
                 is_executable,
-            } => {
-                self.make_folders(place)?;
-                put(place, &mut bytes.as_slice(), *is_executable)
-            }
+            } => put(place, &mut bytes.as_slice(), *is_executable),
             Content::FileOf { is_executable } => {
-                self.make_folders(place)?;
                 let on_disk = from
                     .on_disk(write.path.as_ref())
                     .map_err(io::Error::other)?;
@@ -133,7 +133,6 @@ impl Journal {
                 put(place, &mut file, *is_executable)
             }
             Content::LinkOf => {
-                self.make_folders(place)?;
                 let on_disk = from
                     .on_disk(write.path.as_ref())
                     .map_err(io::Error::other)?;
@@ -229,7 +228,14 @@ impl Journal {
 
 fn remove(place: &Path) -> io::Result<()> {
     match fs::remove_file(place) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Err(error)
+        }
         _ => Ok(()),
     }
 }

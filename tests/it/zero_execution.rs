@@ -417,7 +417,6 @@ const CASES: &[Case] = &[
         "",
     ),
     ("agent-team list", &[], ""),
-    ("agent-team attach", &[], ""),
     ("agent-team diff", &["--patch"], ""),
     ("agent-team stop", &[], ""),
     ("agent-team apply", &["a"], ""),
@@ -471,6 +470,10 @@ const CASES: &[Case] = &[
 /// Verbs that read no repository, and verbs that others start for themselves.
 const EXEMPT: &[(&str, &str)] = &[
     ("demo", "reviews a repository that it makes itself"),
+    (
+        "agent-team attach",
+        "opens panes in a tmux that outlives the command; what it reads `list` reads too",
+    ),
     ("completions", "prints a script"),
     ("man", "prints a page"),
     (
