@@ -7,7 +7,7 @@ use bstr::{BStr, BString, ByteSlice};
 use gix::index::entry::{Flags, Mode};
 use gix::index::extension::Tree as CachedTree;
 
-use super::objects::read;
+use super::loose::Objects;
 use super::parallel::in_parallel;
 use super::raw::{RawChange, RawSide, canonical, is_tree};
 use crate::target::{ChangesError, Part};
@@ -45,8 +45,9 @@ pub(super) fn between_trees(
             _ => (Reach::OneLevel, 1),
         };
         let inside = in_parallel(repository, &folders, BATCH, threads, |repository, share| {
+            let mut objects = Objects::new(repository);
             share
-                .map(|(index, folder)| (index, inside(repository, part, folder, reach)))
+                .map(|(index, folder)| (index, inside(&mut objects, part, folder, reach)))
                 .collect()
         });
         found = put_in_place(found, inside)?;
@@ -98,14 +99,14 @@ fn changes(found: Vec<Difference>) -> Vec<RawChange> {
 }
 
 fn inside(
-    repository: &gix::Repository,
+    objects: &mut Objects<'_>,
     part: Part,
     folder: &Folder,
     reach: Reach,
 ) -> Result<Vec<Difference>, ChangesError> {
     let mut found = Vec::new();
     Walk {
-        repository,
+        objects,
         part,
         prefix: folder.prefix.clone(),
         reach,
@@ -140,7 +141,7 @@ pub(super) fn tree_and_index(
 ) -> Result<Vec<RawChange>, ChangesError> {
     let mut found = Vec::new();
     let walk = Walk {
-        repository,
+        objects: &mut Objects::new(repository),
         part: Part::Staged,
         prefix: BString::default(),
         reach: Reach::Whole,
@@ -253,16 +254,14 @@ fn common_entries(one: &[u8], other: &[u8], id_bytes: usize) -> usize {
 }
 
 fn load_tree(
-    repository: &gix::Repository,
+    objects: &mut Objects<'_>,
     id: Option<gix::ObjectId>,
     buffer: &mut Vec<u8>,
 ) -> Result<(), ChangesError> {
     match id {
         // The empty tree is known without being stored.
         Some(id) if id == gix::ObjectId::empty_tree(id.kind()) => buffer.clear(),
-        Some(id) => {
-            read(repository, &id, buffer)?;
-        }
+        Some(id) => objects.read(&id, buffer)?,
         None => buffer.clear(),
     }
     Ok(())
@@ -285,8 +284,8 @@ fn tree_id(entry: TreeEntry<'_>) -> gix::ObjectId {
     entry.id.to_owned()
 }
 
-struct Walk<'w> {
-    repository: &'w gix::Repository,
+struct Walk<'w, 'r> {
+    objects: &'w mut Objects<'r>,
     part: Part,
     /// The directory that is looked at, with a slash at its end.
     prefix: BString,
@@ -294,7 +293,7 @@ struct Walk<'w> {
     out: &'w mut Vec<Difference>,
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     fn inside<T>(&mut self, name: &BStr, look: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.prefix.len();
         self.prefix.extend_from_slice(name);
@@ -328,9 +327,9 @@ impl Walk<'_> {
     ) -> Result<(), ChangesError> {
         self.check_depth()?;
         let (mut old_buffer, mut new_buffer) = (Vec::new(), Vec::new());
-        load_tree(self.repository, old, &mut old_buffer)?;
-        load_tree(self.repository, new, &mut new_buffer)?;
-        let kind = self.repository.object_hash();
+        load_tree(self.objects, old, &mut old_buffer)?;
+        load_tree(self.objects, new, &mut new_buffer)?;
+        let kind = self.objects.repository().object_hash();
         let mut olds = Entries::of(&old_buffer, kind, old)?;
         let mut news = Entries::of(&new_buffer, kind, new)?;
         loop {
@@ -393,8 +392,8 @@ impl Walk<'_> {
     }
 }
 
-struct IndexWalk<'w> {
-    walk: Walk<'w>,
+struct IndexWalk<'w, 'r> {
+    walk: Walk<'w, 'r>,
     index: &'w gix::index::State,
 }
 
@@ -405,7 +404,7 @@ struct IndexChild<'i> {
     range: Range<usize>,
 }
 
-impl<'w> IndexWalk<'w> {
+impl<'w> IndexWalk<'w, '_> {
     /// Compares one directory: its tree, the index entries in it, and what the index remembers of its tree.
     fn level(
         &mut self,
@@ -421,8 +420,8 @@ impl<'w> IndexWalk<'w> {
         }
         self.walk.check_depth()?;
         let mut buffer = Vec::new();
-        load_tree(self.walk.repository, tree, &mut buffer)?;
-        let kind = self.walk.repository.object_hash();
+        load_tree(self.walk.objects, tree, &mut buffer)?;
+        let kind = self.walk.objects.repository().object_hash();
         let mut trees = Entries::of(&buffer, kind, tree)?;
         let mut position = range.start;
         let mut child = self.child_at(position, range.end);
