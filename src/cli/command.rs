@@ -10,9 +10,9 @@ use clap::{Args, Command, CommandFactory as _, Parser, Subcommand};
 
 use super::options::GlobalArgs;
 use super::{
-    account, baseline, broker, cancel, ci, completions, config, context, demo, engine, estimate,
-    gate, hook, logs, manual, merge, result, resume_candidate, review, setup, status, strategies,
-    task, transfer, trust, verbs,
+    account, agent_team, baseline, broker, cancel, ci, completions, config, context, demo, engine,
+    estimate, gate, hook, logs, manual, merge, optimize, plan_review, result, resume_candidate,
+    review, setup, status, strategies, task, transfer, trust, verbs,
 };
 
 /// Asks a second model family to review work in a git repository
@@ -66,12 +66,15 @@ macro_rules! verbs {
 verbs! {
     "review" => Review(review::ReviewArgs),
     "adversarial-review" => AdversarialReview(review::AdversarialReviewArgs),
+    "optimize" => Optimize(optimize::OptimizeArgs),
+    "plan-review" => PlanReview(plan_review::PlanReviewArgs),
     "context" => Context(context::ContextArgs),
     "strategies" => Strategies(strategies::StrategiesArgs),
     "trust" => Trust(trust::TrustArgs),
     "estimate" => Estimate(estimate::EstimateArgs),
     "task" => Task(task::TaskArgs),
     "task-resume-candidate" => TaskResumeCandidate(resume_candidate::ResumeCandidateArgs),
+    "agent-team" => AgentTeam(agent_team::AgentTeamArgs),
     "transfer" => Transfer(transfer::TransferArgs),
     "status" => Status(status::StatusArgs),
     "result" => Result(result::ResultArgs),
