@@ -32,9 +32,11 @@ mod collectors;
 mod held;
 mod hunk_ids;
 pub mod json;
+mod known_tokens;
 mod ledger;
 mod pack;
 mod patch;
+mod plan;
 mod present;
 mod program;
 mod reasons;
@@ -63,6 +65,7 @@ pub use hunk_ids::HunkIds;
 pub use ledger::{
     Coverage, FailedSection, FileEntry, HunkEntry, Ledger, LineTally, Omission, Shown,
 };
+pub use plan::{PlanContext, PlanInput, build_plan};
 pub use present::{Presented, Presenter};
 pub use program::{Program, ProgramCall, Programs};
 pub use reasons::describe as describe_left_out;
