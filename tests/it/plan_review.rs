@@ -124,12 +124,12 @@ fn every_format_has_the_findings_of_a_plan() {
     ];
     let mut command = world.command(["plan-review"]).stdin(PLAN);
     for format in formats {
-        let path = world.sandbox.path(&format!("out.{format}"));
+        let path = world.sandbox.path(format!("out.{format}"));
         command = command.arg(format!("--output={format}={}", path.display()));
     }
     let _report = command.arg("-").run_ok();
     for format in formats {
-        let text = std::fs::read_to_string(world.sandbox.path(&format!("out.{format}"))).unwrap();
+        let text = std::fs::read_to_string(world.sandbox.path(format!("out.{format}"))).unwrap();
         assert!(text.contains("No such function"), "{format}: {text}");
         assert!(text.contains("plan.md"), "{format}: {text}");
     }
