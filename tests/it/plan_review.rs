@@ -213,7 +213,10 @@ fn what_is_no_plan_gets_one_clear_error_and_asks_nobody() {
         (&[".env"], "secret"),
         (&["--last"], "no plan of this project"),
         (&[], "no plan was given"),
-        (&["--engine", "builtin", "a.rs"], "none of them answers `plan-review`"),
+        (
+            &["--engine", "builtin", "a.rs"],
+            "none of them answers `plan-review`",
+        ),
         (&["-"], "the plan is empty"),
         (&["--lsat x"], "--last"),
     ];
