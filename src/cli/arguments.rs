@@ -5,7 +5,8 @@
 //!
 //! - For a verb that takes text, options that the verb knows are taken off the front. From the first word that is none
 //!   of them, or behind `--`, the rest is text, byte for byte.
-//! - For a verb with subcommands, where the one that is named takes no text, it is split into literal words: what stands there may be a value to be kept.
+//! - For a verb with subcommands, of which the first word names none that takes text, it is split into literal words: what
+//!   stands there may be a value to be kept.
 //! - For every other verb the whole argument is split into words.
 //!
 //! Words are split at blanks. A word in quotes holds blanks; a backslash takes the meaning from a blank, a quote or a

@@ -11,13 +11,16 @@ use super::statistics::{estimate, paired};
 pub type Measure = (&'static str, fn(&Scores) -> Option<f64>);
 
 /// All measures, in the order of the report.
-pub const MEASURES: [Measure; 5] = [
+pub const MEASURES: [Measure; 6] = [
     ("Definition recall", |scores| scores.definition_recall),
     ("Co-change recall, files", |scores| scores.file_recall),
     ("Co-change recall, definitions", |scores| {
         scores.symbol_recall
     }),
-    ("Precision, files", |scores| scores.precision),
+    ("Precision, changed files", |scores| scores.strict_precision),
+    ("Precision, changed or defining files", |scores| {
+        scores.precision
+    }),
     ("Coverage of changed lines", |scores| scores.coverage),
 ];
 
@@ -70,7 +73,7 @@ pub fn tables(results: &Results) -> String {
 /// `focused` minus each baseline, paired by case, at the budgets that the target names.
 pub fn differences(results: &Results) -> String {
     let mut out = String::from(
-        "| Against | Budget | Definition recall | Co-change recall, files | Precision, files |\n| --- | --- | --- | --- | --- |\n",
+        "| Against | Budget | Definition recall | Co-change recall, files | Precision, changed files | Precision, changed or defining files |\n| --- | --- | --- | --- | --- | --- |\n",
     );
     for (method, info) in METHODS.iter().enumerate().filter(|(_, info)| !info.is_ours) {
         for (number, budget) in results.budgets.iter().enumerate() {
@@ -92,11 +95,12 @@ pub fn differences(results: &Results) -> String {
             };
             writeln!(
                 out,
-                "| {} | {budget} | {} | {} | {} |",
+                "| {} | {budget} | {} | {} | {} | {} |",
                 info.name,
                 cell(0),
                 cell(1),
-                cell(3)
+                cell(3),
+                cell(4)
             )
             .expect("a String takes any text");
         }
@@ -106,9 +110,9 @@ pub fn differences(results: &Results) -> String {
 
 /// Three panels, a line for each method, over the budgets.
 pub fn plot(results: &Results) -> String {
-    const COLOURS: [&str; 10] = [
+    const COLOURS: [&str; 11] = [
         "#c1121f", "#e76f51", "#f4a261", "#8d99ae", "#adb5bd", "#6c757d", "#2a9d8f", "#1d3557",
-        "#457b9d", "#8338ec",
+        "#457b9d", "#8338ec", "#588157",
     ];
     const WIDTH: f64 = 300.0;
     const HEIGHT: f64 = 220.0;
@@ -173,8 +177,8 @@ pub fn plot(results: &Results) -> String {
         }
     }
     for (method, info) in METHODS.iter().enumerate() {
-        let x = 50.0 + (method % 5) as f64 * 200.0;
-        let y = 312.0 + (method / 5) as f64 * 22.0;
+        let x = 50.0 + (method % 6) as f64 * 170.0;
+        let y = 312.0 + (method / 6) as f64 * 22.0;
         line(format!(
             "<rect x=\"{x}\" y=\"{:.1}\" width=\"14\" height=\"4\" fill=\"{}\"/>",
             y - 5.0,

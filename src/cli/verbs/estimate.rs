@@ -59,7 +59,7 @@ pub(crate) fn run(
         Meant::Plan { source, asked } => {
             let repository = workspace.take_repository(surroundings)?;
             let session = workspace.session.as_deref();
-            let found = plan_source::find(&source, surroundings, repository.root(), session)?;
+            let found = plan_source::find(&source, surroundings, &repository, session)?;
             json!({
                 "plan": found.label,
                 "lines": found.plan.line_count(),
