@@ -28,7 +28,8 @@ const PASSED_OVER: usize = 15;
 pub(super) struct Objects<'r> {
     repository: &'r gix::Repository,
     folder: PathBuf,
-    decoder: Inflate,
+    /// Made for the first file.
+    decoder: Option<Inflate>,
     compressed: Vec<u8>,
     /// So many objects are gix's.
     passing_over: usize,
@@ -40,7 +41,7 @@ impl<'r> Objects<'r> {
         Objects {
             repository,
             folder: store.path().to_owned(),
-            decoder: Inflate::default(),
+            decoder: None,
             compressed: Vec::new(),
             passing_over: match store.replacements().next() {
                 None => 0,
@@ -77,9 +78,10 @@ impl<'r> Objects<'r> {
             self.passing_over -= usize::from(self.passing_over < usize::MAX);
             return None;
         }
-        let found = self
-            .read_compressed(id)
-            .and_then(|length| decode(&mut self.decoder, &self.compressed[..length], buffer));
+        let found = self.read_compressed(id).and_then(|length| {
+            let decoder = self.decoder.get_or_insert_default();
+            decode(decoder, &self.compressed[..length], buffer)
+        });
         if found.is_none() {
             self.passing_over = PASSED_OVER;
         }
