@@ -14,7 +14,7 @@ const HEADING_TOKENS: f64 = 18.0;
 const MARK_TOKENS: f64 = 2.0;
 
 /// A file is only begun for what is worth at least so much, in names: more context is not better.
-const LEAST_WORTH: f64 = 0.8;
+const LEAST_WORTH: f64 = 0.65;
 /// After so many offers in a row that do not fit, the rest is not tried.
 const MOST_MISSES: usize = 24;
 
