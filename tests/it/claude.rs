@@ -416,9 +416,7 @@ fn every_text_behind_every_command_arrives_byte_for_byte_or_is_refused_and_nothi
         assert!(kept != refused, "/codex:{command} {text:?}: {told}");
     }
 
-    let refused = prompts(&[
-        "transfer", "status", "result", "cancel", "setup", "config", "usage",
-    ]);
+    let refused = prompts(&["transfer", "status", "result", "cancel", "setup", "usage"]);
     let told = host.prompts(&refused.iter().map(typed).collect::<Vec<_>>());
     for ((command, text), told) in refused.iter().zip(told) {
         assert_eq!(
