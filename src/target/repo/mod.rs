@@ -8,6 +8,7 @@ mod convert;
 mod create;
 mod edits;
 mod files;
+mod head_move;
 mod hooks_folder;
 mod line_origins;
 mod listing;
@@ -28,6 +29,7 @@ mod tree_diff;
 mod tree_files;
 mod untracked;
 mod user_config;
+mod watched;
 mod worktree;
 mod worktree_file;
 
@@ -42,12 +44,14 @@ use status::Status;
 
 pub use commits::{CommitLog, CommitSummary};
 pub use create::{CreateError, NewFile, create_repository};
+pub use head_move::HeadMove;
 pub use hooks_folder::hooks_folder_everywhere;
 pub use line_origins::{LineOrigin, LineOrigins, LineQuery};
 pub use open::OpenError;
 pub(super) use snapshot::Snapshot;
 pub use touched::TouchedFiles;
 pub use tree_files::StoredFile;
+pub use watched::{WatchRules, WatchedFolders};
 
 /// An open repository. It belongs to one thread; opening another one is cheap.
 pub struct Repository {
