@@ -58,6 +58,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("cache", &["atomic_file", "jobs"]),
     ("hooks", &["jobs", "review", "target"]),
     (
+        "watch",
+        &["atomic_file", "jobs", "review", "target", "timestamp"],
+    ),
+    (
         "run",
         &[
             "baseline", "broker", "cache", "config", "context", "engine", "jobs", "prompt",
