@@ -100,8 +100,20 @@ pub static GATE: Kind = Kind {
     thread: Thread::Ephemeral,
 };
 
+/// One review of a watch.
+pub static WATCH_REVIEW: Kind = Kind {
+    name: "watch-review",
+    report_name: "Watch Review",
+    title: "Codex Watch Review",
+    label: "watch review",
+    job_class: "review",
+    ask: Ask::Reviewer,
+    may_write: MayWrite::Never,
+    thread: Thread::Ephemeral,
+};
+
 /// Every kind.
-pub static KINDS: [&Kind; 4] = [&REVIEW, &ADVERSARIAL_REVIEW, &TASK, &GATE];
+pub static KINDS: [&Kind; 5] = [&REVIEW, &ADVERSARIAL_REVIEW, &TASK, &GATE, &WATCH_REVIEW];
 
 /// Finds a kind by its stored name; `None` for one that this version does not know.
 #[must_use]
