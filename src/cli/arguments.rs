@@ -41,7 +41,7 @@ pub(super) fn expand(argv: Vec<OsString>, command: &Command) -> Result<Vec<OsStr
     let takes_text = verb
         .get_arguments()
         .any(|arg| arg.get_id() == TEXT_ARGUMENT);
-    if verb.has_subcommands() {
+    if verb.is_subcommand_required_set() {
         return Ok(argv);
     }
     let (words, text) = if takes_text {

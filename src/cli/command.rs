@@ -6,7 +6,7 @@ use super::options::GlobalArgs;
 use super::{
     account, baseline, broker, cancel, ci, completions, config, context, demo, engine, estimate,
     gate, hook, logs, manual, merge, result, resume_candidate, review, setup, status, strategies,
-    task, transfer, trust, verbs,
+    task, transfer, trust, verbs, watch,
 };
 
 /// Asks a second model family to review work in a git repository
@@ -58,6 +58,7 @@ pub(crate) enum Verb {
     Setup(setup::SetupArgs),
     Config(config::ConfigArgs),
     Usage(account::UsageArgs),
+    Watch(watch::WatchArgs),
     Demo(demo::DemoArgs),
     Broker(broker::BrokerArgs),
     Baseline(baseline::BaselineArgs),

@@ -14,6 +14,7 @@ use codex_review::jobs::{
     status, sweep_sessions,
 };
 use codex_review::review::ExitStatus;
+use codex_review::watch::JOB_KIND;
 
 use crate::cli::failure::Failure;
 use crate::cli::hook::ClaudeHook;
@@ -24,6 +25,7 @@ use crate::cli::ui::Ui;
 use super::gate;
 use super::host::host;
 use super::typed_store;
+use super::watch_telling;
 use super::workspace::Workspace;
 
 /// The file that a session's later commands read their variables from.
@@ -38,7 +40,7 @@ const LAST_BROKER_STOP: Duration = Duration::from_secs(1);
 /// What our commands' names begin with in Claude Code.
 const PLUGIN_PREFIX: &str = "codex:";
 /// The commands, and the verb that carries each out.
-const COMMANDS: [(&str, &str); 8] = [
+const COMMANDS: [(&str, &str); 9] = [
     ("review", "review"),
     ("adversarial-review", "adversarial-review"),
     ("rescue", "task"),
@@ -47,6 +49,7 @@ const COMMANDS: [(&str, &str); 8] = [
     ("result", "result"),
     ("cancel", "cancel"),
     ("setup", "setup"),
+    ("watch", "watch"),
 ];
 /// A clear begins a new conversation, with an id of its own, in the same place: nothing is cancelled.
 const CLEAR: &str = "clear";
@@ -66,7 +69,7 @@ pub(crate) fn run(
         match request {
             ClaudeHook::SessionStart => session_start(&input, &surroundings),
             ClaudeHook::SessionEnd => session_end(&input, &surroundings),
-            ClaudeHook::PromptSubmit => gate::turn_began(&input, &surroundings),
+            ClaudeHook::PromptSubmit => prompt_submit(&input, &surroundings, ui),
             ClaudeHook::PromptExpansion => prompt_expansion(&input, &surroundings),
             ClaudeHook::Stop => gate::stop(&input, &surroundings, ui),
         }
@@ -122,6 +125,13 @@ fn session_start(input: &HookInput, surroundings: &Surroundings) -> Result<(), F
         Some(session) => gate::session_began(&workspace, session),
         None => Ok(()),
     }
+}
+
+/// A turn begins: the gate remembers where, and a watch may have something to tell.
+fn prompt_submit(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> Result<(), Failure> {
+    let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
+    gate::turn_began(&workspace, input)?;
+    watch_telling::tell_session(&workspace, ui)
 }
 
 /// Keeps what was typed behind one of our commands, for the `estimate` that the command begins with.
@@ -185,10 +195,15 @@ fn cancel_foreground(store: &JobStore, session: &str) -> Result<bool, Failure> {
         if view.is_own && !view.job.background {
             request_cancel(store, &view.job.id, Some("the end of its Claude session"))?;
         } else {
-            still_needed = true;
+            still_needed |= uses_engine(&view.job);
         }
     }
     Ok(still_needed)
+}
+
+/// A watch that waits for work needs no engine; its reviews are jobs of their own.
+fn uses_engine(job: &Job) -> bool {
+    job.kind != JOB_KIND
 }
 
 /// After a job that the end of its session cancelled: when nothing runs any more and no session is left, nobody needs the
@@ -199,7 +214,7 @@ pub(crate) fn job_ended(store: &JobStore, job: &Job) -> Result<(), Failure> {
         return Ok(());
     }
     let running = status(store, StatusScope::default())?.running;
-    if running.is_empty() {
+    if !running.iter().any(|view| uses_engine(&view.job)) {
         super::runtime()?.block_on(stop_all(store.folder(), false, LAST_BROKER_STOP))?;
     }
     Ok(())

@@ -110,7 +110,7 @@ pub(crate) fn build_context(
 }
 
 /// As [`build_context`], of any view of a change.
-fn build_context_of(workspace: &Workspace, changes: &dyn ChangeView) -> Result<Context, Failure> {
+pub(crate) fn build_context_of(workspace: &Workspace, changes: &dyn ChangeView) -> Result<Context, Failure> {
     let outlines = workspace.store.folder().join(OUTLINES);
     let changes = context::CachedChanges {
         changes,
@@ -293,7 +293,7 @@ pub(crate) fn run(
 }
 
 /// Without a word on it, findings fail a run where nobody reads along: in CI.
-fn fail_on(workspace: &Workspace) -> FailOn {
+pub(crate) fn fail_on(workspace: &Workspace) -> FailOn {
     let said = codex_review::config::find_key("fail_on")
         .ok()
         .and_then(|key| workspace.resolved.get(key))
