@@ -11,7 +11,7 @@ use super::usage::UsageError;
 /// Say how big a review would be and whether to wait for it
 #[derive(Debug, Args)]
 pub(crate) struct EstimateArgs {
-    /// The kind of run that the arguments are for: review, adversarial-review or task
+    /// The kind of run that the arguments are for: such as review, optimize or task
     #[arg(value_name = "KIND")]
     kind: Option<String>,
     /// Take up what this Claude session typed, as its hook kept it

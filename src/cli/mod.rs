@@ -10,6 +10,7 @@
 //! [`surroundings`] is the one place that reads the process environment.
 
 mod account;
+mod agent_team;
 mod arguments;
 mod baseline;
 mod broker;
@@ -29,9 +30,11 @@ mod hook;
 mod logs;
 mod manual;
 mod merge;
+mod optimize;
 mod options;
 mod outputs;
 mod paint;
+mod plan_review;
 mod progress;
 mod result;
 mod resume_candidate;

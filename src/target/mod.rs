@@ -35,7 +35,8 @@ pub use push::{HooksFolder, HooksSource, PushedChange};
 pub use quote::quote_path;
 pub use repo::{
     CommitLog, CommitSummary, CreateError, HeadMove, LineOrigin, LineOrigins, LineQuery, NewFile,
-    OpenError, Repository, StoredFile, TouchedFiles, WatchRules, WatchedFolders, WorktreeFile,
+    OnDisk, OpenError, Repository, StagedEntry, StoredFile, TouchedFiles, Uncommitted, WatchRules,
+    WatchedFolders, WorktreeFile,
     create_repository, hooks_folder_everywhere,
 };
 pub use resolve::{BaseChoice, Endpoint, Mode, ResolveError, ResolvedTarget, Twin};

@@ -3,7 +3,7 @@
 use clap::{CommandFactory as _, FromArgMatches as _};
 use codex_review::jobs::{resume_candidate, resume_candidate_document};
 use codex_review::review::ExitStatus;
-use codex_review::run::Kind;
+use codex_review::run::{Kind, REVIEW};
 use codex_review::target::{Part, Repository, Select, TargetSpec};
 use serde_json::{Value, json};
 
@@ -12,14 +12,15 @@ use crate::cli::command::{Cli, Verb};
 use crate::cli::estimate::{EstimateRequest, TypedSource};
 use crate::cli::failure::Failure;
 use crate::cli::options::Shape;
+use crate::cli::plan_review::PlanSource;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::text::TextSource;
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
-use super::review::{Resolved, resolve};
-use super::typed_store;
+use super::review::{Resolved, resolve_for};
 use super::workspace::Workspace;
+use super::{plan_source, typed_store};
 
 /// A change of up to so many files and lines is usually reviewed while one waits.
 const WAIT_FILES: usize = 5;
@@ -32,7 +33,7 @@ pub(crate) fn run(
 ) -> Result<ExitStatus, Failure> {
     let Some(typed) = request.typed else {
         let (workspace, repository) = Workspace::open_repository(surroundings, Vec::new(), ui)?;
-        let estimate = Estimate::of(&request.target, &workspace, &repository)?;
+        let estimate = Estimate::of(&REVIEW, &request.target, &workspace, &repository)?;
         return estimate.print(request.shape, ui);
     };
     let mut workspace = Workspace::open(surroundings, Vec::new(), ui)?;
@@ -50,10 +51,21 @@ pub(crate) fn run(
     let mut document = match meant {
         Meant::Review { target, asked } => {
             let repository = workspace.take_repository(surroundings)?;
-            let estimate = Estimate::of(&target, &workspace, &repository)?;
+            let estimate = Estimate::of(typed.kind, &target, &workspace, &repository)?;
             let mut document = estimate.document();
             document["asked"] = json!(asked);
             document
+        }
+        Meant::Plan { source, asked } => {
+            let repository = workspace.take_repository(surroundings)?;
+            let session = workspace.session.as_deref();
+            let found = plan_source::find(&source, surroundings, repository.root(), session)?;
+            json!({
+                "plan": found.label,
+                "lines": found.plan.line_count(),
+                "asked": asked,
+                "recommended": "wait",
+            })
         }
         Meant::Task { thread, empty } => {
             let session = workspace.session.as_deref();
@@ -74,6 +86,11 @@ enum Meant {
     Review {
         target: TargetSpec,
         /// `wait` or `background`, where the user said so.
+        asked: Option<&'static str>,
+    },
+    Plan {
+        source: PlanSource,
+        /// As for a review.
         asked: Option<&'static str>,
     },
     Task {
@@ -125,6 +142,14 @@ fn understand(kind: &'static Kind, typed: &str) -> Result<Meant, Failure> {
             target: args.into_request()?.target,
             asked,
         },
+        Verb::Optimize(args) => Meant::Review {
+            target: args.into_request()?.target,
+            asked,
+        },
+        Verb::PlanReview(args) => Meant::Plan {
+            source: args.into_request()?.source,
+            asked,
+        },
         Verb::Task(args) => {
             // A terminal, so that a missing text is not looked for on standard input.
             let empty = match args.into_request(true) {
@@ -146,11 +171,12 @@ struct Estimate {
 
 impl Estimate {
     fn of(
+        kind: &Kind,
         target: &TargetSpec,
         workspace: &Workspace,
         repository: &Repository,
     ) -> Result<Estimate, Failure> {
-        let resolved = resolve(workspace, repository, target)?;
+        let resolved = resolve_for(kind, workspace, repository, target)?;
         Ok(Estimate {
             resolved,
             select: target.select.clone(),
