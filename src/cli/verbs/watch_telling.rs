@@ -40,13 +40,9 @@ pub(crate) fn page(record: &WatchRecord, running: Option<&Job>) -> String {
         ));
     }
     if let Some(last) = record.skipped.last() {
-        let times = if record.skips == 1 { "once" } else { "times" };
-        let count = match record.skips {
-            1 => String::new(),
-            more => format!("{more} "),
-        };
         push(format_args!(
-            "Not reviewed {count}{times}, last at {}: {}.\n",
+            "Not reviewed {}, last at {}: {}.\n",
+            counted(record.skips, "time"),
             last.at,
             visible::line(&last.reason)
         ));
@@ -82,18 +78,24 @@ pub(crate) fn line(record: &WatchRecord, running: Option<&Job>) -> String {
         ),
     };
     format!(
-        "{verb} `{}` since {}{} (job {}, {}, {}): {} reviews, {} tokens{budget}, last verdict {}, {} open findings.",
+        "{verb} `{}` since {}{} (job {}, {}, {}): {}, {} tokens{budget}, last verdict {}, {} open.",
         record.root.display(),
         record.since,
         for_so_long.unwrap_or_default(),
         record.job,
         record.trigger.as_str(),
         record.eyes.as_str(),
-        record.reviews,
+        counted(record.reviews, "review"),
         grouped(record.tokens),
         record.verdict.as_deref().unwrap_or("none yet"),
-        record.findings.len(),
+        counted(record.findings.len() as u64, "finding"),
     )
+}
+
+/// A number with its noun.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{ending}")
 }
 
 /// What `status` says of watches of this working tree; `None` where none runs.

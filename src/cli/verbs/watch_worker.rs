@@ -295,10 +295,10 @@ impl<'a> Teller<'a> {
         JobEnd {
             status,
             summary: Some(format!(
-                "{}: {} reviews, {} open findings",
+                "{}: {}, {} open",
                 over.reason(),
-                record.reviews,
-                record.findings.len()
+                watch_telling::counted(record.reviews, "review"),
+                watch_telling::counted(record.findings.len() as u64, "finding"),
             )),
             error_message,
             result: watch_telling::document(Some(record), None, &record.root),
