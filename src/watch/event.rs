@@ -164,6 +164,14 @@ pub struct OpenFinding {
     pub line: Option<u32>,
 }
 
+impl OpenFinding {
+    /// Who it is and where: the same code can be wrong in two files.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{} {}", self.id, self.file)
+    }
+}
+
 impl fmt::Display for OpenFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.severity)?;

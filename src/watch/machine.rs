@@ -33,7 +33,7 @@ pub struct Watcher {
     /// Nothing is done before: a limit, an operation of git, the pause after a failure.
     not_before: Duration,
     failures: u32,
-    base: Option<Base>,
+    base: Baseline,
     /// The tree that was dealt with last.
     settled: Option<String>,
     seen: VecDeque<String>,
@@ -42,9 +42,11 @@ pub struct Watcher {
 
 /// Up to where commits were dealt with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Base {
-    head: Option<String>,
-    branch: Option<String>,
+pub struct Baseline {
+    /// The commit; `None` on an unborn branch.
+    pub head: Option<String>,
+    /// Its branch; `None` when detached.
+    pub branch: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,19 +66,25 @@ enum Doing {
 }
 
 impl Watcher {
-    /// A watch that begins at `now`. What is there then counts as a change.
+    /// A watch that begins at `now`, with HEAD at `base`. What is not committed then counts as a change.
     #[must_use]
-    pub fn new(trigger: Trigger, limits: Limits, spending: Spending, now: Duration) -> Self {
+    pub fn new(
+        trigger: Trigger,
+        limits: Limits,
+        spending: Spending,
+        base: Baseline,
+        now: Duration,
+    ) -> Self {
         Watcher {
             trigger,
             limits,
             spending,
             now,
             doing: Doing::Nothing,
-            pending: Some(now),
+            pending: (trigger == Trigger::EveryChange).then_some(now),
             not_before: Duration::ZERO,
             failures: 0,
-            base: None,
+            base,
             settled: None,
             seen: VecDeque::new(),
             last_skip: None,
@@ -120,11 +128,7 @@ impl Watcher {
     }
 
     fn due(&self, changed: Duration) -> Duration {
-        let settled = match self.base {
-            // The first look of a watch on commits only finds out where HEAD is.
-            None if self.trigger == Trigger::OnCommit => changed,
-            _ => changed.saturating_add(self.limits.quiet),
-        };
+        let settled = changed.saturating_add(self.limits.quiet);
         settled.max(self.not_before)
     }
 
@@ -159,8 +163,9 @@ impl Watcher {
                 {
                     self.pending = None;
                     self.doing = Doing::Looking;
-                    let base = self.base.as_ref().and_then(|base| base.head.clone());
-                    actions.push(Action::Look { base });
+                    actions.push(Action::Look {
+                        base: self.base.head.clone(),
+                    });
                 }
             }
             Doing::Stopping { over, until } if self.now >= *until => {
@@ -206,10 +211,10 @@ impl Watcher {
             self.begin(commits, None, actions);
             return;
         }
-        self.base = Some(Base {
+        self.base = Baseline {
             head: look.head.clone(),
             branch: look.branch.clone(),
-        });
+        };
         if self.trigger == Trigger::OnCommit || look.is_clean {
             return;
         }
@@ -229,7 +234,7 @@ impl Watcher {
 
     /// The commits that are new on this branch since they were dealt with. What came in another way is not this work.
     fn new_commits(&mut self, look: &Look, actions: &mut Vec<Action>) -> Option<Subject> {
-        let base = self.base.as_ref()?;
+        let base = &self.base;
         let to = look.head.clone()?;
         if base.branch != look.branch {
             let skip = Skip::BranchSwitched {
@@ -372,9 +377,7 @@ impl Watcher {
         match subject {
             Subject::WorkingTree => self.settled = fingerprint,
             Subject::Commits { to, .. } => {
-                if let Some(base) = &mut self.base {
-                    base.head = Some(to);
-                }
+                self.base.head = Some(to);
                 // What is not committed comes next, and need not settle a second time.
                 if self.trigger == Trigger::EveryChange && self.pending.is_none() {
                     self.pending = Some(self.now.saturating_sub(self.limits.quiet));
@@ -406,11 +409,10 @@ impl Watcher {
     fn not_seen_before(&mut self, findings: &[OpenFinding]) -> Vec<OpenFinding> {
         let new: Vec<OpenFinding> = findings
             .iter()
-            .filter(|finding| !self.seen.contains(&finding.id))
+            .filter(|finding| !self.seen.contains(&finding.place()))
             .cloned()
             .collect();
-        self.seen
-            .extend(new.iter().map(|finding| finding.id.clone()));
+        self.seen.extend(new.iter().map(OpenFinding::place));
         let surplus = self.seen.len().saturating_sub(MOST_SEEN);
         self.seen.drain(..surplus);
         new

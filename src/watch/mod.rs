@@ -38,7 +38,7 @@ pub use event::{
 };
 pub use interest::{EDITOR_NOISE, is_editor_noise, is_telling_git_path};
 pub use limits::{Limits, Room, Spending, Spent};
-pub use machine::Watcher;
+pub use machine::{Baseline, Watcher};
 pub use notices::{Eyes, NoticeOptions, Notices, Outlets, Sight};
 pub use record::{RecordedSkip, WatchFiles, WatchRecord};
 pub use request::{JOB_KIND, JOB_LABEL, WatchRequest};

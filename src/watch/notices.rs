@@ -254,7 +254,11 @@ impl Watching {
             Eyes::Events => self.arm_or_say(),
             Eyes::Polling => None,
         };
-        if armed.is_none() && self.options.eyes == Eyes::Polling {
+        if armed.is_none() {
+            // What is there when it begins is no change.
+            self.last_polled = (self.fingerprint)();
+        }
+        if self.options.eyes == Eyes::Polling {
             self.say(Eyes::Polling, None);
         }
         let mut rest = match armed {

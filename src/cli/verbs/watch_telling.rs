@@ -172,13 +172,13 @@ pub(crate) fn tell_session(workspace: &Workspace, ui: &Ui) -> Result<(), Failure
     let new: Vec<&OpenFinding> = record
         .findings
         .iter()
-        .filter(|finding| !told.contains(&finding.id))
+        .filter(|finding| !told.contains(&finding.place()))
         .take(TOLD_FINDINGS)
         .collect();
     if new.is_empty() {
         return Ok(());
     }
-    told.extend(new.iter().map(|finding| finding.id.clone()));
+    told.extend(new.iter().map(|finding| finding.place()));
     let surplus = told.len().saturating_sub(MOST_TOLD);
     told.drain(..surplus);
     // First remembered, then said: what is said twice is worse than what is missed, which `status` shows anyway.
@@ -212,7 +212,7 @@ pub(crate) fn tell_session(workspace: &Workspace, ui: &Ui) -> Result<(), Failure
     Ok(())
 }
 
-/// The ids of findings that were told, oldest first. Damage is as nothing told: it costs a line said twice.
+/// The findings that were told, oldest first. Damage is as nothing told: it costs a line said twice.
 fn read_told(files: &WatchFiles) -> Vec<String> {
     std::fs::read(&files.told)
         .ok()

@@ -9,8 +9,8 @@ use codex_review::jobs::{
     Phase, StateRoot, Timestamp, WorkerLimits, ensure_private, run_worker,
 };
 use codex_review::watch::{
-    Action, Event, Limits, Notice, NoticeOptions, Notices, Order, Outlets, Over, RoundEnd,
-    RoundOutcome, Spending, WatchFiles, WatchRecord, WatchRequest, Watcher, drive,
+    Action, Baseline, Event, Limits, Notice, NoticeOptions, Notices, Order, Outlets, Over,
+    RoundEnd, RoundOutcome, Spending, WatchFiles, WatchRecord, WatchRequest, Watcher, drive,
     elapsed_since_boot,
 };
 use tokio::sync::{Notify, mpsc};
@@ -64,9 +64,13 @@ fn watch(
         job: request.job.id.clone(),
         session: request.job.session_id.clone(),
     };
-    let (workspace, _) = hands.workspace().map_err(|failure| reason_of(&failure))?;
+    let (workspace, repository) = hands.workspace().map_err(|failure| reason_of(&failure))?;
     let settings = workspace.settings().watch;
-    drop(workspace);
+    let base = Baseline {
+        head: repository.head().map(|head| head.as_hex().to_owned()),
+        branch: repository.branch(),
+    };
+    drop((workspace, repository));
     let limits = Limits {
         quiet: settings.quiet,
         max_per_hour: settings.max_per_hour,
@@ -78,7 +82,7 @@ fn watch(
     let (now, wall) = (clock(), Clock::system().now());
     let spending = WatchRecord::load(&files)
         .map_or_else(Spending::default, |before| before.spending(now, wall));
-    let mut watcher = Watcher::new(asked.trigger, limits, spending, now);
+    let mut watcher = Watcher::new(asked.trigger, limits, spending, base, now);
     let mut teller = Teller::new(&asked, request, limits, files, wall, sink);
 
     let runtime = tokio::runtime::Builder::new_current_thread()

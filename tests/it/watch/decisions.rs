@@ -5,8 +5,8 @@ use std::time::Duration;
 use codex_review::review::{Severity, Verdict};
 use codex_review::target::{HeadMove, ObjectId};
 use codex_review::watch::{
-    Action, Event, Limits, Look, Notice, OpenFinding, Over, RoundEnd, RoundOutcome, Skip, Spending,
-    Subject, Trigger, Watcher,
+    Action, Baseline, Event, Limits, Look, Notice, OpenFinding, Over, RoundEnd, RoundOutcome, Skip,
+    Spending, Subject, Trigger, Watcher,
 };
 use proptest::prelude::*;
 
@@ -23,6 +23,14 @@ pub fn seconds(seconds: u64) -> Duration {
 
 fn id(digit: char) -> String {
     String::from(digit).repeat(40)
+}
+
+/// Where HEAD is when a watch begins.
+pub fn base() -> Baseline {
+    Baseline {
+        head: Some(id('1')),
+        branch: Some("main".to_owned()),
+    }
 }
 
 /// A dirty tree on `main`, at commit `1…`.
@@ -65,7 +73,7 @@ struct At {
 impl At {
     fn new(trigger: Trigger) -> At {
         At {
-            watcher: Watcher::new(trigger, LIMITS, Spending::default(), seconds(0)),
+            watcher: Watcher::new(trigger, LIMITS, Spending::default(), base(), seconds(0)),
             now: 0,
         }
     }
@@ -340,13 +348,7 @@ fn own_commits_are_reviewed_and_what_came_in_another_way_is_not() {
 #[test]
 fn on_commit_alone_the_tree_does_not_count() {
     let mut at = At::new(Trigger::OnCommit);
-    let first = at.on(Event::Tick);
-    assert_eq!(
-        first,
-        [Action::Look { base: None }],
-        "where HEAD is has to be known"
-    );
-    assert_eq!(at.on(Event::Looked(tree(""))), []);
+    assert_eq!(at.watcher.next_wake(), None);
     assert_eq!(at.settle(), Some(id('1')));
     assert_eq!(at.on(Event::Looked(tree(""))), [], "no commit");
     let actions = at.see(after(HeadMove::Forward));
@@ -472,7 +474,7 @@ proptest! {
     /// out at a time, the limits hold, and no tree is reviewed twice in a row.
     #[test]
     fn no_order_of_events_breaks_a_limit(steps in prop::collection::vec(step(), 1..300)) {
-        let mut watcher = Watcher::new(Trigger::EveryChange, LIMITS, Spending::default(), seconds(0));
+        let mut watcher = Watcher::new(Trigger::EveryChange, LIMITS, Spending::default(), base(), seconds(0));
         let (mut now, mut clock) = (0_u64, 0_i64);
         let mut out = 0_usize;
         let mut looked = None;
@@ -500,12 +502,16 @@ proptest! {
                 Step::Fails => Event::LookFailed { reason: "no".to_owned() },
             };
             let moment = seconds(now.saturating_add_signed(clock));
-            let is_answer = matches!(event, Event::Looked(_) | Event::LookFailed { .. } | Event::RoundEnded(_));
+            let answers = match &event {
+                Event::Looked(_) | Event::LookFailed { .. } => "looking",
+                Event::RoundEnded(_) => "reviewing",
+                _ => "nothing",
+            };
             let before = watcher.doing();
             let was_judged = matches!(&event, Event::RoundEnded(RoundEnd { outcome: RoundOutcome::Judged { .. }, .. }));
             let actions = watcher.on(moment, event);
-            if is_answer && (before == "looking" || before == "reviewing") && watcher.doing() != before {
-                out = out.saturating_sub(1);
+            if before == answers {
+                out -= 1;
             }
             if was_judged && before == "reviewing" {
                 judged_tree = begun.last().and(looked);

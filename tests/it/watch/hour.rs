@@ -11,7 +11,7 @@ use codex_review::watch::{
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep};
 
-use super::decisions::{judged, seconds, tree};
+use super::decisions::{base, judged, seconds, tree};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 /// How long the reviewer of these hours takes.
@@ -108,7 +108,13 @@ async fn live(limits: Limits, edits: &[(u64, usize)], tokens: u64, end: Duration
         tokio::spawn(editor),
         tokio::spawn(stop),
     );
-    let mut watcher = Watcher::new(Trigger::EveryChange, limits, Spending::default(), clock());
+    let mut watcher = Watcher::new(
+        Trigger::EveryChange,
+        limits,
+        Spending::default(),
+        base(),
+        clock(),
+    );
     let (mut skips, mut steps) = (Vec::new(), 0);
     let over = drive(
         &mut watcher,

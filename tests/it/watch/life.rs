@@ -131,7 +131,6 @@ fn on_commit_and_by_polling_it_waits_for_a_rebase_and_leaves_other_branches_alon
     repo.commit("Other");
     repo.switch("main");
     let watch = world.watch(&["--on-commit", "--poll"]);
-    // Its first look says where HEAD is.
     repo.write("a.rs", "fn a() { 1 }\n");
     repo.commit("Mine");
     watch.stderr_line(|line| line.contains("Reviewed: approve"));
