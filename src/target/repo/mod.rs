@@ -12,6 +12,7 @@ mod head_move;
 mod hooks_folder;
 mod line_origins;
 mod listing;
+mod loose;
 mod objects;
 mod open;
 mod parallel;
