@@ -52,6 +52,8 @@ pub enum Event {
     RoundEnded(RoundEnd),
     /// The working tree is not there any more.
     WorktreeGone,
+    /// The Claude session that began it is over.
+    SessionOver,
     /// Somebody asked for the end.
     StopAsked,
 }
@@ -407,6 +409,8 @@ pub enum Over {
     Asked,
     /// The working tree is not there any more.
     WorktreeGone,
+    /// The Claude session that began it is over.
+    SessionOver,
 }
 
 impl Over {
@@ -416,6 +420,7 @@ impl Over {
         match self {
             Over::Asked => "it was asked to end",
             Over::WorktreeGone => "its working tree is gone",
+            Over::SessionOver => "the Claude session that began it is over",
         }
     }
 }

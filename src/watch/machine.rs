@@ -148,6 +148,7 @@ impl Watcher {
             }
             Event::RoundEnded(end) => self.round_ended(end, &mut actions),
             Event::WorktreeGone => self.end(Over::WorktreeGone, &mut actions),
+            Event::SessionOver => self.end(Over::SessionOver, &mut actions),
             Event::StopAsked => self.end(Over::Asked, &mut actions),
         }
         self.proceed(&mut actions);

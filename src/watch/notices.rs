@@ -104,7 +104,8 @@ pub struct Outlets {
 }
 
 impl Notices {
-    /// Starts watching. `fingerprint` is asked where events cannot be had; `None` is a moment at which nobody can tell.
+    /// Starts watching, for as long as `wanted` says yes. `fingerprint` is asked where events cannot be had; `None` is a
+    /// moment at which nobody can tell.
     ///
     /// # Errors
     ///
@@ -113,6 +114,7 @@ impl Notices {
         options: NoticeOptions,
         outlets: Outlets,
         fingerprint: impl FnMut() -> Option<String> + Send + 'static,
+        wanted: impl FnMut() -> bool + Send + 'static,
     ) -> io::Result<Notices> {
         let signs = Arc::new(Signs::default());
         let (seen, sights) = std_mpsc::channel();
@@ -120,6 +122,7 @@ impl Notices {
             options,
             outlets,
             fingerprint: Box::new(fingerprint),
+            wanted: Box::new(wanted),
             signs: Arc::clone(&signs),
             seen,
             last_polled: None,
@@ -237,6 +240,7 @@ struct Watching {
     options: NoticeOptions,
     outlets: Outlets,
     fingerprint: Box<dyn FnMut() -> Option<String> + Send>,
+    wanted: Box<dyn FnMut() -> bool + Send>,
     signs: Arc<Signs>,
     seen: std_mpsc::Sender<Sight>,
     last_polled: Option<String>,
@@ -265,7 +269,16 @@ impl Watching {
             Some(_) => BEAT,
             None => POLL,
         };
+        let mut last_beat: Option<Instant> = None;
         loop {
+            if last_beat.is_none_or(|last| last.elapsed() >= BEAT) {
+                last_beat = Some(Instant::now());
+                if !(self.wanted)() {
+                    // Nobody may be listening any more, which is as good.
+                    drop(self.outlets.inbox.blocking_send(Event::SessionOver));
+                    return;
+                }
+            }
             let held = self.signs.wait(rest);
             if held.quit {
                 return;
@@ -277,7 +290,6 @@ impl Watching {
                     return;
                 }
                 if self.is_gone() {
-                    // Nobody may be listening any more, which is as good.
                     drop(self.outlets.inbox.blocking_send(Event::WorktreeGone));
                     return;
                 }

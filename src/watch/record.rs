@@ -22,6 +22,7 @@ const KEPT_SKIPS: usize = 10;
 const KEPT_FINDINGS: usize = 50;
 /// Longer text is cut where it is kept.
 const MOST_CHARS: usize = 300;
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// The files of one working tree's watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,8 +84,6 @@ pub struct WatchRecord {
     pub reviews: u64,
     /// Tokens of all its reviews.
     pub tokens: u64,
-    /// Tokens of the last 24 hours, other watches of this tree included, when this was written.
-    pub tokens_of_day: u64,
     /// The token budget of 24 hours; 0 for none.
     pub budget: u64,
     /// The last verdict.
@@ -165,7 +164,6 @@ impl WatchRecord {
 
     /// Takes in what was spent. `now` is the same moment on both clocks.
     pub fn note_spending(&mut self, spending: &Spending, now: Duration, wall: Timestamp) {
-        self.tokens_of_day = spending.tokens_of_day(now);
         self.spent = spending
             .entries()
             .map(|entry| {
@@ -174,6 +172,13 @@ impl WatchRecord {
                 (Timestamp::from_unix_millis(at), entry.tokens)
             })
             .collect();
+    }
+
+    /// Tokens of the 24 hours before `now`, other watches of this tree included.
+    #[must_use]
+    pub fn tokens_of_day(&self, now: Timestamp) -> u64 {
+        let recent = self.spent.iter().filter(|(at, _)| now.since(*at) < DAY);
+        recent.fold(0, |sum, (_, tokens)| sum.saturating_add(*tokens))
     }
 
     /// What was spent, on the clock of a watch that begins now. What lies in the future was spent just now: a clock that
@@ -203,7 +208,6 @@ struct Stored {
     doing: String,
     reviews: u64,
     tokens: u64,
-    tokens_of_day: u64,
     budget: u64,
     verdict: Option<String>,
     last_review: Option<String>,
@@ -235,7 +239,6 @@ impl From<&WatchRecord> for Stored {
             doing: record.doing.clone(),
             reviews: record.reviews,
             tokens: record.tokens,
-            tokens_of_day: record.tokens_of_day,
             budget: record.budget,
             verdict: record.verdict.clone(),
             last_review: record.last_review.clone(),
@@ -271,7 +274,6 @@ impl Stored {
             doing: self.doing,
             reviews: self.reviews,
             tokens: self.tokens,
-            tokens_of_day: self.tokens_of_day,
             budget: self.budget,
             verdict: self.verdict,
             last_review: self.last_review,
@@ -340,7 +342,6 @@ mod tests {
             doing: "watching".into(),
             reviews: 0,
             tokens: 0,
-            tokens_of_day: 0,
             budget: 100,
             verdict: None,
             last_review: None,
@@ -400,7 +401,8 @@ mod tests {
         let wall = Timestamp::from_unix_millis(1_000_000_000);
         let mut record = record();
         record.note_spending(&spending, hour * 31, wall);
-        assert_eq!(record.tokens_of_day, 40);
+        assert_eq!(record.tokens_of_day(wall), 40);
+        assert_eq!(record.tokens_of_day(wall.plus(hour * 24)), 0);
         // Another watch, on a clock of its own, two hours later.
         let now = hour * 100;
         let later = record.spending(now, wall.plus(hour * 2));

@@ -73,7 +73,7 @@ pub(crate) fn line(record: &WatchRecord, running: Option<&Job>) -> String {
         0 => String::new(),
         budget => format!(
             " ({} of {} in 24 h)",
-            grouped(record.tokens_of_day),
+            grouped(record.tokens_of_day(Clock::system().now())),
             grouped(budget)
         ),
     };
@@ -137,7 +137,7 @@ pub(crate) fn document(record: Option<&WatchRecord>, running: Option<&Job>, root
         "doing": record.doing,
         "reviews": record.reviews,
         "tokens": record.tokens,
-        "tokensLastDay": record.tokens_of_day,
+        "tokensLastDay": record.tokens_of_day(Clock::system().now()),
         "budget": record.budget,
         "verdict": record.verdict,
         "lastReview": record.last_review,

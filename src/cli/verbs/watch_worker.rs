@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use codex_review::jobs::{
     CancelToken, Clock, EndStatus, EventSink, Job, JobEnd, JobEvent, JobId, JobRequest, JobStore,
-    Phase, StateRoot, Timestamp, WorkerLimits, ensure_private, run_worker,
+    Phase, ProcessIdentity, StateRoot, Timestamp, WorkerLimits, ensure_private, run_worker,
+    sessions,
 };
 use codex_review::watch::{
     Action, Baseline, Event, Limits, Notice, NoticeOptions, Notices, Order, Outlets, Over,
@@ -105,7 +106,9 @@ fn watch(
         changed: Arc::clone(&changed),
         inbox: events,
     };
-    let notices = Notices::start(options, outlets, move || hands.fingerprint())
+    let host = host_of(store, request.job.session_id.as_deref());
+    let host_lives = move || host.as_ref().and_then(ProcessIdentity::is_alive) != Some(false);
+    let notices = Notices::start(options, outlets, move || hands.fingerprint(), host_lives)
         .map_err(|error| error.to_string())?;
     teller.take_sight(&notices, FIRST_SIGHT);
     let over = runtime.block_on(drive(
@@ -124,6 +127,15 @@ fn watch(
     drop((inbox, orders));
     drop(notices);
     Ok(teller.end(over))
+}
+
+/// The process of the Claude session that began the watch. The session's end normally ends the watch; a client that
+/// crashed, or began another conversation meanwhile, says nothing of this one's end.
+fn host_of(store: &JobStore, session: Option<&str>) -> Option<ProcessIdentity> {
+    let session = session?;
+    let lease = sessions(store).ok()?.into_iter();
+    let mut own = lease.filter(|lease| lease.session_id == session);
+    own.next()?.host
 }
 
 /// Carries orders out, one after the other, in a thread of its own. Each is answered, whatever happens.
@@ -181,6 +193,11 @@ struct Teller<'a> {
     files: WatchFiles,
     sink: &'a mut dyn EventSink,
     cannot_save: bool,
+    phase: Option<Phase>,
+}
+
+fn watching() -> Phase {
+    Phase::Other("watching".to_owned())
 }
 
 impl<'a> Teller<'a> {
@@ -202,7 +219,6 @@ impl<'a> Teller<'a> {
                 doing: String::new(),
                 reviews: 0,
                 tokens: 0,
-                tokens_of_day: 0,
                 budget: limits.tokens_per_day,
                 verdict: None,
                 last_review: None,
@@ -216,6 +232,14 @@ impl<'a> Teller<'a> {
             files,
             sink,
             cannot_save: false,
+            phase: None,
+        }
+    }
+
+    fn phase(&mut self, phase: Phase) {
+        if self.phase.as_ref() != Some(&phase) {
+            self.phase = Some(phase.clone());
+            self.sink.emit(JobEvent::Phase { phase });
         }
     }
 
@@ -240,11 +264,10 @@ impl<'a> Teller<'a> {
             let Action::Say(notice) = action else {
                 continue;
             };
-            let phase = match notice {
+            self.phase(match notice {
                 Notice::Began(_) => Phase::Reviewing,
-                _ => Phase::Other("watching".to_owned()),
-            };
-            self.sink.emit(JobEvent::Phase { phase });
+                _ => watching(),
+            });
             self.log(notice.to_string());
             if let Notice::Reviewed { new, .. } = notice {
                 for finding in new.iter().take(TOLD_FINDINGS) {
@@ -256,10 +279,8 @@ impl<'a> Teller<'a> {
             }
             self.record.note(wall, notice);
         }
-        if self.saved.is_none() {
-            self.sink.emit(JobEvent::Phase {
-                phase: Phase::Other("watching".to_owned()),
-            });
+        if self.phase.is_none() {
+            self.phase(watching());
         }
         self.record.doing = watcher.doing().to_owned();
         if !actions.is_empty() || self.saved.is_none() {
@@ -293,7 +314,7 @@ impl<'a> Teller<'a> {
         self.save();
         let (status, error_message) = match over {
             Over::Asked => (EndStatus::Cancelled, Some(over.reason().to_owned())),
-            Over::WorktreeGone => (EndStatus::Completed, None),
+            Over::WorktreeGone | Over::SessionOver => (EndStatus::Completed, None),
         };
         let record = &self.record;
         JobEnd {

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use codex_review::jobs::{
+    Clock, JobStore, ProcessIdentity, StateRoot, StoreOptions, begin_session,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -264,4 +267,29 @@ fn a_session_is_told_of_each_finding_once_where_its_user_wants_that_and_ends_its
     assert_eq!(hook("session-end"), "");
     log.wait().expect_code(0);
     assert_eq!(world.job(id)["status"], "cancelled");
+}
+
+#[test]
+fn a_watch_ends_with_a_client_that_died_without_a_word() {
+    let world = World::new();
+    let root = StateRoot::at(world.sandbox.state_dir());
+    let options = StoreOptions::new(Clock::system());
+    let store = JobStore::open(&root, world.repo.path(), options).unwrap();
+    // A pid that is ours, and a start that is not: the client's process is gone, and its pid has gone to another one.
+    let gone = ProcessIdentity {
+        pid: std::process::id(),
+        start: Some("another".to_owned()),
+    };
+    begin_session(&store, "s-2", Some(gone)).unwrap();
+    let started = world
+        .command(&["watch", "--json", "--quiet-for", "1h"])
+        .env("CLAUDE_CODE_SESSION_ID", "s-2")
+        .run_ok()
+        .json();
+    let job = world.job(started["jobId"].as_str().unwrap());
+    let summary = job["summary"].as_str().unwrap();
+    assert!(
+        summary.contains("the Claude session that began it is over"),
+        "{job}"
+    );
 }
