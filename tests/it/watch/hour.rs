@@ -185,7 +185,7 @@ fn check_limits(story: &Story, limits: &Limits) {
 fn hour_of_work() -> Vec<(u64, usize)> {
     let mut edits = Vec::new();
     let mut at = 3;
-    for burst in 0..24_u64 {
+    for burst in 0..28_u64 {
         for step in 0..(3 + burst % 5) {
             // Never longer than the quiet time within a burst.
             at += 1 + (burst * 7 + step * 5) % 17;
