@@ -35,6 +35,8 @@ const BEAT: Duration = Duration::from_secs(30);
 const PACE: Duration = Duration::from_millis(100);
 /// How long a working tree that is gone may be replaced by another one.
 const AWAY: Duration = Duration::from_secs(1);
+/// As [`PACE`], after everything was watched anew: a storm of events must not make that go on and on.
+const ARMING_PAUSE: Duration = Duration::from_secs(2);
 /// The shortest time between two polls.
 const POLL: Duration = Duration::from_secs(2);
 /// A poll may take one part in so many of the time.
@@ -295,12 +297,14 @@ impl Watching {
                 }
                 was_away = true;
             }
+            let mut pause = PACE;
             match &mut armed {
                 Some(watching) => {
                     let (matters, mut rearm) = self.work_off(watching, &held);
                     rearm |= was_away;
                     if rearm {
                         armed = self.arm_or_say();
+                        pause = ARMING_PAUSE;
                     }
                     if matters || rearm {
                         self.outlets.changed.notify_one();
@@ -309,7 +313,7 @@ impl Watching {
                 }
                 None => rest = self.poll(),
             }
-            if !self.signs.pace(PACE) {
+            if !self.signs.pace(pause) {
                 return;
             }
         }
