@@ -30,6 +30,7 @@
 //! - [`run`]: the kinds of run (prompt, schema, sandbox) declared in one place, and their execution.
 //! - [`report`]: one findings model to text, markdown and json.
 //! - [`hooks`]: what Claude Code and git call: session start and end, the stop gate, pre-push.
+//! - [`watch`]: reviews a working tree whenever the work pauses: a state machine, and thin tasks around it.
 //! - [`config`]: layered settings, each with its provenance.
 //! - [`process_identity`]: a pid with the start of its process, so that no other one is taken for it.
 //! - [`atomic_file`]: a file that is either the old or the new one, never half of each.
@@ -69,4 +70,5 @@ pub mod symbols;
 pub mod target;
 pub mod team;
 pub mod timestamp;
+pub mod watch;
 pub mod worktrees;

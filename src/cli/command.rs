@@ -12,7 +12,7 @@ use super::options::GlobalArgs;
 use super::{
     account, agent_team, baseline, broker, cancel, ci, completions, config, context, demo, engine,
     estimate, gate, hook, logs, manual, merge, optimize, plan_review, result, resume_candidate,
-    review, setup, status, strategies, task, transfer, trust, verbs,
+    review, setup, status, strategies, task, transfer, trust, verbs, watch,
 };
 
 /// Asks a second model family to review work in a git repository
@@ -83,6 +83,7 @@ verbs! {
     "setup" => Setup(setup::SetupArgs),
     "config" => Config(config::ConfigArgs),
     "usage" => Usage(account::UsageArgs),
+    "watch" => Watch(watch::WatchArgs),
     "demo" => Demo(demo::DemoArgs),
     "broker" => Broker(broker::BrokerArgs),
     "baseline" => Baseline(baseline::BaselineArgs),

@@ -45,6 +45,7 @@ pub(super) fn dispatch(
         Verb::Logs(args) => verbs::status::logs(args.into_request(), surroundings, ui),
         Verb::Cancel(args) => verbs::status::cancel_job(args.into_request(), surroundings, ui),
         Verb::Setup(args) => verbs::setup::run(args.into_request(), surroundings, ui),
+        Verb::Watch(args) => verbs::watch::run(args.into_request()?, surroundings, ui),
         Verb::Demo(args) => verbs::demo::run(args.into_request()?, ui),
         Verb::Broker(args) => verbs::broker::run(args.into_request(), surroundings, ui),
         Verb::Baseline(args) => verbs::baseline::run(args.into_request()?, surroundings, ui),

@@ -311,6 +311,23 @@ pub(crate) enum Failure {
         #[source]
         source: io::Error,
     },
+    /// A bare repository has nothing to watch.
+    #[error("this is a bare repository: it has no working tree to watch")]
+    NothingToWatch,
+    /// One watch for a working tree is enough.
+    #[error("`{}` is watched already, by job {id}", root.display())]
+    AlreadyWatched {
+        /// The working tree.
+        root: PathBuf,
+        /// The watch.
+        id: JobId,
+    },
+    /// There is no watch to stop.
+    #[error("`{}` is not watched", root.display())]
+    NotWatched {
+        /// The working tree.
+        root: PathBuf,
+    },
     /// Standard output does not take the result.
     #[error("cannot write the result to standard output")]
     Output(#[from] io::Error),
@@ -462,6 +479,18 @@ impl Failure {
             | Failure::EngineStreams { .. }
             | Failure::Runtime { .. } => (ExitStatus::Incomplete, None),
             Failure::ReadText { .. } => (ExitStatus::Usage, None),
+            Failure::NothingToWatch => (ExitStatus::Usage, None),
+            Failure::AlreadyWatched { .. } => (
+                ExitStatus::Usage,
+                Some(
+                    "`codex-review watch status` shows it, `codex-review watch stop` ends it"
+                        .to_owned(),
+                ),
+            ),
+            Failure::NotWatched { .. } => (
+                ExitStatus::Usage,
+                Some("`codex-review watch` starts a watch".to_owned()),
+            ),
             Failure::Output(_) => (ExitStatus::Incomplete, None),
         }
     }

@@ -52,6 +52,7 @@ mod typed;
 mod ui;
 mod usage;
 mod verbs;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

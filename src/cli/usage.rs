@@ -199,6 +199,22 @@ pub(crate) enum UsageError {
     /// Nobody is known who accepts a finding.
     #[error("nobody is named who accepts this")]
     NoAuthor,
+    /// A time that is none.
+    #[error("`{option}` takes a time such as 20s or 2m, not `{given}`")]
+    NotATime {
+        /// The option.
+        option: &'static str,
+        /// As given.
+        given: String,
+    },
+    /// A number of tokens that is none.
+    #[error("`{option}` takes a number of tokens such as 200000, 200k or 1m, not `{given}`")]
+    NotTokens {
+        /// The option.
+        option: &'static str,
+        /// As given.
+        given: String,
+    },
     /// Rules cannot answer what the verb asks.
     #[error("the builtin engine checks fixed rules, and none of them answers `{0}`")]
     NoRules(&'static str),
@@ -309,6 +325,8 @@ impl UsageError {
             | UsageError::EditorFailed { .. }
             | UsageError::ChangedMeanwhile { .. }
             | UsageError::NotACodexValue { .. }
+            | UsageError::NotATime { .. }
+            | UsageError::NotTokens { .. }
             | UsageError::UnknownEngine(_) => return None,
         };
         Some(hint.to_owned())

@@ -186,6 +186,14 @@ keys! {
         "how long the review of a push may take";
     PRE_PUSH_UNJUDGED = "pre_push.unjudged", Kind::Word(&crate::review::Unjudged::WORDS), Some("pass"), Stricter,
         "what becomes of a push that could not be judged: pass or block";
+    WATCH_QUIET_SECONDS = "watch.quiet_seconds", number(1, 3600, Unit::Seconds), Some("20"), Allowed,
+        "how long nothing may change before a watch reviews";
+    WATCH_MAX_PER_HOUR = "watch.max_per_hour", number(0, 500, Unit::Count), Some("12"), Trusted,
+        "how many reviews a watch may make in an hour; 0 for no limit";
+    WATCH_BUDGET_TOKENS = "watch.budget_tokens", number(0, 1_000_000_000, Unit::Count), Some("1000000"), Trusted,
+        "how many tokens the watches of a working tree may use in 24 hours; 0 for no limit";
+    WATCH_TELL_SESSION = "watch.tell_session", Kind::Switch, Some("false"), Trusted,
+        "whether new findings of a watch are told to Claude once, with your next prompt";
     CACHE = "cache", Kind::Switch, Some("true"), Allowed,
         "whether an answer that was given before counts when the same is asked again";
     JOBS_RETENTION = "jobs.retention", number(1, 10_000, Unit::Count), Some("50"), Never,

@@ -31,7 +31,7 @@ pub use locations::{REPOSITORY_FILE, REPOSITORY_FOLDER, USER_FILE, Variables, us
 pub use provenance::Provenance;
 pub use settings::{
     BrokerSettings, ContextSettings, EngineChoice, GateSettings, JobSettings, LimitSettings,
-    PrePushSettings, Resolved, Settings,
+    PrePushSettings, Resolved, Settings, WatchSettings,
 };
 pub use trust::{
     ContentFile, RepositoryContent, TRUST_FILE, TrustError, TrustState, record_trust, revoke_trust,

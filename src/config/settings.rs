@@ -81,6 +81,8 @@ pub struct Settings {
     pub plan_review_hook: bool,
     /// The review of a push.
     pub pre_push: PrePushSettings,
+    /// Watching.
+    pub watch: WatchSettings,
     /// Whether an answer that was given before counts.
     pub cache: bool,
     /// Stored jobs.
@@ -137,6 +139,19 @@ pub struct GateSettings {
     pub max_per_hour: u32,
     /// Tokens in an hour; 0 for no limit.
     pub max_tokens_per_hour: u64,
+}
+
+/// Reviews by themselves, whenever the work pauses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchSettings {
+    /// How long nothing may change before.
+    pub quiet: Duration,
+    /// Reviews in an hour; 0 for no limit.
+    pub max_per_hour: u32,
+    /// Tokens in 24 hours; 0 for no limit.
+    pub budget_tokens: u64,
+    /// Whether Claude is told of new findings.
+    pub tell_session: bool,
 }
 
 /// The review of what is about to be pushed. Whether it takes place depends on the hook being installed.
@@ -220,6 +235,13 @@ impl Settings {
                     .required_text(&key::PRE_PUSH_UNJUDGED)
                     .parse()
                     .expect("the key takes these words alone"),
+            },
+            watch: WatchSettings {
+                quiet: values.seconds(&key::WATCH_QUIET_SECONDS),
+                max_per_hour: u32::try_from(values.number(&key::WATCH_MAX_PER_HOUR))
+                    .expect("the key takes small numbers alone"),
+                budget_tokens: values.number(&key::WATCH_BUDGET_TOKENS),
+                tell_session: values.switch(&key::WATCH_TELL_SESSION),
             },
             cache: values.switch(&key::CACHE),
             jobs: JobSettings {

@@ -97,7 +97,9 @@ fn push(page: &mut String, text: std::fmt::Arguments<'_>) {
 }
 
 fn next_command(snapshot: &StatusSnapshot, surface: Surface) -> Option<String> {
-    if let Some(running) = snapshot.running.first() {
+    // Nobody waits for a watch or a gate.
+    let awaited = |view: &&JobView| !view.job.ephemeral;
+    if let Some(running) = snapshot.running.iter().find(awaited) {
         return Some(surface.command("status", &format!("{} --wait", running.job.id)));
     }
     snapshot

@@ -171,6 +171,18 @@ pub static AGENT: Kind = Kind {
     thread: Thread::Ephemeral,
 };
 
+/// One review of a watch.
+pub static WATCH_REVIEW: Kind = Kind {
+    name: "watch-review",
+    report_name: "Watch Review",
+    title: "Codex Watch Review",
+    label: "watch review",
+    job_class: "review",
+    ask: Ask::Reviewer,
+    may_write: MayWrite::Never,
+    thread: Thread::Ephemeral,
+};
+
 /// Every kind.
 pub static KINDS: &[&Kind] = &[
     &REVIEW,
@@ -181,6 +193,7 @@ pub static KINDS: &[&Kind] = &[
     &PLAN_REVIEW,
     &PLAN_GATE,
     &AGENT,
+    &WATCH_REVIEW,
 ];
 
 impl Kind {

@@ -34,7 +34,7 @@ pub use decide::{decide_again, merge_reports, shard_label};
 pub use execute::{RunEnd, execute, unreadable_request};
 pub use kind::{
     ADVERSARIAL_REVIEW, AGENT, Ask, GATE, KINDS, Kind, MayWrite, OPTIMIZE, PLAN_GATE, PLAN_REVIEW,
-    REVIEW, Subject, TASK, Thread, find_kind,
+    REVIEW, Subject, TASK, Thread, WATCH_REVIEW, find_kind,
 };
 pub use plan::PlanReview;
 pub use prepare::{EngineOptions, PrepareError, ReviewPlan, first_line, task_request};

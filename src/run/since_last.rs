@@ -74,18 +74,44 @@ impl ReviewHistory {
             return None;
         }
         let base = target.base.as_ref().map_or("", |base| &base.name);
+        ReviewHistory::in_line(
+            &[
+                ("kind", kind.name),
+                ("mode", target.mode.as_str()),
+                ("base", base),
+                ("focus", focus.unwrap_or("")),
+            ],
+            engine,
+            changes,
+        )
+    }
+
+    /// Places a change in the line of a watch, which follows a branch: what it saw before a commit it has seen after it.
+    /// `None` for a change of too many hunks.
+    #[must_use]
+    pub fn of_watch(
+        kind: &Kind,
+        engine: &EngineChoice,
+        changes: &dyn ChangeView,
+    ) -> Option<ReviewHistory> {
+        ReviewHistory::in_line(&[("kind", kind.name)], engine, changes)
+    }
+
+    fn in_line(
+        line: &[(&str, &str)],
+        engine: &EngineChoice,
+        changes: &dyn ChangeView,
+    ) -> Option<ReviewHistory> {
+        let target = changes.target();
         let paths = json!(target.spec.paths).to_string();
-        let key = ReviewKey::of(&[
-            ("kind", kind.name.as_bytes()),
+        let mut parts = vec![
             ("engine", engine.name().as_bytes()),
-            ("mode", target.mode.as_str().as_bytes()),
             ("branch", target.branch.as_deref().unwrap_or("").as_bytes()),
-            ("base", base.as_bytes()),
             ("paths", paths.as_bytes()),
-            ("focus", focus.unwrap_or("").as_bytes()),
-        ]);
+        ];
+        parts.extend(line.iter().map(|(name, value)| (*name, value.as_bytes())));
         Some(ReviewHistory {
-            key,
+            key: ReviewKey::of(&parts),
             ids: HunkIds::of(changes)?,
         })
     }

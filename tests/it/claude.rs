@@ -416,7 +416,9 @@ fn every_text_behind_every_command_arrives_byte_for_byte_or_is_refused_and_nothi
         assert!(kept != refused, "/codex:{command} {text:?}: {told}");
     }
 
-    let refused = prompts(&["transfer", "status", "result", "cancel", "setup", "usage"]);
+    let refused = prompts(&[
+        "transfer", "status", "result", "cancel", "setup", "usage", "watch",
+    ]);
     let told = host.prompts(&refused.iter().map(typed).collect::<Vec<_>>());
     for ((command, text), told) in refused.iter().zip(told) {
         assert_eq!(
@@ -571,14 +573,31 @@ fn settings_and_usage_are_shown_and_changed_from_inside() {
         ("/codex:config codex", "provider"),
         ("/codex:config edit", "no terminal here for one"),
         ("/codex:usage", "review"),
+        ("/codex:watch --quiet-for soon", "not `soon`"),
+        (
+            "/codex:watch --engine builtin --quiet-for 1h",
+            "it reviews after 3600 s without a change",
+        ),
+        ("/codex:watch status", "waiting for a pause in the work"),
+        ("/codex:watch --on-commit", "is watched already"),
+        ("/codex:watch stop", "has ended"),
+        ("/codex:watch --engine builtin --quiet-for 1h", "as job "),
     ];
     let told = host.prompts(&prompts.map(|(prompt, _)| prompt.to_owned()));
     for ((prompt, expected), told) in prompts.iter().zip(&told) {
         assert!(told.contains(expected), "{prompt}: {told}");
         // What ends with another exit code than 0 is shown to the user, and no model is asked.
         let was_asked = told.contains("Seen: ");
-        assert_eq!(was_asked, !prompt.ends_with(" edit"), "{prompt}: {told}");
+        let fails = [" edit", " soon", " --on-commit"]
+            .iter()
+            .any(|end| prompt.ends_with(end));
+        assert_eq!(was_asked, !fails, "{prompt}: {told}");
     }
+    // The watch that was left ended with its session.
+    let watch = host.command(&["watch", "status", "--json"]).run_ok().json();
+    let id = watch["job"].as_str().unwrap();
+    let job = host.command(&["status", id, "--wait", "--json"]).run_ok();
+    assert_eq!(job.json()["job"]["status"], "cancelled", "{job}");
 }
 
 #[test]

@@ -65,6 +65,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("hooks", &["jobs", "review", "target"]),
     (
+        "watch",
+        &["atomic_file", "jobs", "review", "target", "timestamp"],
+    ),
+    (
         "run",
         &[
             "baseline", "broker", "cache", "config", "context", "engine", "jobs", "prompt",

@@ -41,5 +41,6 @@ mod symbols;
 mod target;
 mod trust;
 mod typed;
+mod watch;
 mod worktrees;
 mod zero_execution;

@@ -88,7 +88,8 @@ fn there_is_one_command_for_each_verb_that_people_know() {
             "setup",
             "status",
             "transfer",
-            "usage"
+            "usage",
+            "watch"
         ]
     );
 }

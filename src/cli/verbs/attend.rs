@@ -55,24 +55,35 @@ pub(crate) fn attend(
         random: random(),
     };
     let owned = submit(&workspace.store, request, submission)?;
-    let id = owned.job().id.clone();
     match attendance {
         Attendance::Background => {
             let job = owned.start(&workspace.launcher()?)?;
             workspace.tell_warnings(ui);
             Ok(Attended::Queued(Box::new(job)))
         }
-        Attendance::Foreground => {
-            // Before the job is named: whoever reads the line may press Ctrl-C at once.
-            let interrupts = Interrupts::watch(&workspace.store, &id, ui);
-            ui.note(&format!("job {id} ({}) started", request.kind.label));
-            start_or_work_here(workspace, ui, owned)?;
-            let attended = follow_until(&workspace.store, ui, &id, telling, &interrupts.leave);
-            drop(interrupts);
-            workspace.tell_warnings(ui);
-            attended
-        }
+        Attendance::Foreground => attend_owned(workspace, ui, owned, telling, |owned| {
+            start_or_work_here(workspace, ui, owned)
+        }),
     }
+}
+
+/// Names a job, has it started and follows it to its end. Ctrl-C asks it to end, twice leaves it running.
+pub(crate) fn attend_owned(
+    workspace: &Workspace,
+    ui: &Ui,
+    owned: OwnedJob,
+    telling: Telling<'_>,
+    start: impl FnOnce(OwnedJob) -> Result<(), Failure>,
+) -> Result<Attended, Failure> {
+    let (id, label) = (owned.job().id.clone(), owned.job().kind_label.clone());
+    // Before the job is named: whoever reads the line may press Ctrl-C at once.
+    let interrupts = Interrupts::watch(&workspace.store, &id, ui);
+    ui.note(&format!("job {id} ({label}) started"));
+    start(owned)?;
+    let attended = follow_until(&workspace.store, ui, &id, telling, &interrupts.leave);
+    drop(interrupts);
+    workspace.tell_warnings(ui);
+    attended
 }
 
 /// How long a job that was asked to end is waited for.

@@ -47,7 +47,7 @@ pub(crate) fn stop(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> R
         .get(&session)
         .cloned()
         .unwrap_or_default();
-    let tree = read_tree(&workspace, repository).ok();
+    let tree = read_tree(&workspace, repository, &whole_tree()).ok();
     let facts = facts(&workspace, input, &remembered, &own, tree.as_ref(), now_ms);
     let end = match (decide(&facts), &tree) {
         (Step::Allow(settled), _) => End::settled(settled, Gated::Turn),
@@ -173,10 +173,9 @@ pub(crate) fn session_began(workspace: &Workspace, session: &str) -> Result<(), 
 }
 
 /// Remembers where a turn begins: what was edited before it, by its user, is not its doing.
-pub(crate) fn turn_began(input: &HookInput, surroundings: &Surroundings) -> Result<(), Failure> {
-    let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
+pub(crate) fn turn_began(workspace: &Workspace, input: &HookInput) -> Result<(), Failure> {
     let session = input.session_id.as_deref().unwrap_or_default();
-    remember_start(&workspace, session, |own, tree| {
+    remember_start(workspace, session, |own, tree| {
         if !own.turn_open {
             own.turn_open = true;
             own.turn_start = Some(tree);
@@ -197,7 +196,7 @@ fn remember_start(
         return Ok(());
     };
     // A tree that cannot be read now makes this turn one that is asked about, which is the safe side.
-    let Ok(tree) = read_tree(workspace, repository) else {
+    let Ok(tree) = read_tree(workspace, repository, &whole_tree()) else {
         return Ok(());
     };
     remember(workspace, |memory: &mut GateMemory| {
@@ -205,8 +204,17 @@ fn remember_start(
     })
 }
 
-fn read_tree(workspace: &Workspace, repository: &Repository) -> Result<TreeState, Failure> {
-    let target = repository.resolve(&TargetSpec::of(Select::WorkingTree))?;
+fn whole_tree() -> TargetSpec {
+    TargetSpec::of(Select::WorkingTree)
+}
+
+/// What differs from HEAD, as far as `spec` takes it in, as a fingerprint.
+pub(crate) fn read_tree(
+    workspace: &Workspace,
+    repository: &Repository,
+    spec: &TargetSpec,
+) -> Result<TreeState, Failure> {
+    let target = repository.resolve(spec)?;
     let options = ChangeOptions {
         left_out_limit: STAMPED_FILES,
         ..change_options(workspace)

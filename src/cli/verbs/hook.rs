@@ -14,6 +14,7 @@ use codex_review::jobs::{
     status, sweep_sessions,
 };
 use codex_review::review::ExitStatus;
+use codex_review::watch::JOB_KIND;
 
 use crate::cli::failure::Failure;
 use crate::cli::hook::ClaudeHook;
@@ -25,6 +26,7 @@ use super::gate;
 use super::host::host;
 use super::plan_gate;
 use super::typed_store;
+use super::watch_telling;
 use super::workspace::Workspace;
 
 /// The file that a session's later commands read their variables from.
@@ -53,6 +55,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("setup", "setup"),
     ("config", "config"),
     ("usage", "usage"),
+    ("watch", "watch"),
 ];
 /// A clear begins a new conversation, with an id of its own, in the same place: nothing is cancelled.
 const CLEAR: &str = "clear";
@@ -72,7 +75,7 @@ pub(crate) fn run(
         match request {
             ClaudeHook::SessionStart => session_start(&input, &surroundings),
             ClaudeHook::SessionEnd => session_end(&input, &surroundings),
-            ClaudeHook::PromptSubmit => gate::turn_began(&input, &surroundings),
+            ClaudeHook::PromptSubmit => prompt_submit(&input, &surroundings, ui),
             ClaudeHook::PromptExpansion => prompt_expansion(&input, &surroundings),
             ClaudeHook::Stop => gate::stop(&input, &surroundings, ui),
             ClaudeHook::Plan => plan_gate::plan(&input, &surroundings, ui),
@@ -129,6 +132,13 @@ fn session_start(input: &HookInput, surroundings: &Surroundings) -> Result<(), F
         Some(session) => gate::session_began(&workspace, session),
         None => Ok(()),
     }
+}
+
+/// A turn begins: the gate remembers where, and a watch may have something to tell.
+fn prompt_submit(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> Result<(), Failure> {
+    let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
+    gate::turn_began(&workspace, input)?;
+    watch_telling::tell_session(&workspace, ui)
 }
 
 /// Keeps what was typed behind one of our commands, for the `estimate` that the command begins with.
@@ -192,10 +202,15 @@ fn cancel_foreground(store: &JobStore, session: &str) -> Result<bool, Failure> {
         if view.is_own && !view.job.background {
             request_cancel(store, &view.job.id, Some("the end of its Claude session"))?;
         } else {
-            still_needed = true;
+            still_needed |= uses_engine(&view.job);
         }
     }
     Ok(still_needed)
+}
+
+/// A watch that waits for work needs no engine; its reviews are jobs of their own.
+fn uses_engine(job: &Job) -> bool {
+    job.kind != JOB_KIND
 }
 
 /// After a job that the end of its session cancelled: when nothing runs any more and no session is left, nobody needs the
@@ -206,7 +221,7 @@ pub(crate) fn job_ended(store: &JobStore, job: &Job) -> Result<(), Failure> {
         return Ok(());
     }
     let running = status(store, StatusScope::default())?.running;
-    if running.is_empty() {
+    if !running.iter().any(|view| uses_engine(&view.job)) {
         super::runtime()?.block_on(stop_all(store.folder(), false, LAST_BROKER_STOP))?;
     }
     Ok(())

@@ -48,6 +48,10 @@ mod tmux;
 pub(crate) mod transfer;
 pub(crate) mod trust;
 pub(crate) mod typed_store;
+pub(crate) mod watch;
+pub(crate) mod watch_round;
+pub(crate) mod watch_telling;
+pub(crate) mod watch_worker;
 pub(crate) mod worker;
 pub(crate) mod workspace;
 

@@ -23,6 +23,7 @@ use crate::cli::ui::Ui;
 
 use super::attend::follow_to_end;
 use super::delivery::Delivery;
+use super::watch_telling;
 use super::workspace::Workspace;
 
 /// Which engine this workspace's runs share, from its broker's record alone: nothing is asked and nothing is started.
@@ -71,9 +72,23 @@ fn overview(
         all: request.reach == Reach::All,
     };
     let snapshot = status(&workspace.store, scope)?;
+    let watch = watch_telling::in_status(workspace)?;
     match request.shape {
-        Shape::Json => ui.json(&status_document(&snapshot, session_runtime(workspace)))?,
-        Shape::People => ui.result(render_status(&snapshot, workspace.surface()).as_bytes())?,
+        Shape::Json => {
+            let mut document = status_document(&snapshot, session_runtime(workspace));
+            if let Some((_, watch)) = watch {
+                document["watch"] = watch;
+            }
+            ui.json(&document)?;
+        }
+        Shape::People => {
+            let mut page = render_status(&snapshot, workspace.surface());
+            if let Some((watch, _)) = watch {
+                page.push_str("\n## Watch\n\n");
+                page.push_str(&watch);
+            }
+            ui.result(page.as_bytes())?;
+        }
     }
     Ok(ExitStatus::Passed)
 }

@@ -8,6 +8,7 @@ use codex_review::jobs::{
 };
 use codex_review::review::ExitStatus;
 use codex_review::run::work;
+use codex_review::watch::JOB_KIND;
 
 use crate::cli::failure::Failure;
 use crate::cli::surroundings::Surroundings;
@@ -58,7 +59,11 @@ pub(crate) fn run(args: WorkerArgs) -> Result<ExitStatus, Failure> {
             let root = StateRoot::at(place.state_root);
             let options = StoreOptions::new(Clock::system());
             let store = JobStore::open(&root, &place.workspace, options)?;
-            let job = work(&store, &id, &run_surroundings(store.folder())?)?;
+            let job = if store.load(&id)?.kind == JOB_KIND {
+                super::watch_worker::work(&store, &id, &root)?
+            } else {
+                work(&store, &id, &run_surroundings(store.folder())?)?
+            };
             super::hook::job_ended(&store, &job)?;
             Ok(ExitStatus::Passed)
         }

@@ -8,6 +8,7 @@ mod convert;
 mod create;
 mod edits;
 mod files;
+mod head_move;
 mod hooks_folder;
 mod line_origins;
 mod listing;
@@ -30,6 +31,7 @@ mod tree_files;
 mod uncommitted;
 mod untracked;
 mod user_config;
+mod watched;
 mod worktree;
 mod worktree_file;
 
@@ -44,6 +46,7 @@ use status::Status;
 
 pub use commits::{CommitLog, CommitSummary};
 pub use create::{CreateError, NewFile, create_repository};
+pub use head_move::HeadMove;
 pub use hooks_folder::hooks_folder_everywhere;
 pub use line_origins::{LineOrigin, LineOrigins, LineQuery};
 pub use open::OpenError;
@@ -51,6 +54,7 @@ pub(super) use snapshot::Snapshot;
 pub use touched::TouchedFiles;
 pub use tree_files::StoredFile;
 pub use uncommitted::{OnDisk, StagedEntry, Uncommitted};
+pub use watched::{WatchRules, WatchedFolders};
 
 /// An open repository. It belongs to one thread; opening another one is cheap.
 pub struct Repository {
