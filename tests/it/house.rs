@@ -23,6 +23,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("target", &[]),
     ("timestamp", &[]),
     ("checks", &["review", "secrets", "target"]),
+    (
+        "suites",
+        &["checks", "review", "secrets", "symbols", "target"],
+    ),
     ("prompt", &["review"]),
     ("report", &["review"]),
     ("baseline", &["review"]),
@@ -68,8 +72,8 @@ const EDGES: &[(&str, &[&str])] = &[
 
 /// Modules that never touch the environment or a process.
 const PURE: &[&str] = &[
-    "baseline", "checks", "context", "prompt", "report", "review", "rpc", "secrets", "symbols",
-    "target",
+    "baseline", "checks", "context", "prompt", "report", "review", "rpc", "secrets", "suites",
+    "symbols", "target",
 ];
 
 const TOO_LONG_FILE_LINES: usize = 600;
