@@ -24,6 +24,7 @@
 //! - [`broker`]: one app server shared by many clients: a state machine, and thin tasks around it.
 //! - [`jobs`]: one owner per engine run; event log, record, index, lock, retention.
 //! - [`cache`]: answers and last reviews that later runs build on.
+//! - [`worktrees`]: linked worktrees, made with uncommitted work in them and removed, by git as a program.
 //! - [`run`]: the kinds of run (prompt, schema, sandbox) declared in one place, and their execution.
 //! - [`report`]: one findings model to text, markdown and json.
 //! - [`hooks`]: what Claude Code and git call: session start and end, the stop gate, pre-push.
@@ -66,3 +67,4 @@ pub mod suites;
 pub mod symbols;
 pub mod target;
 pub mod timestamp;
+pub mod worktrees;

@@ -45,6 +45,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("config", &["atomic_file", "near_miss", "report", "review"]),
     ("engine", &["checks", "review", "rpc", "secrets", "target"]),
     ("external", &["context", "engine"]),
+    ("worktrees", &["context", "external", "target"]),
     (
         "broker",
         &[

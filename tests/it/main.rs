@@ -39,4 +39,5 @@ mod symbols;
 mod target;
 mod trust;
 mod typed;
+mod worktrees;
 mod zero_execution;
