@@ -6,7 +6,7 @@ use super::options::GlobalArgs;
 use super::{
     account, baseline, broker, cancel, ci, completions, config, context, demo, engine, estimate,
     gate, hook, logs, manual, merge, result, resume_candidate, review, setup, status, strategies,
-    task, transfer, trust, verbs,
+    task, test, transfer, trust, verbs,
 };
 
 /// Asks a second model family to review work in a git repository
@@ -49,6 +49,7 @@ pub(crate) enum Verb {
     Trust(trust::TrustArgs),
     Estimate(estimate::EstimateArgs),
     Task(task::TaskArgs),
+    Test(test::TestArgs),
     TaskResumeCandidate(resume_candidate::ResumeCandidateArgs),
     Transfer(transfer::TransferArgs),
     Status(status::StatusArgs),

@@ -20,6 +20,21 @@ pub(crate) enum UsageError {
     /// What the engine's own reviewer is shown cannot be narrowed down.
     #[error("`--since-last` does not go with `--native`, which always reviews the whole change")]
     SinceLastWithNative,
+    /// Our own engine writes no code.
+    #[error("the builtin engine writes no tests")]
+    BuiltinWritesNothing,
+    /// `--apply=JOB` asks nobody, so that nothing else can be asked with it.
+    #[error("`--apply=JOB` applies what a job wrote: it goes with no target, focus or `--run`")]
+    ApplyOfJobAlone,
+    /// Whoever does not wait cannot apply.
+    #[error("`--background` returns before there are tests to apply")]
+    ApplyInBackground,
+    /// The change is not in the working tree.
+    #[error("`--apply` puts tests into the working tree, where {label} is not checked out")]
+    ApplyElsewhere {
+        /// The target.
+        label: String,
+    },
     /// A word before the text looks like an option that exists.
     #[error("unknown option `{given}`")]
     MistypedOption {
@@ -35,7 +50,7 @@ pub(crate) enum UsageError {
     #[error("there is no stored request `{0}`")]
     UnknownRequest(String),
     /// `estimate` knows no such kind of run.
-    #[error("unknown kind of run `{0}` (expected review, adversarial-review or task)")]
+    #[error("unknown kind of run `{0}` (expected review, adversarial-review, task or test)")]
     UnknownKind(String),
     /// Typed arguments that the verb does not take; in clap's words.
     #[error("{}", .0.trim_end())]
@@ -170,6 +185,14 @@ impl UsageError {
                 "leave out `--native`, or use `/codex:adversarial-review` for a review with a focus"
             }
             UsageError::SinceLastWithNative => "leave one of both out",
+            UsageError::BuiltinWritesNothing => "use `--engine codex`",
+            UsageError::ApplyOfJobAlone => "leave the job out to have tests written and applied",
+            UsageError::ApplyInBackground => {
+                "apply them later: `codex-review test --apply=JOB`"
+            }
+            UsageError::ApplyElsewhere { .. } => {
+                "leave `--apply` out: the result holds the patch; or check that commit out first"
+            }
             UsageError::MistypedOption { nearest, .. } => {
                 return Some(format!(
                     "did you mean `{nearest}`? Put `--` before text that begins with a dash"

@@ -18,11 +18,11 @@ use crate::review::{
 };
 
 use super::access::{self, OpenedEngine};
-use super::kind::{Ask, Thread};
+use super::kind::{Ask, MayWrite, Thread};
 use super::redaction::{RedactingSink, RunRedactor};
 use super::{
     EngineChoice, NativeTarget, Question, ReviewedChange, RunRequest, Surroundings, TaskAnswer,
-    ThreadChoice, events,
+    ThreadChoice, WrittenTests, events,
 };
 
 /// A file outside the change is looked at only up to this size, to learn how many lines it has.
@@ -35,6 +35,8 @@ pub enum RunEnd {
     Reviewed(Box<Report>),
     /// A task, done or not.
     Answered(TaskAnswer),
+    /// Tests, written or not.
+    Tested(Box<WrittenTests>),
 }
 
 impl RunEnd {
@@ -44,6 +46,7 @@ impl RunEnd {
         match self {
             RunEnd::Reviewed(report) => report.exit,
             RunEnd::Answered(answer) => answer.exit(),
+            RunEnd::Tested(tests) => tests.exit(),
         }
     }
 
@@ -68,6 +71,12 @@ impl RunEnd {
                 answer.summary(),
                 answer.to_json(),
                 answer.render(),
+            ),
+            RunEnd::Tested(tests) => (
+                tests.failure().cloned(),
+                tests.summary(),
+                tests.to_json(),
+                tests.render(),
             ),
         };
         let status = match &not_judged {
@@ -283,6 +292,18 @@ fn not_judged(error: &engine::EngineError, request: &RunRequest) -> NotJudged {
     not_judged
 }
 
+fn sandbox(request: &RunRequest) -> Sandbox {
+    let scratch = request.tests.as_ref().and_then(|order| order.scratch.clone());
+    match (request.kind.may_write, scratch) {
+        (MayWrite::InItsOwnWorktree, Some(scratch)) => Sandbox::Confined { scratch },
+        (MayWrite::WhenAsked, _) if request.write => Sandbox::WorkspaceWrite,
+        // Whatever writes in its own worktree writes nowhere without one.
+        (MayWrite::Never | MayWrite::WhenAsked | MayWrite::InItsOwnWorktree, _) => {
+            Sandbox::ReadOnly
+        }
+    }
+}
+
 fn turn_request(request: &RunRequest) -> engine::TurnRequest {
     let action = match &request.question {
         Question::Review { instructions } => {
@@ -307,11 +328,7 @@ fn turn_request(request: &RunRequest) -> engine::TurnRequest {
     let ephemeral = request.kind.thread == Thread::Ephemeral;
     engine::TurnRequest {
         cwd: request.cwd.clone(),
-        sandbox: if request.write {
-            Sandbox::WorkspaceWrite
-        } else {
-            Sandbox::ReadOnly
-        },
+        sandbox: sandbox(request),
         thread: match &request.thread {
             ThreadChoice::New => engine::ThreadChoice::New {
                 ephemeral,

@@ -20,6 +20,8 @@ pub enum MayWrite {
     Never,
     /// When the user says `--write`.
     WhenAsked,
+    /// Always, in a worktree of its own and nowhere else.
+    InItsOwnWorktree,
 }
 
 /// Whether the run's thread is kept for `--resume`.
@@ -88,6 +90,19 @@ pub static TASK: Kind = Kind {
     thread: Thread::Persistent,
 };
 
+/// `codex-review test`.
+pub static TEST: Kind = Kind {
+    name: "test",
+    report_name: "Tests",
+    title: "Codex Tests",
+    label: "test",
+    job_class: "task",
+    ask: Ask::Text,
+    may_write: MayWrite::InItsOwnWorktree,
+    // Its worktree is gone afterwards: there is nothing to go on with.
+    thread: Thread::Ephemeral,
+};
+
 /// The stop gate's review of one turn.
 pub static GATE: Kind = Kind {
     name: "gate",
@@ -101,7 +116,7 @@ pub static GATE: Kind = Kind {
 };
 
 /// Every kind.
-pub static KINDS: [&Kind; 4] = [&REVIEW, &ADVERSARIAL_REVIEW, &TASK, &GATE];
+pub static KINDS: [&Kind; 5] = [&REVIEW, &ADVERSARIAL_REVIEW, &TASK, &TEST, &GATE];
 
 /// Finds a kind by its stored name; `None` for one that this version does not know.
 #[must_use]

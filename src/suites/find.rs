@@ -36,6 +36,16 @@ pub struct Package {
     steering: PathFilter,
 }
 
+/// The filters are the runner's own.
+impl PartialEq for Package {
+    fn eq(&self, other: &Self) -> bool {
+        self.root == other.root
+            && self.runner.name == other.runner.name
+            && self.marker == other.marker
+            && self.changed == other.changed
+    }
+}
+
 impl Package {
     fn new(root: BString, runner: &'static Runner, marker: BString) -> Self {
         Package {

@@ -543,7 +543,7 @@ mod tests {
         check("cargo", added("tests/data/a.txt", "1\n"), None);
         check("cargo", added("src/a.rs", TEST), Some("module"));
         check("cargo", added("README.md", "x\n"), Some("not a test file"));
-        check("cargo", added("build.rs", "fn main() {}\n"), Some("module"));
+        check("cargo", added("build.rs", "fn main() {}\n"), Some("steers"));
         check(
             "cargo",
             added("tests/x/Cargo.toml", "[package]\n"),

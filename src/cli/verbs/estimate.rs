@@ -13,6 +13,7 @@ use crate::cli::estimate::{EstimateRequest, TypedSource};
 use crate::cli::failure::Failure;
 use crate::cli::options::Shape;
 use crate::cli::surroundings::Surroundings;
+use crate::cli::test::TestRequest;
 use crate::cli::text::TextSource;
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
@@ -55,6 +56,8 @@ pub(crate) fn run(
             document["asked"] = json!(asked);
             document
         }
+        // What is applied is there already: there is nothing to choose.
+        Meant::Apply => json!({"empty": false, "asked": "wait"}),
         Meant::Task { thread, empty } => {
             let session = workspace.session.as_deref();
             let candidate = resume_candidate(&workspace.store, session)?;
@@ -76,6 +79,8 @@ enum Meant {
         /// `wait` or `background`, where the user said so.
         asked: Option<&'static str>,
     },
+    /// Tests that a job wrote go into the working tree.
+    Apply,
     Task {
         /// `resume` or `fresh`, where the user said so.
         thread: Option<&'static str>,
@@ -124,6 +129,13 @@ fn understand(kind: &'static Kind, typed: &str) -> Result<Meant, Failure> {
         Verb::AdversarialReview(args) => Meant::Review {
             target: args.into_request()?.target,
             asked,
+        },
+        Verb::Test(args) => match args.into_request()? {
+            TestRequest::Write(request) => Meant::Review {
+                target: request.target,
+                asked,
+            },
+            TestRequest::Apply { .. } => Meant::Apply,
         },
         Verb::Task(args) => {
             // A terminal, so that a missing text is not looked for on standard input.

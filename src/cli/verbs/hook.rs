@@ -38,10 +38,11 @@ const LAST_BROKER_STOP: Duration = Duration::from_secs(1);
 /// What our commands' names begin with in Claude Code.
 const PLUGIN_PREFIX: &str = "codex:";
 /// The commands, and the verb that carries each out.
-const COMMANDS: [(&str, &str); 8] = [
+const COMMANDS: [(&str, &str); 9] = [
     ("review", "review"),
     ("adversarial-review", "adversarial-review"),
     ("rescue", "task"),
+    ("test", "test"),
     ("transfer", "transfer"),
     ("status", "status"),
     ("result", "result"),

@@ -38,6 +38,7 @@ mod strategies_explain;
 mod strategies_new;
 pub(crate) mod stream;
 pub(crate) mod task;
+pub(crate) mod test;
 pub(crate) mod transfer;
 pub(crate) mod trust;
 pub(crate) mod typed_store;
