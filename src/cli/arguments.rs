@@ -5,11 +5,13 @@
 //!
 //! - For a verb that takes text, options that the verb knows are taken off the front. From the first word that is none
 //!   of them, or behind `--`, the rest is text, byte for byte.
+//! - For a verb with subcommands it is split into literal words: what stands there may be a value to be kept.
 //! - For every other verb the whole argument is split into words.
 //!
 //! Words are split at blanks. A word in quotes holds blanks; a backslash takes the meaning from a blank, a quote or a
 //! backslash behind it and is itself everywhere else (`src\lib.rs` stays whole). A quote that is never closed is a
-//! character like any other: an apostrophe must not swallow what follows it.
+//! character like any other: an apostrophe must not swallow what follows it. Of a literal word nothing is taken but the
+//! quotes around the whole of it.
 //!
 //! Which options exist is read from the clap tree; there is no second list.
 
@@ -41,11 +43,10 @@ pub(super) fn expand(argv: Vec<OsString>, command: &Command) -> Result<Vec<OsStr
     let takes_text = verb
         .get_arguments()
         .any(|arg| arg.get_id() == TEXT_ARGUMENT);
-    if verb.has_subcommands() {
-        return Ok(argv);
-    }
     let (words, text) = if takes_text {
         take_options(line, verb)?
+    } else if verb.has_subcommands() {
+        (literal_words(line), None)
     } else {
         (split_words(line), None)
     };
@@ -219,6 +220,32 @@ fn split_words(line: &str) -> Vec<String> {
         rest = after.trim_start();
     }
     words
+}
+
+/// The words of a line, each as it was typed; one in quotes as a whole is what stands between them.
+fn literal_words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() {
+        let (word, after) = quoted_word(rest).unwrap_or_else(|| {
+            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            rest.split_at(end)
+        });
+        words.push(word.to_owned());
+        rest = after.trim_start();
+    }
+    words
+}
+
+/// The inside of the quotes that `text` begins with, if a blank or nothing stands behind the next such quote.
+fn quoted_word(text: &str) -> Option<(&str, &str)> {
+    let quote = text
+        .chars()
+        .next()
+        .filter(|first| matches!(first, '"' | '\''))?;
+    let (inside, after) = text[1..].split_once(quote)?;
+    let ends = after.chars().next().is_none_or(char::is_whitespace);
+    ends.then_some((inside, after))
 }
 
 /// The first word of `text`, which begins with no blank, and what follows it.
@@ -408,6 +435,39 @@ mod tests {
         );
     }
 
+    /// A value that is kept must not come out of its reading as another one.
+    #[test]
+    fn verbs_with_subcommands_get_words_as_they_were_typed() {
+        check("config", "get model", &["get", "model"]);
+        check("config", " list --json ", &["list", "--json"]);
+        check(
+            "config",
+            r#"set model "a  b\" --scope repo"#,
+            &["set", "model", r"a  b\", "--scope", "repo"],
+        );
+        for kept in [
+            r"C:\temp\",
+            r#"a'b'c"d"#,
+            "\"",
+            "'",
+            "\"a",
+            "'a'b",
+            "it's",
+            "--scope='repo'",
+        ] {
+            let line = format!("set model {kept}");
+            check("config", &line, &["set", "model", kept]);
+        }
+        check("config", "set model 'it' s", &["set", "model", "it", "s"]);
+        check("config", "set model ''", &["set", "model", ""]);
+        check(
+            "config",
+            "codex set effort low",
+            &["codex", "set", "effort", "low"],
+        );
+        check("config", "", &[]);
+    }
+
     #[test]
     fn only_a_single_argument_behind_the_verb_is_split() {
         for argv in [
@@ -415,7 +475,6 @@ mod tests {
             &["task", "--write", "fix the bug"],
             &["task", "fix"],
             &["status", "task-1"],
-            &["config", "get model"],
             &["nonsense", "a b"],
             &["--nonsense", "task", "a b"],
             &["--help"],

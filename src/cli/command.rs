@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use super::options::GlobalArgs;
 use super::{
     account, baseline, broker, cancel, ci, completions, config, context, demo, engine, estimate,
-    gate, hook, logs, manual, merge, result, resume_candidate, review, setup, status, strategies,
-    task, test, transfer, trust, verbs,
+    gate, hook, logs, manual, merge, optimize, result, resume_candidate, review, setup, status,
+    strategies, task, test, transfer, trust, verbs,
 };
 
 /// Asks a second model family to review work in a git repository
@@ -44,6 +44,7 @@ Exit codes:
 pub(crate) enum Verb {
     Review(review::ReviewArgs),
     AdversarialReview(review::AdversarialReviewArgs),
+    Optimize(optimize::OptimizeArgs),
     Context(context::ContextArgs),
     Strategies(strategies::StrategiesArgs),
     Trust(trust::TrustArgs),

@@ -25,6 +25,7 @@ pub(super) fn dispatch(
 
         Verb::Review(args) => verbs::review::run(args.into_request()?, surroundings, ui),
         Verb::AdversarialReview(args) => verbs::review::run(args.into_request()?, surroundings, ui),
+        Verb::Optimize(args) => verbs::review::run(args.into_request()?, surroundings, ui),
         Verb::Context(args) => verbs::context::run(args.into_request()?, surroundings, ui),
         Verb::Strategies(args) => verbs::strategies::run(args.into_request()?, surroundings, ui),
         Verb::Trust(args) => verbs::trust::run(args.into_request(), surroundings, ui),

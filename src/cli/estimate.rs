@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use codex_review::run::{GATE, Kind, find_kind};
+use codex_review::run::{Kind, find_kind};
 use codex_review::target::TargetSpec;
 
 use super::options::{JsonArgs, Shape, TargetArgs};
@@ -11,7 +11,7 @@ use super::usage::UsageError;
 /// Say how big a review would be and whether to wait for it
 #[derive(Debug, Args)]
 pub(crate) struct EstimateArgs {
-    /// The kind of run that the arguments are for: review, adversarial-review, task or test
+    /// The kind of run that the arguments are for: such as review, optimize or task
     #[arg(value_name = "KIND")]
     kind: Option<String>,
     /// Take up what this Claude session typed, as its hook kept it
@@ -63,7 +63,7 @@ impl EstimateArgs {
             None => None,
             Some(kind) => Some(TypedFor {
                 kind: find_kind(&kind)
-                    .filter(|kind| **kind != GATE)
+                    .filter(|kind| kind.is_asked_for())
                     .ok_or(UsageError::UnknownKind(kind))?,
                 source: match (self.arguments, self.session_arguments) {
                     (Some(text), _) => TypedSource::Text(text),

@@ -29,6 +29,7 @@ mod hook;
 mod logs;
 mod manual;
 mod merge;
+mod optimize;
 mod options;
 mod outputs;
 mod paint;

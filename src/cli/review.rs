@@ -16,9 +16,9 @@ use super::terms::{TermsArgs, TermsRequest};
 use super::text::{TextFileArgs, TextSource};
 use super::usage::UsageError;
 
-/// What both reviews take.
+/// What every review takes.
 #[derive(Debug, Args)]
-struct CommonArgs {
+pub(super) struct CommonArgs {
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
@@ -128,7 +128,7 @@ impl AdversarialReviewArgs {
 }
 
 impl CommonArgs {
-    fn into_request(
+    pub(super) fn into_request(
         self,
         kind: &'static Kind,
         context: Context,

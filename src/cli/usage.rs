@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use codex_review::near_miss::nearest;
 use codex_review::report::FORMATS;
+use codex_review::run::KINDS;
 
 /// The command line does not say something that can be done.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +51,7 @@ pub(crate) enum UsageError {
     #[error("there is no stored request `{0}`")]
     UnknownRequest(String),
     /// `estimate` knows no such kind of run.
-    #[error("unknown kind of run `{0}` (expected review, adversarial-review, task or test)")]
+    #[error("unknown kind of run `{0}` (expected one of {kinds})", kinds = kinds())]
     UnknownKind(String),
     /// Typed arguments that the verb does not take; in clap's words.
     #[error("{}", .0.trim_end())]
@@ -79,6 +80,15 @@ pub(crate) enum UsageError {
     /// `config edit` without an editor.
     #[error("no editor is named by `$VISUAL` or `$EDITOR`")]
     NoEditor,
+    /// `config edit` inside a client, which gives the editor no terminal.
+    #[error(
+        "`config edit` opens an editor, and there is no terminal here for one: the file is `{}`",
+        path.display()
+    )]
+    EditorWithoutTerminal {
+        /// The file that would be edited.
+        path: PathBuf,
+    },
     /// The editor ended with a failure.
     #[error("the editor `{}` failed, so nothing was taken", editor.display())]
     EditorFailed {
@@ -172,9 +182,22 @@ pub(crate) enum UsageError {
     /// Nobody is known who accepts a finding.
     #[error("nobody is named who accepts this")]
     NoAuthor,
+    /// Rules cannot answer what the verb asks.
+    #[error("the builtin engine checks fixed rules, and none of them answers `{0}`")]
+    NoRules(&'static str),
     /// The engine is none of ours.
     #[error("unknown engine `{0}` (expected codex or builtin)")]
     UnknownEngine(String),
+}
+
+/// The kinds of run that have a verb.
+fn kinds() -> String {
+    let named: Vec<&str> = KINDS
+        .iter()
+        .filter(|kind| kind.is_asked_for())
+        .map(|kind| kind.name)
+        .collect();
+    named.join(", ")
 }
 
 impl UsageError {
@@ -185,11 +208,10 @@ impl UsageError {
                 "leave out `--native`, or use `/codex:adversarial-review` for a review with a focus"
             }
             UsageError::SinceLastWithNative => "leave one of both out",
+            UsageError::NoRules(_) => "ask Codex: `--engine codex`",
             UsageError::BuiltinWritesNothing => "use `--engine codex`",
             UsageError::ApplyOfJobAlone => "leave the job out to have tests written and applied",
-            UsageError::ApplyInBackground => {
-                "apply them later: `codex-review test --apply=JOB`"
-            }
+            UsageError::ApplyInBackground => "apply them later: `codex-review test --apply=JOB`",
             UsageError::ApplyElsewhere { .. } => {
                 "leave `--apply` out: the result holds the patch; or check that commit out first"
             }
@@ -231,6 +253,9 @@ impl UsageError {
             }
             UsageError::NoEditor => {
                 "set EDITOR, or change one setting with `codex-review config set`"
+            }
+            UsageError::EditorWithoutTerminal { .. } => {
+                "`/codex:config set KEY VALUE` changes one setting; `codex-review config edit` works in a terminal"
             }
             UsageError::NotUnicode => "put the text into a file and give it with `--prompt-file`",
             UsageError::TextTwice => "give the text once",

@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::template::fill;
-use super::{Envelope, findings_schema, visible};
+use super::{Envelope, findings_schema, optimization_schema, visible};
 
 const REVIEW: &str = include_str!("templates/review.md");
 const ADVERSARIAL_REVIEW: &str = include_str!("templates/adversarial-review.md");
+const OPTIMIZE: &str = include_str!("templates/optimize.md");
 const FOCUS: &str = include_str!("templates/focus.md");
 const GATE: &str = include_str!("templates/gate.md");
 const GATE_MESSAGE: &str = include_str!("templates/gate-message.md");
@@ -68,12 +69,23 @@ pub struct TestsInput<'a> {
 pub enum Brief {
     /// Try to break the change.
     Adversarial,
+    /// Find what is slow, wasteful or needlessly complex.
+    Optimize,
 }
 
 impl Brief {
     fn template(self) -> &'static str {
         match self {
             Brief::Adversarial => ADVERSARIAL_REVIEW,
+            Brief::Optimize => OPTIMIZE,
+        }
+    }
+
+    /// The shape of the answer: that of every review, and what this brief asks for beyond it.
+    fn schema(self) -> Value {
+        match self {
+            Brief::Adversarial => findings_schema(),
+            Brief::Optimize => optimization_schema(),
         }
     }
 }
@@ -93,12 +105,12 @@ pub fn review_instructions(input: &PromptInput<'_>) -> String {
     review(REVIEW, input)
 }
 
-/// The prompt of a brief, answered by [`findings_schema`].
+/// The prompt of a brief, answered by JSON of the brief's own schema.
 #[must_use]
 pub fn briefed(brief: Brief, input: &PromptInput<'_>) -> Prompt {
     Prompt {
         text: review(brief.template(), input),
-        output_schema: Some(findings_schema()),
+        output_schema: Some(brief.schema()),
     }
 }
 
@@ -195,6 +207,7 @@ mod tests {
             for text in [
                 review_instructions(&input),
                 briefed(Brief::Adversarial, &input).text,
+                briefed(Brief::Optimize, &input).text,
             ] {
                 assert!(text.contains("CONTEXT\n"));
                 assert_eq!(text.contains("\"Focus\""), focus == Some(HOSTILE));

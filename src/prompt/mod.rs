@@ -20,6 +20,6 @@ pub use kinds::{
     review_instructions, task, write_tests,
 };
 pub use path::show_path;
-pub use schema::findings_schema;
+pub use schema::{findings_schema, optimization_schema};
 pub use template::{TemplateError, fill};
 pub use visible::{Visible, is_hidden, visible};

@@ -1,6 +1,6 @@
 //! The shape of a structured answer, as a strict JSON schema.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const FINDINGS: &str = include_str!("templates/findings.schema.json");
 
@@ -10,6 +10,38 @@ const FINDINGS: &str = include_str!("templates/findings.schema.json");
 #[must_use]
 pub fn findings_schema() -> Value {
     serde_json::from_str(FINDINGS).expect("a test reads the embedded schema")
+}
+
+/// What an answer about costs says of each finding beyond a review's: the member, and what it holds.
+const OPTIMIZATION: [(&str, &str); 4] = [
+    (
+        "evidence",
+        "What in the code shows the cost: places, sizes, how often it runs.",
+    ),
+    (
+        "expected_effect",
+        "What the recommendation gains, and for which input.",
+    ),
+    ("risk", "What could break or get worse by it."),
+    (
+        "how_to_measure",
+        "A command, benchmark or counter that shows the difference before and after.",
+    ),
+];
+
+/// The schema of an answer about costs: that of [`findings_schema`] with `evidence`, `expected_effect`, `risk` and
+/// `how_to_measure` in each finding.
+#[must_use]
+pub fn optimization_schema() -> Value {
+    let mut schema = findings_schema();
+    let item = &mut schema["properties"]["findings"]["items"];
+    for (name, description) in OPTIMIZATION {
+        item["properties"][name] = json!({"type": "string", "description": description});
+        if let Some(required) = item["required"].as_array_mut() {
+            required.push(name.into());
+        }
+    }
+    schema
 }
 
 #[cfg(test)]
@@ -43,6 +75,9 @@ mod tests {
     #[test]
     fn every_object_requires_all_of_its_properties_and_no_others() {
         check_strict(&findings_schema(), "$");
+        check_strict(&optimization_schema(), "$");
+        let more = optimization_schema().to_string().len() - findings_schema().to_string().len();
+        assert!(more > 400, "{more}");
     }
 
     #[test]

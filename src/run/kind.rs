@@ -78,6 +78,18 @@ pub static ADVERSARIAL_REVIEW: Kind = Kind {
     thread: Thread::Persistent,
 };
 
+/// `codex-review optimize`.
+pub static OPTIMIZE: Kind = Kind {
+    name: "optimize",
+    report_name: "Optimization Review",
+    title: "Codex Optimization Review",
+    label: "optimize",
+    job_class: "review",
+    ask: Ask::Structured(Brief::Optimize),
+    may_write: MayWrite::Never,
+    thread: Thread::Persistent,
+};
+
 /// `codex-review task`.
 pub static TASK: Kind = Kind {
     name: "task",
@@ -116,7 +128,27 @@ pub static GATE: Kind = Kind {
 };
 
 /// Every kind.
-pub static KINDS: [&Kind; 5] = [&REVIEW, &ADVERSARIAL_REVIEW, &TASK, &TEST, &GATE];
+pub static KINDS: [&Kind; 6] = [&REVIEW, &ADVERSARIAL_REVIEW, &OPTIMIZE, &TASK, &TEST, &GATE];
+
+impl Kind {
+    /// Whether people ask for it by its name; the gate's runs belong to the gate.
+    #[must_use]
+    pub fn is_asked_for(&self) -> bool {
+        *self != GATE
+    }
+
+    /// Whether the fixed rules of the builtin engine have anything to say about what this kind asks.
+    #[must_use]
+    pub fn suits_rules(&self) -> bool {
+        self.ask != Ask::Structured(Brief::Optimize)
+    }
+
+    /// Whether files that were chosen by their paths, and that no change touches, are reviewed as they stand.
+    #[must_use]
+    pub fn takes_standing_files(&self) -> bool {
+        self.ask == Ask::Structured(Brief::Optimize)
+    }
+}
 
 /// Finds a kind by its stored name; `None` for one that this version does not know.
 #[must_use]

@@ -33,7 +33,8 @@ pub use counting::CountedChange;
 pub use decide::{decide_again, merge_reports, shard_label};
 pub use execute::{RunEnd, execute, unreadable_request};
 pub use kind::{
-    ADVERSARIAL_REVIEW, Ask, GATE, KINDS, Kind, MayWrite, REVIEW, TASK, TEST, Thread, find_kind,
+    ADVERSARIAL_REVIEW, Ask, GATE, KINDS, Kind, MayWrite, OPTIMIZE, REVIEW, TASK, TEST, Thread,
+    find_kind,
 };
 pub use prepare::{EngineOptions, PrepareError, ReviewPlan, first_line, task_request};
 pub use request::{

@@ -390,7 +390,7 @@ fn every_text_behind_every_command_arrives_byte_for_byte_or_is_refused_and_nothi
     };
 
     let typed = |(command, text): &(String, &str)| format!("/codex:{command} {text}");
-    for command in ["review", "adversarial-review", "rescue"] {
+    for command in ["review", "adversarial-review", "optimize", "rescue"] {
         let stored = prompts(&[command]);
         let told = host.prompts(&stored.iter().map(typed).collect::<Vec<_>>());
         for ((_, text), told) in stored.iter().zip(told) {
@@ -406,7 +406,19 @@ fn every_text_behind_every_command_arrives_byte_for_byte_or_is_refused_and_nothi
         }
     }
 
-    let refused = prompts(&["transfer", "status", "result", "cancel", "setup"]);
+    let values = prompts(&["config set --json model"]);
+    let told = host.prompts(&values.iter().map(typed).collect::<Vec<_>>());
+    for ((command, text), told) in values.iter().zip(told) {
+        // As JSON in a JSON string.
+        let value = json!(format!("\"value\": {}", json!(text.trim()))).to_string();
+        let kept = told.contains(&value[1..value.len() - 1]);
+        let refused = told.matches("error: ").count() == 1 && !told.contains("Seen: ");
+        assert!(kept != refused, "/codex:{command} {text:?}: {told}");
+    }
+
+    let refused = prompts(&[
+        "transfer", "status", "result", "cancel", "setup", "config", "usage",
+    ]);
     let told = host.prompts(&refused.iter().map(typed).collect::<Vec<_>>());
     for ((command, text), told) in refused.iter().zip(told) {
         assert_eq!(
@@ -473,6 +485,43 @@ fn a_session_is_handed_over_to_codex_from_inside() {
     let prompts = ["Remember the number 7291.", "/codex:transfer"].map(str::to_owned);
     let told = host.prompts(&prompts);
     assert!(told[1].contains("codex resume "), "{}", told[1]);
+}
+
+#[test]
+fn settings_and_usage_are_shown_and_changed_from_inside() {
+    let Some(host) = Host::start() else { return };
+    host.command(&["review"]).run_ok();
+    host.assistant.respond(|request| {
+        let text = request.last_user_text();
+        Say::text(if text.contains("the last word") {
+            LAST_WORD.to_owned()
+        } else {
+            format!("Seen: {text}")
+        })
+    });
+    let prompts = [
+        ("/codex:config", "broker.max_streams"),
+        (
+            "/codex:config set gate.max_blocks 2 --scope user",
+            "gate.max_blocks = 2 in ",
+        ),
+        ("/codex:config get gate.max_blocks", "Seen: "),
+        (
+            "/codex:config unset gate.max_blocks",
+            "gate.max_blocks is no longer set in ",
+        ),
+        ("/codex:config path", ".codex-review.toml"),
+        ("/codex:config codex", "provider"),
+        ("/codex:config edit", "no terminal here for one"),
+        ("/codex:usage", "review"),
+    ];
+    let told = host.prompts(&prompts.map(|(prompt, _)| prompt.to_owned()));
+    for ((prompt, expected), told) in prompts.iter().zip(&told) {
+        assert!(told.contains(expected), "{prompt}: {told}");
+        // What ends with another exit code than 0 is shown to the user, and no model is asked.
+        let was_asked = told.contains("Seen: ");
+        assert_eq!(was_asked, !prompt.ends_with(" edit"), "{prompt}: {told}");
+    }
 }
 
 #[test]

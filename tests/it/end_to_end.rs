@@ -10,7 +10,7 @@ use crate::support::responses_api::{Answer, ResponsesApi};
 use crate::support::{Invocation, Repo, Sandbox};
 
 /// A repository with a change, and everything to review it with Codex.
-struct Chain {
+pub struct Chain {
     codex: &'static RealCodex,
     api: ResponsesApi,
     repo: Repo,
@@ -311,4 +311,155 @@ fn a_claude_session_becomes_a_thread_that_a_task_goes_on_with() {
         .run()
         .expect_code(2);
     refused.assert_stderr_has("is not a transcript of Claude Code");
+}
+
+#[test]
+fn optimize_tells_evidence_effect_risk_and_measure_in_every_format() {
+    let Some(chain) = Chain::start() else { return };
+    let found = json!({
+        "verdict": "needs-attention", "summary": "It asks twice.", "next_steps": ["Measure."],
+        "findings": [{
+            "severity": "high", "title": "Two calls where one does", "body": "The result is known.",
+            "file": "src/a.rs", "line_start": 3, "line_end": 3, "confidence": 0.9,
+            "recommendation": "Keep it.", "evidence": "EVIDENCE of a loop",
+            "expected_effect": "HALF of the time", "risk": "STALE values",
+            "how_to_measure": "MEASURE with `cargo bench`",
+        }],
+    });
+    chain.api.say(&found.to_string());
+    let formats = [
+        "text",
+        "markdown",
+        "sarif",
+        "github",
+        "gitlab",
+        "rdjson",
+        "checkstyle",
+        "junit",
+        "html",
+        "jsonl",
+    ];
+    let outputs = formats.map(|format| {
+        let file = chain.sandbox.path(format!("report.{format}"));
+        format!("--output={format}={}", file.display())
+    });
+    let focus = "it's \\d+ \"slow\" --base $(touch pwned) `x`; done";
+    let mut args = vec!["optimize", "--json"];
+    args.extend(outputs.iter().map(String::as_str));
+    args.extend(["--", focus]);
+    let report = chain.json(&args);
+    assert_eq!(report["review"], "Optimization Review");
+    let finding = &report["result"]["findings"][0];
+    assert_eq!(
+        (
+            &finding["file"],
+            &finding["line_start"],
+            &finding["placement"]
+        ),
+        (&json!("src/a.rs"), &json!(3), &json!("on-change")),
+        "{finding}"
+    );
+    let words = ["EVIDENCE", "HALF", "STALE", "MEASURE"];
+    for word in words {
+        assert!(finding["body"].to_string().contains(word), "{finding}");
+    }
+    for format in formats {
+        let file = chain.sandbox.path(format!("report.{format}"));
+        let text = std::fs::read_to_string(file).unwrap();
+        for word in words {
+            assert!(text.contains(word), "{word} is not in {format}: {text}");
+        }
+    }
+    let requests = chain.api.requests();
+    let prompt = requests[0].prompt();
+    for part in [focus, "+    changed();", "slow, wasteful"] {
+        assert!(prompt.contains(part), "{part:?} is not in {prompt}");
+    }
+    let schema = requests[0].schema().expect("a schema is sent").to_string();
+    assert!(schema.contains("how_to_measure"), "{schema}");
+    assert!(!chain.repo.join("pwned").exists());
+
+    // A file that no change touches is looked at as it stands.
+    chain
+        .repo
+        .write("src/b.rs", "fn b() {}\n")
+        .stage(["src/b.rs"]);
+    chain.repo.commit("Another");
+    let standing = ["optimize", "--json", "--path", "src/b.rs"];
+    let report = chain.json(&standing);
+    assert!(
+        report["target"]["label"]
+            .as_str()
+            .unwrap()
+            .starts_with("chosen files as they stand"),
+        "{report}"
+    );
+    let prompt = chain.api.requests().pop().unwrap().prompt();
+    assert!(
+        prompt.contains("+fn b() {}") && !prompt.contains("changed()"),
+        "{prompt}"
+    );
+    let estimate = chain.json(&[
+        "estimate",
+        "optimize",
+        "--json",
+        "--arguments",
+        "--path src/b.rs quick?",
+    ]);
+    assert_eq!(
+        (&estimate["files"], &estimate["empty"]),
+        (&json!(1), &json!(false)),
+        "{estimate}"
+    );
+
+    chain.repo.write("src/a.rs", "fn a() {}\n");
+    chain.api.hold();
+    let queued = chain.json(&["optimize", "--background", "--no-cache", "--json"]);
+    let id = queued["jobId"].as_str().unwrap().to_owned();
+    let status = chain.json(&["status", &id, "--json"]);
+    assert_eq!(status["job"]["kindLabel"], "optimize", "{status}");
+    assert_eq!(
+        chain.json(&["cancel", &id, "--json"])["status"],
+        "cancelled"
+    );
+    chain.api.release();
+    chain.json(&["status", &id, "--wait", "--json"]);
+    let result = chain.json(&["result", &id, "--json"]);
+    assert_eq!(result["storedJob"]["status"], "cancelled");
+}
+
+#[test]
+fn optimize_refuses_what_it_cannot_do_before_anything_runs() {
+    let sandbox = Sandbox::new();
+    let repo = sandbox.repo("shop");
+    repo.write("a.rs", "fn a() {}\n")
+        .stage(["."])
+        .commit("Start");
+    for (args, error) in [
+        (
+            &["--engine", "builtin"][..],
+            "none of them answers `optimize`",
+        ),
+        (&["--scope", "everything"], "unknown scope `everything`"),
+        (&["--base", "nope"], "unknown revision `nope`"),
+        (&["--path", "[", "--json"], "invalid path glob `[`"),
+        (
+            &["--background", "--output", "json=x.json"],
+            "`--background` returns before",
+        ),
+    ] {
+        let output = sandbox
+            .command(["optimize"])
+            .args(args)
+            .cwd(repo.path())
+            .run();
+        let refused = output.expect_code(2);
+        refused.assert_stderr_has(error);
+        assert_eq!(refused.stdout(), "", "{args:?}");
+    }
+    let help = sandbox.command(["optimize", "--help"]).run_ok().stdout();
+    assert!(
+        help.contains("needlessly complex") && help.contains("--path"),
+        "{help}"
+    );
 }

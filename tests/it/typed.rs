@@ -125,9 +125,10 @@ fn holds(value: &Value, text: &str) -> bool {
 fn every_text_reaches_its_job_byte_for_byte_and_none_is_executed() {
     let desk = Desk::new();
     for (at, text) in TEXTS.into_iter().enumerate() {
-        let (command, kind) = match at % 3 {
+        let (command, kind) = match at % 4 {
             0 => ("codex:rescue", "task"),
             1 => ("codex:review", "review"),
+            2 => ("codex:optimize", "optimize"),
             _ => ("codex:adversarial-review", "adversarial-review"),
         };
         desk.type_in(command, &format!("--effort low {text}"));
@@ -146,7 +147,9 @@ fn every_text_reaches_its_job_byte_for_byte_and_none_is_executed() {
 #[test]
 fn every_text_behind_a_command_that_takes_none_is_refused_with_one_error() {
     let desk = Desk::new();
-    for verb in ["transfer", "status", "result", "cancel", "setup"] {
+    for verb in [
+        "transfer", "status", "result", "cancel", "setup", "config", "usage",
+    ] {
         for text in TEXTS {
             desk.type_in(&format!("codex:{verb}"), text);
             let refused = desk
@@ -162,6 +165,50 @@ fn every_text_behind_a_command_that_takes_none_is_refused_with_one_error() {
     assert!(!desk.repo.join("pwned").exists());
     let settings = desk.command(&["setup", "--json"]).run_ok().json();
     assert_eq!(settings["reviewGateEnabled"], false, "{settings}");
+}
+
+/// A setting keeps what it is given: a text that is read as another one would be kept as that.
+#[test]
+fn every_text_as_the_value_of_a_setting_is_kept_as_it_was_typed_or_refused() {
+    let desk = Desk::new();
+    let mut kept = 0;
+    for text in TEXTS {
+        desk.type_in("codex:config", &format!("set --json model {text}"));
+        let output = desk.command(&["config", "--session-arguments"]).run();
+        if output.code() == Some(0) {
+            let setting = &output.json()["setting"];
+            assert_eq!(setting["value"], text.trim(), "{text:?}");
+            kept += 1;
+        } else {
+            let output = output.expect_code(2);
+            assert_eq!(output.stderr().matches("error: ").count(), 1, "{output}");
+        }
+    }
+    assert!(kept > 8, "only {kept} texts were kept");
+    assert!(!desk.repo.join("pwned").exists());
+}
+
+#[test]
+fn settings_are_listed_changed_and_looked_up_from_a_session() {
+    let desk = Desk::new();
+    let config = |typed: &str| {
+        desk.type_in("codex:config", typed);
+        desk.command(&["config", "--session-arguments"]).run()
+    };
+    let says = |typed: &str, expected: &str| {
+        config(typed).expect_code(0).assert_stdout_has(expected);
+    };
+    says("", "gate.max_blocks");
+    says("set effort high --scope user", "effort = high in ");
+    says("get effort", "high");
+    let refused = config("edit").expect_code(2);
+    refused.assert_stderr_has("config.toml");
+    refused.assert_stderr_has("no terminal");
+    says("unset effort", "no longer set");
+    let path = config("path --json").expect_code(0).json();
+    assert_eq!(path[0]["scope"], "user", "{path}");
+    let refused = config("get efort").expect_code(2);
+    refused.assert_stderr_has("did you mean `effort`?");
 }
 
 #[test]

@@ -389,6 +389,11 @@ const CASES: &[Case] = &[
         &["--base", "base", "the", "traps"],
         "",
     ),
+    (
+        "optimize",
+        &["--engine", "codex", "--base", "base", "the", "traps"],
+        "",
+    ),
     ("context", &["--scope", "working-tree"], ""),
     (
         "context",

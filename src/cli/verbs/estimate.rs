@@ -3,7 +3,7 @@
 use clap::{CommandFactory as _, FromArgMatches as _};
 use codex_review::jobs::{resume_candidate, resume_candidate_document};
 use codex_review::review::ExitStatus;
-use codex_review::run::Kind;
+use codex_review::run::{Kind, REVIEW};
 use codex_review::target::{Part, Repository, Select, TargetSpec};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ use crate::cli::text::TextSource;
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
-use super::review::{Resolved, resolve};
+use super::review::{Resolved, resolve_for};
 use super::typed_store;
 use super::workspace::Workspace;
 
@@ -33,7 +33,7 @@ pub(crate) fn run(
 ) -> Result<ExitStatus, Failure> {
     let Some(typed) = request.typed else {
         let (workspace, repository) = Workspace::open_repository(surroundings, Vec::new(), ui)?;
-        let estimate = Estimate::of(&request.target, &workspace, &repository)?;
+        let estimate = Estimate::of(&REVIEW, &request.target, &workspace, &repository)?;
         return estimate.print(request.shape, ui);
     };
     let mut workspace = Workspace::open(surroundings, Vec::new(), ui)?;
@@ -51,7 +51,7 @@ pub(crate) fn run(
     let mut document = match meant {
         Meant::Review { target, asked } => {
             let repository = workspace.take_repository(surroundings)?;
-            let estimate = Estimate::of(&target, &workspace, &repository)?;
+            let estimate = Estimate::of(typed.kind, &target, &workspace, &repository)?;
             let mut document = estimate.document();
             document["asked"] = json!(asked);
             document
@@ -137,6 +137,10 @@ fn understand(kind: &'static Kind, typed: &str) -> Result<Meant, Failure> {
             },
             TestRequest::Apply { .. } => Meant::Apply,
         },
+        Verb::Optimize(args) => Meant::Review {
+            target: args.into_request()?.target,
+            asked,
+        },
         Verb::Task(args) => {
             // A terminal, so that a missing text is not looked for on standard input.
             let empty = match args.into_request(true) {
@@ -158,11 +162,12 @@ struct Estimate {
 
 impl Estimate {
     fn of(
+        kind: &Kind,
         target: &TargetSpec,
         workspace: &Workspace,
         repository: &Repository,
     ) -> Result<Estimate, Failure> {
-        let resolved = resolve(workspace, repository, target)?;
+        let resolved = resolve_for(kind, workspace, repository, target)?;
         Ok(Estimate {
             resolved,
             select: target.select.clone(),

@@ -38,9 +38,10 @@ const LAST_BROKER_STOP: Duration = Duration::from_secs(1);
 /// What our commands' names begin with in Claude Code.
 const PLUGIN_PREFIX: &str = "codex:";
 /// The commands, and the verb that carries each out.
-const COMMANDS: [(&str, &str); 9] = [
+const COMMANDS: &[(&str, &str)] = &[
     ("review", "review"),
     ("adversarial-review", "adversarial-review"),
+    ("optimize", "optimize"),
     ("rescue", "task"),
     ("test", "test"),
     ("transfer", "transfer"),
@@ -48,6 +49,8 @@ const COMMANDS: [(&str, &str); 9] = [
     ("result", "result"),
     ("cancel", "cancel"),
     ("setup", "setup"),
+    ("config", "config"),
+    ("usage", "usage"),
 ];
 /// A clear begins a new conversation, with an id of its own, in the same place: nothing is cancelled.
 const CLEAR: &str = "clear";
@@ -142,9 +145,9 @@ fn prompt_expansion(input: &HookInput, surroundings: &Surroundings) -> Result<()
 /// The verb that carries a command of the plugin out.
 fn verb_of(command: &str) -> Option<&'static str> {
     COMMANDS
-        .into_iter()
+        .iter()
         .find(|(name, _)| *name == command)
-        .map(|(_, verb)| verb)
+        .map(|(_, verb)| *verb)
 }
 
 fn session_end(input: &HookInput, surroundings: &Surroundings) -> Result<(), Failure> {

@@ -1,7 +1,8 @@
-//! Carries out `review` and `adversarial-review`.
+//! Carries out `review`, `adversarial-review` and `optimize`.
 
 use std::time::Instant;
 
+use codex_review::config::Flag;
 use codex_review::context::{self, ChangeView, Context, ContextInput};
 use codex_review::jobs::{Clock, Job};
 use codex_review::report::{self, Format, Report};
@@ -10,11 +11,11 @@ use codex_review::review::{
     exit_status,
 };
 use codex_review::run::{
-    CacheUse, ReviewHistory, ReviewPlan, Since, TermsInput, change_hash, review_ignore,
-    review_terms, shard_label, shard_paths,
+    CacheUse, EngineChoice, Kind, ReviewHistory, ReviewPlan, Since, TermsInput, change_hash,
+    review_ignore, review_terms, shard_label, shard_paths,
 };
 use codex_review::target::{
-    ChangeOptions, ChangeSet, GitEnvironment, Repository, ResolvedTarget, TargetSpec,
+    ChangeOptions, ChangeSet, GitEnvironment, Repository, ResolvedTarget, Select, TargetSpec,
 };
 
 use crate::cli::failure::Failure;
@@ -27,11 +28,14 @@ use crate::cli::usage::UsageError;
 use super::attend::{Attended, Telling, attend, print_queued};
 use super::delivery::Delivery;
 use super::strategies::{CatalogOf, catalog};
-use super::workspace::{Workspace, in_ci, today};
+use super::workspace::{Workspace, in_ci, side_with_the_word, today};
 
 /// What is said where there is nothing to go on from.
 const NO_LAST_REVIEW: &str =
     "no earlier review like this one is known here, so the whole change is reviewed";
+
+/// What is said of files that no change touches.
+const STANDING: &str = "none of these files is changed: each is shown whole, as if it were new, and is judged as it stands";
 
 /// The folder for outlines of source files, below the state folder of the repository.
 const OUTLINES: &str = "symbols";
@@ -48,22 +52,83 @@ pub(crate) fn resolve(
     repository: &Repository,
     spec: &TargetSpec,
 ) -> Result<Resolved, Failure> {
-    resolve_by(workspace, repository, spec, SuppressFrom::New)
+    let target = repository.resolve(spec)?;
+    read_change(workspace, repository, target, SuppressFrom::New)
 }
 
-/// As [`resolve`], with `.codexreviewignore` from the side of the change that may say what is excused.
-fn resolve_by(
-    workspace: &Workspace,
+/// As [`resolve`], as a review in the same place would: where the base has the word, it says how the change is reviewed.
+pub(crate) fn resolve_as_reviewed(
+    workspace: &mut Workspace,
     repository: &Repository,
     spec: &TargetSpec,
-    from: SuppressFrom,
+    flags: Vec<Flag>,
+    ui: &Ui,
 ) -> Result<Resolved, Failure> {
     let target = repository.resolve(spec)?;
+    let from = side_with_the_word(None);
+    if from == SuppressFrom::Base
+        && let Some(note) = workspace.settle_by_base(repository, &target, flags, ui)?
+    {
+        ui.note(&note);
+    }
+    read_change(workspace, repository, target, from)
+}
+
+/// The change of a target, with `.codexreviewignore` from the side that has the word.
+fn read_change(
+    workspace: &Workspace,
+    repository: &Repository,
+    target: ResolvedTarget,
+    from: SuppressFrom,
+) -> Result<Resolved, Failure> {
     let options = ChangeOptions {
         review_ignore: review_ignore(&target, from),
         ..change_options(workspace)
     };
     let changes = repository.changes(&target, &options)?;
+    Ok(Resolved { target, changes })
+}
+
+/// As [`resolve`], for a kind of review.
+pub(crate) fn resolve_for(
+    kind: &Kind,
+    workspace: &Workspace,
+    repository: &Repository,
+    spec: &TargetSpec,
+) -> Result<Resolved, Failure> {
+    let target = repository.resolve(spec)?;
+    read_change_for(kind, workspace, repository, target, SuppressFrom::New)
+}
+
+/// As [`read_change`]. Where a kind says so and no file of the chosen paths is changed, the change is these files as HEAD
+/// has them, which is what they are in the working tree as well.
+fn read_change_for(
+    kind: &Kind,
+    workspace: &Workspace,
+    repository: &Repository,
+    target: ResolvedTarget,
+    from: SuppressFrom,
+) -> Result<Resolved, Failure> {
+    let resolved = read_change(workspace, repository, target, from)?;
+    let spec = &resolved.target.spec;
+    let is_open = spec.select == Select::Auto && !spec.paths.is_empty();
+    let head = match &resolved.target.head {
+        Some(head) if is_open && resolved.changes.is_empty() && kind.takes_standing_files() => head,
+        _ => return Ok(resolved),
+    };
+    let label = format!("chosen files as they stand at {}", head.short());
+    let mut target = repository.pushed_target(None, head, label);
+    target.spec.paths.clone_from(&spec.paths);
+    let options = ChangeOptions {
+        review_ignore: review_ignore(&resolved.target, from),
+        ..change_options(workspace)
+    };
+    let mut changes = repository.changes(&target, &options)?;
+    // Every other file of the repository is no change that was taken out.
+    changes.ignored = resolved.changes.ignored;
+    if !changes.is_empty() {
+        changes.notes.push(STANDING.to_owned());
+    }
     Ok(Resolved { target, changes })
 }
 
@@ -143,7 +208,15 @@ pub(crate) fn run(
     ui: &Ui,
 ) -> Result<ExitStatus, Failure> {
     let focus = request.focus.read(&surroundings.cwd)?;
-    let (workspace, repository) = Workspace::open_repository(surroundings, request.flags, ui)?;
+    let (mut workspace, repository) =
+        Workspace::open_repository(surroundings, request.flags.clone(), ui)?;
+    let began = Instant::now();
+    let target = repository.resolve(&request.target)?;
+    let from = side_with_the_word(request.terms.from);
+    let mut settled = None;
+    if from == SuppressFrom::Base {
+        settled = workspace.settle_by_base(&repository, &target, request.flags, ui)?;
+    }
     let settings = workspace.settings();
     let format = Format::find(&settings.format).map_err(UsageError::from)?;
     if request.attendance == Attendance::Background && !request.report.files.is_empty() {
@@ -156,13 +229,11 @@ pub(crate) fn run(
         request.report.files,
         settings.heartbeat,
     )?;
-    let began = Instant::now();
-    let from = request.terms.from.unwrap_or(if in_ci() {
-        SuppressFrom::Base
-    } else {
-        SuppressFrom::New
-    });
-    let mut resolved = resolve_by(&workspace, &repository, &request.target, from)?;
+    let mut options = workspace.engine_options(request.isolation);
+    if options.engine == EngineChoice::Builtin && !request.kind.suits_rules() {
+        return Err(UsageError::NoRules(request.kind.name).into());
+    }
+    let mut resolved = read_change_for(request.kind, &workspace, &repository, target, from)?;
     let change = change_hash(&resolved.changes);
     let mut on_empty = request.report.on_empty;
     if let Some(shard) = request.terms.shard {
@@ -172,7 +243,6 @@ pub(crate) fn run(
         }
         take_shard(&mut resolved, shard);
     }
-    let mut options = workspace.engine_options(request.isolation);
     if request.memory.asks_anyway && options.cache == CacheUse::Use {
         options.cache = CacheUse::Refresh;
     }
@@ -208,6 +278,7 @@ pub(crate) fn run(
         Some(_) => None,
     };
     let mut notes = resolved.changes.notes.clone();
+    notes.extend(settled);
     let mut since = None;
     if request.memory.since_last {
         let now = Clock::system().now();

@@ -7,6 +7,14 @@ use crate::review::{Finding, Judgement, Placement, Verdict};
 use super::review_json::origin;
 use super::{AnswerFrom, json_text, value};
 
+/// What some briefs ask for beyond a finding's own members. A reader of any report finds it in the finding's text.
+const LABELLED: [(&str, &str); 4] = [
+    ("evidence", "Evidence"),
+    ("expected_effect", "Expected effect"),
+    ("risk", "Risk"),
+    ("how_to_measure", "How to measure"),
+];
+
 pub(super) fn parse(text: &str, from: AnswerFrom) -> Result<Judgement, String> {
     let answer = json_text::find(text, "verdict")?;
     let member = |name: &str| answer.get(name).unwrap_or(&Value::Null);
@@ -50,10 +58,15 @@ fn finding(item: &Value, from: AnswerFrom) -> Result<Finding, String> {
         Some(word) => value::severity(&word).ok_or(format!(".severity is `{word}`"))?,
         None => by_title.ok_or(" has no severity")?,
     };
+    let labelled = LABELLED.iter().filter_map(|(member, label)| {
+        let text = value::text(&item[*member])?;
+        Some(format!("**{label}:** {text}"))
+    });
+    let paragraphs: Vec<String> = body.into_iter().chain(labelled).collect();
     Ok(Finding {
         severity,
         title: title.to_owned(),
-        body: body.unwrap_or_default(),
+        body: paragraphs.join("\n\n"),
         file: value::text(&item["file"]).unwrap_or_default(),
         lines: value::lines(&item["line_start"], &item["line_end"]),
         confidence: value::confidence(&item["confidence"]),
@@ -92,6 +105,25 @@ mod tests {
         let finding = &judgement.findings[0];
         assert_eq!(finding.lines, Some(LineRange::new(3, 4)));
         assert_eq!(finding.recommendation.as_deref(), Some("Check both."));
+    }
+
+    #[test]
+    fn what_a_brief_asks_for_beyond_a_finding_stands_in_its_text() {
+        let judgement = read(&json!({
+            "verdict": "needs-attention", "findings": [{
+                "severity": "high", "title": "T", "body": "B", "evidence": "E", "expected_effect": "X",
+                "risk": " ", "how_to_measure": "M",
+            }, {"severity": "low", "title": "U", "risk": "R"}],
+        }))
+        .unwrap();
+        let bodies: Vec<&str> = judgement.findings.iter().map(|it| &*it.body).collect();
+        assert_eq!(
+            bodies,
+            [
+                "B\n\n**Evidence:** E\n\n**Expected effect:** X\n\n**How to measure:** M",
+                "**Risk:** R"
+            ]
+        );
     }
 
     #[test]
