@@ -52,9 +52,9 @@ pub fn create(
     if let Some(branch) = branch {
         refuse_taken(repository, branch)?;
     }
-    let mut words = vec!["worktree", "add", "--quiet", "--no-checkout", "--no-track"];
+    let mut words = vec!["worktree", "add", "--quiet", "--no-checkout"];
     match branch {
-        Some(branch) => words.extend(["-b", branch]),
+        Some(branch) => words.extend(["--no-track", "-b", branch]),
         None => words.push("--detach"),
     }
     words.extend([text, commit.as_hex()]);

@@ -16,6 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("near_miss", &[]),
     ("atomic_file", &[]),
     ("process_identity", &[]),
+    ("plan", &[]),
     ("review", &[]),
     ("rpc", &[]),
     ("secrets", &[]),
@@ -35,6 +36,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "checks",
             "near_miss",
+            "plan",
             "prompt",
             "review",
             "secrets",
@@ -46,6 +48,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("engine", &["checks", "review", "rpc", "secrets", "target"]),
     ("external", &["context", "engine"]),
     ("worktrees", &["context", "external", "target"]),
+    (
+        "team",
+        &["atomic_file", "jobs", "near_miss", "target", "worktrees"],
+    ),
     (
         "broker",
         &[
@@ -87,8 +93,8 @@ const EDGES: &[(&str, &[&str])] = &[
 
 /// Modules that never touch the environment or a process.
 const PURE: &[&str] = &[
-    "baseline", "checks", "context", "prompt", "report", "review", "rpc", "secrets", "suites",
-    "symbols", "target",
+    "baseline", "checks", "context", "plan", "prompt", "report", "review", "rpc", "secrets",
+    "suites", "symbols", "target",
 ];
 
 const TOO_LONG_FILE_LINES: usize = 600;

@@ -143,6 +143,44 @@ fn every_text_reaches_its_job_byte_for_byte_and_none_is_executed() {
     assert!(!desk.repo.join("pwned").exists());
 }
 
+/// What is typed behind a plan is text, byte for byte; a plan that is not there is no text.
+#[test]
+fn every_text_behind_a_plan_reaches_its_job_and_no_text_is_taken_for_a_plan() {
+    let desk = Desk::new();
+    let root = desk.repo.path().to_str().unwrap().to_owned();
+    let plan = desk
+        .sandbox
+        .write("home/.claude/plans/p.md", "1. Change a.rs\n");
+    let entry = json!({"cwd": root, "attachment": {"type": "plan_mode", "planFilePath": plan}});
+    let folder = root.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+    let transcript = format!("home/.claude/projects/{folder}/a.jsonl");
+    desk.sandbox.write(transcript, format!("{entry}\n"));
+    for text in TEXTS {
+        desk.type_in("codex:plan-review", &format!("--effort low --last {text}"));
+        let estimate = desk.estimate("plan-review").expect_code(0).json();
+        assert_eq!(estimate["plan"], "p.md", "{estimate}");
+        let request = desk.request_of(&estimate, &["--wait"]);
+        let text = text.trim_start();
+        assert!(holds(&request, text), "{text:?} is not in {request}");
+
+        desk.type_in("codex:plan-review", text);
+        let estimate = desk.estimate("plan-review");
+        if text.starts_with("/etc/passwd") {
+            assert_eq!(estimate.expect_code(0).json()["plan"], "passwd");
+            continue;
+        }
+        let refused = estimate.expect_code(2);
+        assert_eq!(refused.stderr().matches("error: ").count(), 1, "{refused}");
+    }
+    desk.type_in("codex:plan-review", "--background");
+    let estimate = desk.estimate("plan-review").expect_code(0).json();
+    assert_eq!(
+        (&estimate["asked"], &estimate["lines"]),
+        (&json!("background"), &json!(1))
+    );
+    assert!(!desk.repo.join("pwned").exists());
+}
+
 /// The commands that take a job's id and flags answer at once by themselves.
 #[test]
 fn every_text_behind_a_command_that_takes_none_is_refused_with_one_error() {

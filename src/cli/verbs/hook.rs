@@ -1,4 +1,4 @@
-//! Carries out `hook`: what Claude Code calls when a session begins, ends, or wants to stop.
+//! Carries out `hook`: what Claude Code calls when a session begins, ends, wants to stop or presents a plan.
 //!
 //! A hook never fails its host: whatever goes wrong here is a note on standard error and exit code 0. A fault of our own
 //! is never a block.
@@ -23,6 +23,7 @@ use crate::cli::ui::Ui;
 
 use super::gate;
 use super::host::host;
+use super::plan_gate;
 use super::typed_store;
 use super::workspace::Workspace;
 
@@ -42,8 +43,10 @@ const COMMANDS: &[(&str, &str)] = &[
     ("review", "review"),
     ("adversarial-review", "adversarial-review"),
     ("optimize", "optimize"),
+    ("plan-review", "plan-review"),
     ("rescue", "task"),
     ("test", "test"),
+    ("agent-team", "agent-team"),
     ("transfer", "transfer"),
     ("status", "status"),
     ("result", "result"),
@@ -73,6 +76,7 @@ pub(crate) fn run(
             ClaudeHook::PromptSubmit => gate::turn_began(&input, &surroundings),
             ClaudeHook::PromptExpansion => prompt_expansion(&input, &surroundings),
             ClaudeHook::Stop => gate::stop(&input, &surroundings, ui),
+            ClaudeHook::Plan => plan_gate::plan(&input, &surroundings, ui),
         }
     });
     if let Err(failure) = done {

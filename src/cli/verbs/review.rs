@@ -364,7 +364,7 @@ pub(crate) fn run(
 }
 
 /// Without a word on it, findings fail a run where nobody reads along: in CI.
-fn fail_on(workspace: &Workspace) -> FailOn {
+pub(super) fn fail_on(workspace: &Workspace) -> FailOn {
     let said = codex_review::config::find_key("fail_on")
         .ok()
         .and_then(|key| workspace.resolved.get(key))
@@ -377,12 +377,17 @@ fn fail_on(workspace: &Workspace) -> FailOn {
 
 /// The report that a job ended with; one that ended without is a change that could not be judged.
 pub(crate) fn report_of(job: &Job, plan: &ReviewPlan<'_>) -> Report {
+    report_or(job, || plan.draft())
+}
+
+/// As [`report_of`], with what the report was before anybody was asked.
+pub(super) fn report_or(job: &Job, draft: impl FnOnce() -> Report) -> Report {
     let stored = job
         .outcome
         .as_ref()
         .and_then(|outcome| report::json::parse(outcome.result.to_string().as_bytes()).ok());
     stored.unwrap_or_else(|| {
-        let mut report = plan.draft();
+        let mut report = draft();
         report.job_id = Some(job.id.as_str().to_owned());
         let cancelled = job.status == codex_review::jobs::JobStatus::Cancelled;
         report.outcome = Outcome::NotJudged(NotJudged {
@@ -396,7 +401,8 @@ pub(crate) fn report_of(job: &Job, plan: &ReviewPlan<'_>) -> Report {
                 .clone()
                 .unwrap_or_else(|| "the job ended without a result".to_owned()),
         });
-        report.exit = exit_status(&report.outcome, report.fail_on, plan.on_empty);
+        // What was not judged is not empty.
+        report.exit = exit_status(&report.outcome, report.fail_on, OnEmpty::Pass);
         report
     })
 }
