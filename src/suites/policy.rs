@@ -234,6 +234,20 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// The file on the base of the change as it would be without the new tests: with those alone that the change itself
+    /// has in it. `None` for a new file, which is not there without them.
+    #[must_use]
+    pub fn without_tests_on_base(&self, base: Option<&[u8]>) -> Option<String> {
+        let before = self.before.as_ref()?;
+        match self.place {
+            Place::TestFile => Some(before.clone()),
+            Place::TestModule => {
+                let base = std::str::from_utf8(base?).ok()?;
+                Some(test_module::graft(base, before).unwrap_or_else(|| base.to_owned()))
+            }
+        }
+    }
+
     /// The file as it is to be on the base of the change, where it is `base` (`None` is no file). `None` where the tests
     /// have no place in it.
     #[must_use]

@@ -15,7 +15,7 @@ use crate::symbols::{FileOutline, Kind, Language, LineRange, outline};
 /// Words that end a run of tests, switch a whole file of them off or choose among them.
 static SWITCHES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"\b(?:pytestmark|SkipTest|__test__|collect_ignore(?:_glob)?|load_tests|pytest_\w+|setUpModule|TestMain|process\.exit|sys\.exit|os\._exit|os\.Exit|System\.exit|process::(?:exit|abort)|allow_module_level)\b|^\s*#!\[",
+        r"\b(?:pytestmark|SkipTest|__test__|collect_ignore(?:_glob)?|load_tests|pytest_plugins|TestMain|process\.exit|sys\.exit|os\._exit|os\.Exit|System\.exit|process::(?:exit|abort)|allow_module_level)\b",
     )
     .expect("the pattern is fixed")
 });
@@ -36,6 +36,15 @@ pub(super) fn switch<'t>(lines: impl Iterator<Item = (usize, &'t str)>) -> Optio
         .next()
 }
 
+/// An attribute on the whole file: on all tests that are in it.
+fn attribute_on_all<'t>(mut lines: impl Iterator<Item = (usize, &'t str)>) -> Option<Refusal> {
+    let (line, _) = lines.find(|(_, text)| text.trim_start().starts_with("#!["))?;
+    Some(Refusal::SwitchesOff {
+        line,
+        what: "#![".to_owned(),
+    })
+}
+
 /// Why the additions weaken what was there; `None` where nothing says so.
 pub(super) fn weakens(
     path: &[u8],
@@ -43,8 +52,9 @@ pub(super) fn weakens(
     after: &str,
     additions: &Additions<'_>,
 ) -> Option<Refusal> {
-    if let Some(refusal) = switch(additions.lines()) {
-        return Some(refusal);
+    let switched = switch(additions.lines()).or_else(|| attribute_on_all(additions.lines()));
+    if switched.is_some() {
+        return switched;
     }
     let language = Language::of_path(path);
     let old = outline(language, before.as_bytes());
@@ -70,7 +80,19 @@ fn tests_of(outline: &FileOutline, lines: &[&str]) -> Vec<LineRange> {
         .iter()
         .filter(|definition| definition.kind == Kind::Function)
         .map(|definition| definition.lines);
-    functions.chain(called_tests(lines)).collect()
+    let called = match outline.language {
+        Some(
+            Language::Rust
+            | Language::Python
+            | Language::Go
+            | Language::Java
+            | Language::C
+            | Language::Cpp
+            | Language::CSharp,
+        ) => Vec::new(),
+        _ => called_tests(lines),
+    };
+    functions.chain(called).collect()
 }
 
 fn indentation(line: &str) -> usize {

@@ -330,7 +330,23 @@ fn tests_that_would_not_have_caught_it_exit_with_1_and_an_existing_file_only_gro
     let none = world.command(&["test"]).run().expect_code(4);
     none.assert_stdout_has("No test was accepted, 1 rejected.");
     none.assert_stdout_has("`notes.md` (added): not a test file");
-    // A branch against its base, in the background.
+    // A file that fails on the base by itself is no evidence for what was added to it.
+    world
+        .repo
+        .write("tests/existing.rs", format!("{EXISTING}\n{SHARP}"));
+    world.model_runs(format!("cat >> tests/existing.rs <<'EOF'\n\n{BLUNT}EOF\n"));
+    let told = world
+        .command(&["test", "--run", "--json"])
+        .run()
+        .expect_code(4)
+        .json();
+    assert_eq!(told["judgement"]["verdict"], "not-judged", "{told:#}");
+    assert_eq!(
+        told["runs"][1]["reason"],
+        "these files fail even without the new tests"
+    );
+
+    // One commit, in the background.
     world.repo.commit("Fix");
     world.model_runs(write_file("tests/total.rs", SHARP));
     let queued = world

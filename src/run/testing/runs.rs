@@ -18,7 +18,7 @@ use crate::jobs::{CancelToken, EventSink, JOB_ID_VARIABLE, JobEvent, Phase};
 use crate::prompt::visible;
 use crate::review::{NotJudged, NotJudgedReason};
 use crate::suites::{CommandLine, Kept, Package, Policy, Program, SideEnd, judge};
-use crate::target::Repository;
+use crate::target::ObjectId;
 use crate::worktrees::Worktree;
 
 /// How much of the end of a command's output is kept.
@@ -62,28 +62,17 @@ impl Bench<'_> {
         sink.emit(JobEvent::Phase {
             phase: Phase::Verifying,
         });
-        self.put_tests(change.root(), |kept| Some(kept.after.clone()))?;
+        for kept in &self.policy.kept {
+            put(change.root(), kept, &kept.after)?;
+        }
         let base = match &self.order.base {
             None => None,
-            Some(commit) => {
-                let worktree = self.site.worktree(Use::Base, commit)?;
-                let repository = self.site.repository();
-                self.put_tests(worktree.root(), |kept| {
-                    let path = BStr::new(kept.accepted.path.as_str());
-                    let content = repository.file_at(commit, path).ok().flatten();
-                    kept.on_base(content.as_deref())
-                })?;
-                Some((worktree, commit))
-            }
+            Some(commit) => Some((self.site.worktree(Use::Base, commit)?, commit)),
         };
         let mut runs = Vec::new();
         for (index, package) in self.packages.iter().enumerate() {
-            let kept: Vec<&Kept> = self
-                .policy
-                .kept
-                .iter()
-                .filter(|kept| kept.package == index)
-                .collect();
+            let of_package = |kept: &&Kept| kept.package == index;
+            let kept: Vec<&Kept> = self.policy.kept.iter().filter(of_package).collect();
             if kept.is_empty() {
                 continue;
             }
@@ -92,19 +81,10 @@ impl Bench<'_> {
                 .await?;
             let on_base = match &base {
                 None => None,
-                Some((worktree, commit)) => {
-                    let placed = kept.iter().all(|kept| {
-                        let path = BStr::new(kept.accepted.path.as_str());
-                        let content = content_at(self.site.repository(), commit, path);
-                        kept.on_base(content.as_deref()).is_some()
-                    });
-                    Some(if placed {
-                        self.side("base", worktree.root(), package, &kept, sink)
-                            .await?
-                    } else {
-                        SideRun::not_run("base", "the tests have no place there".to_owned())
-                    })
-                }
+                Some((worktree, commit)) => Some(
+                    self.base_side(worktree, commit, package, &kept, sink)
+                        .await?,
+                ),
             };
             let judgement = judge(&on_change.end, on_base.as_ref().map(|side| &side.end));
             runs.push(PackageRuns {
@@ -116,18 +96,47 @@ impl Bench<'_> {
         Ok(runs)
     }
 
-    fn put_tests(
+    /// Runs the tests on the base. Files that were there are run without the new tests first: where they fail like that,
+    /// a failure with the new tests says nothing about those.
+    async fn base_side(
         &self,
-        root: &Path,
-        content: impl Fn(&Kept) -> Option<String>,
-    ) -> Result<(), NotJudged> {
-        for kept in &self.policy.kept {
-            if let Some(text) = content(kept) {
-                placing::write(root, &kept.accepted.path, &text)
-                    .map_err(|error| failed("the tests cannot be put into a worktree", &error))?;
+        worktree: &Worktree,
+        commit: &ObjectId,
+        package: &Package,
+        kept: &[&Kept],
+        sink: &mut dyn EventSink,
+    ) -> Result<SideRun, NotJudged> {
+        let content = |kept: &Kept| {
+            let path = BStr::new(kept.accepted.path.as_str());
+            self.site.repository().file_at(commit, path).ok().flatten()
+        };
+        let root = worktree.root();
+        let mut extended: Vec<&Kept> = Vec::new();
+        for one in kept {
+            if let Some(text) = one.without_tests_on_base(content(one).as_deref()) {
+                put(root, one, &text)?;
+                extended.push(one);
             }
         }
-        Ok(())
+        if !extended.is_empty() {
+            let without = self
+                .side("base without the new tests", root, package, &extended, sink)
+                .await?;
+            if matches!(without.end, SideEnd::Failed | SideEnd::NotBuilt) {
+                let why = "these files fail even without the new tests";
+                return Ok(SideRun::not_run("base", why.to_owned()));
+            }
+        }
+        for one in kept {
+            match one.on_base(content(one).as_deref()) {
+                Some(text) => put(root, one, &text)?,
+                None => {
+                    let why = "the tests have no place there";
+                    return Ok(SideRun::not_run("base", why.to_owned()));
+                }
+            }
+        }
+        self.side("base", root, package, kept, sink).await
     }
 
     async fn side(
@@ -283,12 +292,9 @@ impl Bench<'_> {
     }
 }
 
-fn content_at(
-    repository: &Repository,
-    commit: &crate::target::ObjectId,
-    path: &BStr,
-) -> Option<Vec<u8>> {
-    repository.file_at(commit, path).ok().flatten()
+fn put(root: &Path, kept: &Kept, text: &str) -> Result<(), NotJudged> {
+    placing::write(root, &kept.accepted.path, text)
+        .map_err(|error| failed("the tests cannot be put into a worktree", &error))
 }
 
 /// The end of an output, whole lines, with every character visible.

@@ -104,6 +104,9 @@ impl Writing<'_> {
         let (files, unseen) = touched(&repository, &before, &after);
         made.policy = Policy::of(self.packages, files);
         made.policy.refused.extend(unseen);
+        made.policy
+            .refused
+            .sort_by(|one, other| one.path.cmp(&other.path));
         for kept in &made.policy.kept {
             let path = BStr::new(kept.accepted.path.as_str());
             let old = kept.before.as_deref().map(str::as_bytes);

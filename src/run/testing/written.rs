@@ -215,7 +215,7 @@ impl WrittenTests {
     /// What people and Claude read.
     #[must_use]
     pub fn render(&self) -> String {
-        let mut text = format!("# Tests for the {}\n\n", self.order.label);
+        let mut text = format!("# Tests: {}\n\n", self.order.label);
         if let Some(failure) = &self.answer.failure {
             text.push_str(&format!("No tests were written: {}.\n", failure.detail));
             if failure.reason == NotJudgedReason::NotLoggedIn {
