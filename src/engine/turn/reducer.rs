@@ -127,6 +127,12 @@ impl TurnReducer {
         }
     }
 
+    /// Whether the engine said that the turn began, which is more than that it took it on.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        !self.started.is_empty()
+    }
+
     /// Whether there is anything that an answer could be read from.
     #[must_use]
     pub fn has_answer(&self) -> bool {
