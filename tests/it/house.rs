@@ -49,10 +49,6 @@ const EDGES: &[(&str, &[&str])] = &[
     ("external", &["context", "engine"]),
     ("worktrees", &["context", "external", "target"]),
     (
-        "team",
-        &["atomic_file", "jobs", "near_miss", "target", "worktrees"],
-    ),
-    (
         "broker",
         &[
             "atomic_file",
@@ -67,6 +63,10 @@ const EDGES: &[(&str, &[&str])] = &[
         &["atomic_file", "process_identity", "review", "timestamp"],
     ),
     ("cache", &["atomic_file", "jobs"]),
+    (
+        "team",
+        &["atomic_file", "jobs", "near_miss", "target", "worktrees"],
+    ),
     ("hooks", &["jobs", "review", "target"]),
     (
         "run",
