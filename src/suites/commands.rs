@@ -66,7 +66,7 @@ impl Package {
                 Word::Wrapper(own, name) => program = Program::Wrapper(own, name),
                 Word::Is(text) => arguments.push((*text).to_owned()),
                 Word::Files => {
-                    arguments.extend(self.runnable(&paths).map(|path| argument(path)));
+                    arguments.extend(self.runnable(&paths).map(argument));
                 }
                 Word::CargoTargets => arguments.extend(self.cargo_targets(kept)),
                 Word::Folders => {
