@@ -34,6 +34,7 @@
 //! - [`config`]: layered settings, each with its provenance.
 //! - [`process_identity`]: a pid with the start of its process, so that no other one is taken for it.
 //! - [`atomic_file`]: a file that is either the old or the new one, never half of each.
+//! - [`suites`]: the test suites of a project: how they run, and what a writer of tests may change in them.
 //! - [`timestamp`]: wall-clock moments and the clock that tells them.
 //! - [`near_miss`]: the known word that a mistyped one is close to.
 //!
@@ -41,7 +42,7 @@
 //!
 //! - The library returns values; only the binary (`src/cli/`) prints, reads flags or exits.
 //! - Time, ids, environment and home enter as parameters.
-//! - `target`, `context`, `prompt`, `review`, `rpc`, `report`, `secrets` and `checks` never touch a terminal, the
+//! - `target`, `context`, `prompt`, `review`, `rpc`, `report`, `secrets`, `suites` and `checks` never touch a terminal, the
 //!   environment, HOME or a process. `broker` and `jobs` never know `context`. `rpc` and `review` depend on nothing
 //!   else in the crate. gix types are named only below `target/repo/`.
 //! - Reading a repository never runs a program that the repository names.
@@ -66,6 +67,7 @@ pub mod review;
 pub mod rpc;
 pub mod run;
 pub mod secrets;
+pub mod suites;
 pub mod symbols;
 pub mod target;
 pub mod team;

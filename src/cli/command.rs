@@ -12,7 +12,7 @@ use super::options::GlobalArgs;
 use super::{
     account, agent_team, baseline, broker, cancel, ci, completions, config, context, demo, engine,
     estimate, gate, hook, logs, manual, merge, optimize, plan_review, result, resume_candidate,
-    review, setup, status, strategies, task, transfer, trust, verbs, watch,
+    review, setup, status, strategies, task, test, transfer, trust, verbs, watch,
 };
 
 /// Asks a second model family to review work in a git repository
@@ -73,6 +73,7 @@ verbs! {
     "trust" => Trust(trust::TrustArgs),
     "estimate" => Estimate(estimate::EstimateArgs),
     "task" => Task(task::TaskArgs),
+    "test" => Test(test::TestArgs),
     "task-resume-candidate" => TaskResumeCandidate(resume_candidate::ResumeCandidateArgs),
     "agent-team" => AgentTeam(agent_team::AgentTeamArgs),
     "transfer" => Transfer(transfer::TransferArgs),

@@ -35,6 +35,7 @@ pub(super) fn dispatch(
             let request = args.into_request(Surroundings::stdin_is_terminal())?;
             verbs::task::run(request, surroundings, ui)
         }
+        Verb::Test(args) => verbs::test::run(args.into_request()?, surroundings, ui),
         Verb::TaskResumeCandidate(args) => {
             verbs::task::candidate(args.into_request(), surroundings, ui)
         }

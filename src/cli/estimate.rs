@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use codex_review::run::{Kind, Thread, find_kind};
+use codex_review::run::{Kind, find_kind};
 use codex_review::target::TargetSpec;
 
 use super::options::{JsonArgs, Shape, TargetArgs};
@@ -63,7 +63,7 @@ impl EstimateArgs {
             None => None,
             Some(kind) => Some(TypedFor {
                 kind: find_kind(&kind)
-                    .filter(|kind| kind.thread == Thread::Persistent)
+                    .filter(|kind| kind.is_asked_for())
                     .ok_or(UsageError::UnknownKind(kind))?,
                 source: match (self.arguments, self.session_arguments) {
                     (Some(text), _) => TypedSource::Text(text),

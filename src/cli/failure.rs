@@ -13,7 +13,7 @@ use codex_review::hooks::{InputError, InstallError};
 use codex_review::jobs::{JobId, JobsError};
 use codex_review::report::json::ParseError;
 use codex_review::review::{ExitStatus, NotJudged};
-use codex_review::run::{PrepareError, TermsError};
+use codex_review::run::{ApplyError, NoTests, PrepareError, TermsError};
 use codex_review::target::{ChangesError, CreateError, OpenError, ResolveError};
 use codex_review::team::TeamError;
 use codex_review::worktrees::WorktreeError;
@@ -176,6 +176,24 @@ pub(crate) enum Failure {
     NoReport {
         /// The job.
         id: JobId,
+    },
+    /// There is nothing that tests could be written for.
+    #[error(transparent)]
+    NoTests(#[from] NoTests),
+    /// `test --apply=JOB` for a job that wrote none.
+    #[error("job `{id}` holds no accepted tests")]
+    NoTestsOfJob {
+        /// The job.
+        id: JobId,
+    },
+    /// Tests cannot be put into the working tree.
+    #[error("the tests of job `{id}` were not applied, and nothing was changed")]
+    ApplyTests {
+        /// The job.
+        id: JobId,
+        /// Why.
+        #[source]
+        source: ApplyError,
     },
     /// A worker that was started without a job.
     #[error("a worker needs `CODEX_REVIEW_JOB_ID`")]
@@ -408,6 +426,17 @@ impl Failure {
             Failure::NoReport { .. } => (
                 ExitStatus::Usage,
                 Some("only a review that came to an end has one".to_owned()),
+            ),
+            Failure::NoTests(error) => (ExitStatus::Usage, error.hint().map(str::to_owned)),
+            Failure::NoTestsOfJob { .. } => (
+                ExitStatus::Usage,
+                Some("`codex-review status --all` lists the jobs; `codex-review test` writes tests".to_owned()),
+            ),
+            Failure::ApplyTests { id, .. } => (
+                ExitStatus::Incomplete,
+                Some(format!(
+                    "the patch is kept: `codex-review result {id}` shows it, and `git apply --3way` may merge it"
+                )),
             ),
             Failure::OutputNotWritable { .. } => (
                 ExitStatus::Usage,

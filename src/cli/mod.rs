@@ -45,6 +45,7 @@ mod strategies;
 mod surroundings;
 mod task;
 mod terms;
+mod test;
 mod text;
 mod transfer;
 mod trust;

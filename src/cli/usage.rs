@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use codex_review::near_miss::nearest;
 use codex_review::report::FORMATS;
-use codex_review::run::{KINDS, Thread};
+use codex_review::run::KINDS;
 
 /// The command line does not say something that can be done.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +21,21 @@ pub(crate) enum UsageError {
     /// What the engine's own reviewer is shown cannot be narrowed down.
     #[error("`--since-last` does not go with `--native`, which always reviews the whole change")]
     SinceLastWithNative,
+    /// Our own engine writes no code.
+    #[error("the builtin engine writes no tests")]
+    BuiltinWritesNothing,
+    /// `--apply=JOB` asks nobody, so that nothing else can be asked with it.
+    #[error("`--apply=JOB` applies what a job wrote: it goes with no target, focus or `--run`")]
+    ApplyOfJobAlone,
+    /// Whoever does not wait cannot apply.
+    #[error("`--background` returns before there are tests to apply")]
+    ApplyInBackground,
+    /// The change is not in the working tree.
+    #[error("`--apply` puts tests into the working tree, where {label} is not checked out")]
+    ApplyElsewhere {
+        /// The target.
+        label: String,
+    },
     /// A word before the text looks like an option that exists.
     #[error("unknown option `{given}`")]
     MistypedOption {
@@ -227,7 +242,7 @@ pub(crate) enum UsageError {
 fn kinds() -> String {
     let named: Vec<&str> = KINDS
         .iter()
-        .filter(|kind| kind.thread == Thread::Persistent)
+        .filter(|kind| kind.is_asked_for())
         .map(|kind| kind.name)
         .collect();
     named.join(", ")
@@ -242,6 +257,12 @@ impl UsageError {
             }
             UsageError::SinceLastWithNative => "leave one of both out",
             UsageError::NoRules(_) => "ask Codex: `--engine codex`",
+            UsageError::BuiltinWritesNothing => "use `--engine codex`",
+            UsageError::ApplyOfJobAlone => "leave the job out to have tests written and applied",
+            UsageError::ApplyInBackground => "apply them later: `codex-review test --apply=JOB`",
+            UsageError::ApplyElsewhere { .. } => {
+                "leave `--apply` out: the result holds the patch; or check that commit out first"
+            }
             UsageError::MistypedOption { nearest, .. } => {
                 return Some(format!(
                     "did you mean `{nearest}`? Put `--` before text that begins with a dash"

@@ -81,7 +81,7 @@ impl Drive<'_> {
             ThreadChoice::New { ephemeral, .. } => {
                 let params = protocol::thread_start(
                     &request.cwd,
-                    request.sandbox,
+                    &request.sandbox,
                     *ephemeral,
                     model,
                     effort,
@@ -92,7 +92,7 @@ impl Drive<'_> {
                 let params = protocol::thread_resume(
                     thread_id,
                     &request.cwd,
-                    request.sandbox,
+                    &request.sandbox,
                     model,
                     effort,
                 );
@@ -120,6 +120,7 @@ impl Drive<'_> {
                     thread_id,
                     text,
                     output_schema.as_ref(),
+                    &request.sandbox,
                     request.model.as_deref(),
                     request.effort.as_deref(),
                 );

@@ -4,17 +4,22 @@
 //! standard input, an environment cleared to a list, the repository's root as its folder and a process group of its own;
 //! no shell is involved. Whatever happens, its whole group is ended before the call returns.
 //!
+//! [`try_out`] runs a command whose failure is an answer: the tests of a project, where the user asks for that.
+//!
 //! Whether a program may be started at all is not decided here: only strategies of the user's own, and of repositories
 //! that the user trusts, come this far. Failure policy: every fault is a sentence for the context's ledger, none is fatal.
 
 mod group;
 mod run;
+mod trial;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::context::{CollectError, Program, ProgramCall, Programs};
 use crate::engine::find_in_path;
+
+pub use trial::{TRIAL_VARIABLES, Trial, TrialEnd, Tried, try_out};
 
 /// The environment variables that every program gets, where they are set.
 pub const PASSED_VARIABLES: [&str; 10] = [

@@ -13,6 +13,8 @@ const FOCUS: &str = include_str!("templates/focus.md");
 const GATE: &str = include_str!("templates/gate.md");
 const GATE_MESSAGE: &str = include_str!("templates/gate-message.md");
 const AGENT: &str = include_str!("templates/agent.md");
+const TEST: &str = include_str!("templates/test.md");
+const TEST_FOCUS: &str = include_str!("templates/test-focus.md");
 const TASK_CONTINUE: &str = include_str!("templates/task-continue.md");
 
 /// Why a filled template cannot fail.
@@ -34,6 +36,34 @@ pub struct GateInput<'a> {
     pub last_message: Option<&'a str>,
     /// The text of a [`Context`](crate::context::Context) of the working tree; empty for none.
     pub context: &'a str,
+}
+
+/// A package, as a writer of tests is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageText {
+    /// Its folder.
+    pub root: String,
+    /// How its tests are run, in a word.
+    pub runner: String,
+    /// Why it is one.
+    pub reason: String,
+    /// The command.
+    pub command: String,
+    /// Where its tests are, as globs below its folder.
+    pub tests: Vec<String>,
+    /// Whether unit tests may stand in source files, in modules for tests alone.
+    pub in_source: bool,
+}
+
+/// What the prompt of a writer of tests is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct TestsInput<'a> {
+    /// The text of a [`Context`](crate::context::Context): already in its envelopes.
+    pub context: &'a str,
+    /// What the user wants tested, in their own words. Blank text counts as none.
+    pub focus: Option<&'a str>,
+    /// The packages that the change touches.
+    pub packages: &'a [PackageText],
 }
 
 /// What an agent's prompt is made of.
@@ -110,6 +140,51 @@ fn review(template: &str, input: &PromptInput<'_>) -> String {
     fill(template, &[("focus", &focus), ("context", input.context)]).expect(TESTED)
 }
 
+/// The prompt of a writer of tests, who answers in prose: what counts is what it writes.
+#[must_use]
+pub fn write_tests(input: &TestsInput<'_>) -> Prompt {
+    let mut packages = String::new();
+    for package in input.packages {
+        let places: Vec<String> = package
+            .tests
+            .iter()
+            .map(|glob| format!("`{glob}`"))
+            .collect();
+        let in_source = match package.in_source {
+            true => ", or inside the one module `#[cfg(test)]` of a source file",
+            false => "",
+        };
+        packages.push_str(&format!(
+            "- folder `{}`: {}, because {}. Run by `{}`. Test files: {}{in_source}.\n",
+            package.root,
+            package.runner,
+            package.reason,
+            package.command,
+            places.join(", ")
+        ));
+    }
+    // Names of folders and files come from the repository.
+    let packages = visible(packages.as_bytes()).text.into_owned();
+    let packages = Envelope::around([&*packages]).wrap("Packages", &packages);
+    let focus = input.focus.filter(|words| !words.trim().is_empty());
+    let focus = focus.map_or_else(String::new, |words| {
+        let words = Envelope::around([words]).wrap("Focus", words);
+        fill(TEST_FOCUS.trim_end(), &[("words", &words)]).expect(TESTED)
+    });
+    let text = fill(
+        TEST,
+        &[
+            ("packages", &packages),
+            ("focus", &focus),
+            ("context", input.context),
+        ],
+    );
+    Prompt {
+        text: text.expect(TESTED),
+        output_schema: None,
+    }
+}
+
 /// The prompt of a task: the user's text byte for byte. Without text, or with a blank one, a continued thread is told to
 /// go on.
 #[must_use]
@@ -183,6 +258,24 @@ mod tests {
                 assert_eq!(text.contains("\"Focus\""), focus == Some(HOSTILE));
                 assert!(!text.contains("{{focus}}"));
             }
+        }
+        for focus in [None, Some(" "), Some(HOSTILE)] {
+            let package = PackageText {
+                root: "a\u{202e}b".to_owned(),
+                runner: "cargo".to_owned(),
+                reason: "`Cargo.toml` is there".to_owned(),
+                command: "cargo test".to_owned(),
+                tests: vec!["tests/**".to_owned()],
+                in_source: true,
+            };
+            let input = TestsInput {
+                context: "CONTEXT\n",
+                focus,
+                packages: &[package],
+            };
+            let text = write_tests(&input).text;
+            assert!(text.contains("CONTEXT\n") && text.contains("folder `a<U+202E>b`"));
+            assert_eq!(text.contains(HOSTILE), focus == Some(HOSTILE));
         }
         for team in [&["ada"][..], &["ada", "ben"]] {
             let text = agent(&AgentInput {

@@ -23,7 +23,7 @@ use super::kind::{Ask, Subject, Thread};
 use super::redaction::{RedactingSink, RunRedactor};
 use super::{
     EngineChoice, NativeTarget, Question, ReviewedChange, RunRequest, Surroundings, TaskAnswer,
-    ThreadChoice, events,
+    ThreadChoice, WrittenTests, events,
 };
 
 /// A file outside the change is looked at only up to this size, to learn how many lines it has.
@@ -36,6 +36,8 @@ pub enum RunEnd {
     Reviewed(Box<Report>),
     /// A task, done or not.
     Answered(TaskAnswer),
+    /// Tests, written or not.
+    Tested(Box<WrittenTests>),
 }
 
 impl RunEnd {
@@ -45,6 +47,7 @@ impl RunEnd {
         match self {
             RunEnd::Reviewed(report) => report.exit,
             RunEnd::Answered(answer) => answer.exit(),
+            RunEnd::Tested(tests) => tests.exit(),
         }
     }
 
@@ -69,6 +72,12 @@ impl RunEnd {
                 answer.summary(),
                 answer.to_json(),
                 answer.render(),
+            ),
+            RunEnd::Tested(tests) => (
+                tests.failure().cloned(),
+                tests.summary(),
+                tests.to_json(),
+                tests.render(),
             ),
         };
         let status = match &not_judged {
@@ -284,6 +293,20 @@ fn not_judged(error: &engine::EngineError, request: &RunRequest) -> NotJudged {
     not_judged
 }
 
+fn sandbox(request: &RunRequest) -> Sandbox {
+    match &request.tests {
+        Some(order) => match &order.scratch {
+            Some(scratch) => Sandbox::Confined {
+                scratch: scratch.clone(),
+            },
+            // Without its own worktree, it would write in the user's.
+            None => Sandbox::ReadOnly,
+        },
+        None if request.write => Sandbox::WorkspaceWrite,
+        None => Sandbox::ReadOnly,
+    }
+}
+
 fn turn_request(request: &RunRequest) -> engine::TurnRequest {
     let action = match &request.question {
         Question::Review { instructions } => {
@@ -308,11 +331,7 @@ fn turn_request(request: &RunRequest) -> engine::TurnRequest {
     let ephemeral = request.kind.thread == Thread::Ephemeral;
     engine::TurnRequest {
         cwd: request.cwd.clone(),
-        sandbox: if request.write {
-            Sandbox::WorkspaceWrite
-        } else {
-            Sandbox::ReadOnly
-        },
+        sandbox: sandbox(request),
         thread: match &request.thread {
             ThreadChoice::New => engine::ThreadChoice::New {
                 ephemeral,

@@ -122,6 +122,19 @@ pub static TASK: Kind = Kind {
     thread: Thread::Persistent,
 };
 
+/// `codex-review test`.
+pub static TEST: Kind = Kind {
+    name: "test",
+    report_name: "Tests",
+    title: "Codex Tests",
+    label: "test",
+    job_class: "task",
+    ask: Ask::Text,
+    may_write: MayWrite::Always,
+    // Its worktree is gone afterwards: there is nothing to go on with.
+    thread: Thread::Ephemeral,
+};
+
 /// The stop gate's review of one turn.
 pub static GATE: Kind = Kind {
     name: "gate",
@@ -194,9 +207,16 @@ pub static KINDS: &[&Kind] = &[
     &PLAN_GATE,
     &AGENT,
     &WATCH_REVIEW,
+    &TEST,
 ];
 
 impl Kind {
+    /// Whether people ask for one such run by the kind's name: gates ask for their own, and agents come in teams.
+    #[must_use]
+    pub fn is_asked_for(&self) -> bool {
+        self.thread == Thread::Persistent || *self == TEST
+    }
+
     /// Whether the fixed rules of the builtin engine have anything to say about what this kind asks.
     #[must_use]
     pub fn suits_rules(&self) -> bool {

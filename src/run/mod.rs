@@ -1,7 +1,7 @@
 //! One run of an engine: the kinds of run, the request, and its execution.
 //!
 //! ```text
-//! Kind (declared) → RunRequest (stored with its job) --execute--> RunEnd (a report, or a task's answer)
+//! Kind (declared) → RunRequest (stored with its job) --execute--> RunEnd (a report, a task's answer, or tests)
 //! ```
 //!
 //! `kind` declares what can be run; [`RunRequest`] is one run as a value; [`execute`] carries it out in whatever process
@@ -27,6 +27,7 @@ mod suppression_wire;
 mod surroundings;
 mod task_answer;
 mod terms;
+mod testing;
 
 pub use access::{OpenedEngine, broker_options, open_engine};
 pub use counting::CountedChange;
@@ -34,7 +35,7 @@ pub use decide::{decide_again, merge_reports, shard_label};
 pub use execute::{RunEnd, execute, unreadable_request};
 pub use kind::{
     ADVERSARIAL_REVIEW, AGENT, Ask, GATE, KINDS, Kind, MayWrite, OPTIMIZE, PLAN_GATE, PLAN_REVIEW,
-    REVIEW, Subject, TASK, Thread, WATCH_REVIEW, find_kind,
+    REVIEW, Subject, TASK, TEST, Thread, WATCH_REVIEW, find_kind,
 };
 pub use plan::PlanReview;
 pub use prepare::{EngineOptions, PrepareError, ReviewPlan, first_line, task_request};
@@ -48,4 +49,8 @@ pub use surroundings::Surroundings;
 pub use task_answer::TaskAnswer;
 pub use terms::{
     ReviewTerms, TermsError, TermsInput, change_hash, review_ignore, review_terms, shard_paths,
+};
+pub use testing::{
+    Applied, ApplyError, NoTests, RunTests, TestOrder, TestPlan, WrittenTests, applied_json,
+    apply as apply_tests, read_written,
 };

@@ -173,6 +173,7 @@ impl PlanReview<'_> {
                 trail: None,
                 on_empty: OnEmpty::Pass,
             }),
+            tests: None,
         })
     }
 

@@ -196,6 +196,7 @@ impl ReviewPlan<'_> {
                     .map(|history| history.trail(self.context, self.since)),
                 on_empty: self.on_empty,
             }),
+            tests: None,
         })
     }
 
@@ -326,6 +327,7 @@ pub fn task_request(
         budgets: options.budgets,
         cache: CacheUse::Off,
         change: None,
+        tests: None,
     })
 }
 

@@ -19,6 +19,7 @@ use super::CountedChange;
 use super::Trail;
 use super::kind::{Kind, find_kind};
 use super::suppression_wire::StoredSuppressions;
+use super::testing::{StoredOrder, TestOrder};
 
 /// The version of the stored request; a worker refuses a newer one.
 const VERSION: u32 = 1;
@@ -184,6 +185,8 @@ pub struct RunRequest {
     pub cache: CacheUse,
     /// The change (or plan) under review; `None` for a task.
     pub change: Option<ReviewedChange>,
+    /// What tests are to be written for; `None` for every other kind of run.
+    pub tests: Option<TestOrder>,
 }
 
 /// Why a stored request cannot be carried out.
@@ -201,7 +204,7 @@ pub enum RequestError {
     /// The kind or the engine is not known here.
     #[error("the job's {what} `{word}` is not known to this codex-review")]
     Unknown {
-        /// `kind` or `engine`.
+        /// `kind`, `engine` or `commit`.
         what: &'static str,
         /// The word.
         word: String,
@@ -229,6 +232,8 @@ struct Stored {
     #[serde(default)]
     cache: CacheUse,
     change: Option<StoredChange>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tests: Option<StoredOrder>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -298,6 +303,7 @@ impl RunRequest {
             rpc_timeout_ms: milliseconds(self.budgets.rpc),
             cache: self.cache,
             change: self.change.as_ref().map(StoredChange::from),
+            tests: self.tests.as_ref().map(StoredOrder::from),
         };
         serde_json::to_value(stored)
             .expect("folders are checked to be UTF-8 before a request is made")
@@ -342,6 +348,13 @@ impl RunRequest {
             },
             cache: stored.cache,
             change: stored.change.map(ReviewedChange::try_from).transpose()?,
+            tests: match stored.tests {
+                None => None,
+                Some(stored) => {
+                    let order = stored.order();
+                    Some(order.ok_or_else(|| unknown("commit", "of its tests"))?)
+                }
+            },
         })
     }
 }

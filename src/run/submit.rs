@@ -11,7 +11,8 @@ use crate::review::Outcome;
 use super::kind::Thread;
 use super::redaction::RunRedactor;
 use super::{
-    RunEnd, RunRequest, Surroundings, asked_before, execute, hunks, since_last, unreadable_request,
+    RunEnd, RunRequest, Surroundings, asked_before, execute, hunks, since_last, testing,
+    unreadable_request,
 };
 
 /// What a job says about its run before there is any answer.
@@ -92,6 +93,11 @@ async fn answer(
     sink: &mut dyn EventSink,
     cancelled: &CancelToken,
 ) -> RunEnd {
+    if let Some(order) = &request.tests {
+        let tests =
+            testing::write_tests(request, order, &job.id, surroundings, sink, cancelled).await;
+        return RunEnd::Tested(Box::new(tests));
+    }
     let (id, at) = (job.id.as_str(), job.created_at);
     let question = asked_before::Question::of(request, surroundings, at).await;
     let mut end = match question.as_ref().and_then(asked_before::Question::answered) {

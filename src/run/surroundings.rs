@@ -23,6 +23,8 @@ pub struct Surroundings {
     pub codex_home: PathBuf,
     /// What git would take from the environment.
     pub git: GitEnvironment,
+    /// The environment, of which git and a project's tests get the parts that are theirs.
+    pub variables: Vec<(OsString, OsString)>,
     /// The repository's state folder, where its broker is recorded.
     pub state_folder: PathBuf,
     /// A short private folder for sockets whose path would be too long otherwise (`XDG_RUNTIME_DIR`, else the

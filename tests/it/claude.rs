@@ -369,6 +369,47 @@ fn an_adversarial_review_in_the_background_gets_its_focus_byte_for_byte() {
     host.assert_nothing_ran();
 }
 
+#[test]
+fn tests_are_written_from_inside_and_go_into_the_working_tree_when_the_user_says_so() {
+    let Some(host) = Host::start() else { return };
+    let manifest = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\n";
+    host.repo.write("Cargo.toml", manifest);
+    let tree = || host.repo.git(["status", "--porcelain", "-uall"]);
+    let before = tree();
+    host.model.respond(|request| {
+        let input = request.body["input"].as_array();
+        let mut items = input.into_iter().flatten();
+        if items.any(|item| item["type"] == "function_call_output") {
+            return Answer::Text("One test is there.".to_owned());
+        }
+        let cmd = "mkdir tests && echo '#[test]' > tests/a.rs && echo 'fn a() {}' >> tests/a.rs && rm src/a.rs";
+        Answer::Tool {
+            name: "exec_command".to_owned(),
+            arguments: json!({"cmd": cmd}),
+        }
+    });
+    host.assistant.respond(obedient);
+    let (output, _) = host.ask(&format!("/codex:test --wait {HOSTILE}"));
+    let said = output.stdout();
+    for part in [
+        "`tests/a.rs` (new, +2)",
+        "`src/a.rs` (deleted)",
+        "One test is there.",
+    ] {
+        assert!(said.contains(part), "{part:?} is not in {output}");
+    }
+    let prompt = host.model.requests()[0].prompt();
+    assert!(prompt.contains(HOSTILE), "{prompt}");
+    assert_eq!(tree(), before);
+
+    let (_, id) = said.split_once("--apply=").expect("the job is named");
+    let id: String = id.chars().take_while(|c| *c != '`').collect();
+    let (output, _) = host.ask(&format!("/codex:test --apply={id}"));
+    assert!(output.stdout().contains("Applied: tests/a.rs"), "{output}");
+    assert!(host.repo.join("tests/a.rs").is_file());
+    host.assert_nothing_ran();
+}
+
 /// What the plugin's commands used to be: a line of a shell, or a here-document that a typed line could end.
 #[test]
 fn every_text_behind_every_command_arrives_byte_for_byte_or_is_refused_and_nothing_runs() {

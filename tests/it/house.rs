@@ -24,6 +24,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("target", &[]),
     ("timestamp", &[]),
     ("checks", &["review", "secrets", "target"]),
+    (
+        "suites",
+        &["checks", "review", "secrets", "symbols", "target"],
+    ),
     ("prompt", &["review"]),
     ("report", &["review"]),
     ("baseline", &["review"]),
@@ -71,8 +75,22 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "baseline", "broker", "cache", "config", "context", "engine", "jobs", "prompt",
-            "report", "review", "secrets", "target",
+            "atomic_file",
+            "baseline",
+            "broker",
+            "cache",
+            "config",
+            "context",
+            "engine",
+            "external",
+            "jobs",
+            "prompt",
+            "report",
+            "review",
+            "secrets",
+            "suites",
+            "target",
+            "worktrees",
         ],
     ),
 ];
@@ -80,7 +98,7 @@ const EDGES: &[(&str, &[&str])] = &[
 /// Modules that never touch the environment or a process.
 const PURE: &[&str] = &[
     "baseline", "checks", "context", "plan", "prompt", "report", "review", "rpc", "secrets",
-    "symbols", "target",
+    "suites", "symbols", "target",
 ];
 
 const TOO_LONG_FILE_LINES: usize = 600;

@@ -39,6 +39,7 @@ mod secrets;
 mod strategies;
 mod symbols;
 mod target;
+mod test_writing;
 mod trust;
 mod typed;
 mod watch;

@@ -87,6 +87,7 @@ fn there_is_one_command_for_each_verb_that_people_know() {
             "review",
             "setup",
             "status",
+            "test",
             "transfer",
             "usage",
             "watch"
@@ -118,8 +119,15 @@ fn what_is_typed_stands_in_no_command_text() {
             panic!("{name} runs {shell_lines:?}");
         };
         let words = line.trim_start_matches("!`codex-review ");
-        let takes_text = ["review", "adversarial-review", "optimize", "plan-review", "rescue"]
-            .contains(&name.as_str());
+        let takes_text = [
+            "review",
+            "adversarial-review",
+            "optimize",
+            "plan-review",
+            "rescue",
+            "test",
+        ]
+        .contains(&name.as_str());
         let expected = match (takes_text, name.as_str()) {
             (true, "rescue") => "estimate task --json --session-arguments`".to_owned(),
             (true, name) => format!("estimate {name} --json --session-arguments`"),

@@ -192,6 +192,8 @@ impl World {
         for name in names {
             repo.write(name, "start();\none();\n");
         }
+        // A package, so that tests can be asked for.
+        repo.write("deno.json", "{}\n");
         // Programs that a search for `codex`, `git` or `npm` must not find.
         for name in ["codex", "git", "npm", "node"] {
             let script = trap_script(&world.marker(&format!("found-{name}")));
@@ -411,6 +413,9 @@ const CASES: &[Case] = &[
     ("plan-review", &["--engine", "codex", "a.js"], ""),
     ("task", &["look", "around"], ""),
     ("task", &["--engine", "codex", "look", "around"], ""),
+    ("test", &["--engine", "codex"], ""),
+    ("test", &["--engine", "codex", "--base", "base"], ""),
+    ("test", &["--apply=task-none"], ""),
     (
         "agent-team start",
         &["2", "--names", "a,b", "look", "around"],

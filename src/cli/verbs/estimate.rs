@@ -14,6 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::options::Shape;
 use crate::cli::plan_review::PlanSource;
 use crate::cli::surroundings::Surroundings;
+use crate::cli::test::TestRequest;
 use crate::cli::text::TextSource;
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
@@ -56,6 +57,8 @@ pub(crate) fn run(
             document["asked"] = json!(asked);
             document
         }
+        // What is applied is there already: there is nothing to choose.
+        Meant::Apply => json!({"empty": false, "asked": "wait"}),
         Meant::Plan { source, asked } => {
             let repository = workspace.take_repository(surroundings)?;
             let session = workspace.session.as_deref();
@@ -88,6 +91,8 @@ enum Meant {
         /// `wait` or `background`, where the user said so.
         asked: Option<&'static str>,
     },
+    /// Tests that a job wrote go into the working tree.
+    Apply,
     Plan {
         source: PlanSource,
         /// As for a review.
@@ -140,6 +145,13 @@ fn understand(kind: &'static Kind, typed: &str) -> Result<Meant, Failure> {
         Verb::AdversarialReview(args) => Meant::Review {
             target: args.into_request()?.target,
             asked,
+        },
+        Verb::Test(args) => match args.into_request()? {
+            TestRequest::Write(request) => Meant::Review {
+                target: request.target,
+                asked,
+            },
+            TestRequest::Apply { .. } => Meant::Apply,
         },
         Verb::Optimize(args) => Meant::Review {
             target: args.into_request()?.target,

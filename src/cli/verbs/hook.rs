@@ -47,6 +47,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("optimize", "optimize"),
     ("plan-review", "plan-review"),
     ("rescue", "task"),
+    ("test", "test"),
     ("agent-team", "agent-team"),
     ("transfer", "transfer"),
     ("status", "status"),

@@ -44,6 +44,7 @@ mod strategies_explain;
 mod strategies_new;
 pub(crate) mod stream;
 pub(crate) mod task;
+pub(crate) mod test;
 mod tmux;
 pub(crate) mod transfer;
 pub(crate) mod trust;

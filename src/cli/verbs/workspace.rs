@@ -295,6 +295,7 @@ pub(crate) fn run_surroundings(state_folder: &Path) -> Result<run::Surroundings,
             .or_else(|| home.map(|home| home.join(".codex")))
             .unwrap_or_else(|| PathBuf::from(".codex")),
         git: GitEnvironment::from_lookup(Surroundings::variable),
+        variables: std::env::vars_os().collect(),
         state_folder: state_folder.to_owned(),
         runtime_dir: path("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from),
     })

@@ -1,26 +1,47 @@
 //! What is sent.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 /// What a turn may do to the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sandbox {
     /// Reads, and nothing else. The only sandbox for a review: a writable one marks the project as trusted in the
     /// user's own settings.
     ReadOnly,
-    /// Writes within the thread's folder.
+    /// Writes within the thread's folder, and in the folders for temporary files.
     WorkspaceWrite,
+    /// Writes within the thread's folder and in `scratch`, and nowhere else: the folders for temporary files, where the
+    /// user's own tree may be, stay as they are, and there is no network. It is said for the turn and not for the
+    /// thread, because a thread that may write marks the project as trusted in the user's own settings.
+    Confined {
+        /// The folder for temporary files of what the turn runs.
+        scratch: PathBuf,
+    },
 }
 
 impl Sandbox {
-    /// The word on the wire.
+    /// The thread's word on the wire.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
-            Sandbox::ReadOnly => "read-only",
+            Sandbox::ReadOnly | Sandbox::Confined { .. } => "read-only",
             Sandbox::WorkspaceWrite => "workspace-write",
+        }
+    }
+
+    /// What a turn says of it beyond its thread; `None` for nothing.
+    fn turn_policy(&self) -> Option<Value> {
+        match self {
+            Sandbox::ReadOnly | Sandbox::WorkspaceWrite => None,
+            Sandbox::Confined { scratch } => Some(json!({
+                "type": "workspaceWrite",
+                "writableRoots": [scratch.to_string_lossy()],
+                "networkAccess": false,
+                "excludeTmpdirEnvVar": true,
+                "excludeSlashTmp": true,
+            })),
         }
     }
 }
@@ -82,8 +103,14 @@ impl Members {
 }
 
 /// Settings of the engine that one thread overrides.
-fn overrides(model: Option<&str>, effort: Option<&str>) -> Option<Value> {
+fn overrides(sandbox: &Sandbox, model: Option<&str>, effort: Option<&str>) -> Option<Value> {
+    let scratch = match sandbox {
+        Sandbox::ReadOnly | Sandbox::WorkspaceWrite => None,
+        Sandbox::Confined { scratch } => Some(scratch.to_string_lossy()),
+    };
     let config = Members::new()
+        // Dotted, so that it stands beside what the user sets.
+        .with_some("shell_environment_policy.set.TMPDIR", scratch)
         // The user's own `review_model` would win over the model that was asked for.
         .with_some("review_model", model)
         .with_some("model_reasoning_effort", effort)
@@ -97,7 +124,7 @@ fn overrides(model: Option<&str>, effort: Option<&str>) -> Option<Value> {
 /// What both ways to get a thread share.
 fn thread_members(
     cwd: &Path,
-    sandbox: Sandbox,
+    sandbox: &Sandbox,
     model: Option<&str>,
     effort: Option<&str>,
 ) -> Members {
@@ -107,12 +134,12 @@ fn thread_members(
         .with("approvalPolicy", "never")
         .with("sandbox", sandbox.as_str())
         .with_some("model", model)
-        .with_some("config", overrides(model, effort))
+        .with_some("config", overrides(sandbox, model, effort))
 }
 
 pub(crate) fn thread_start(
     cwd: &Path,
-    sandbox: Sandbox,
+    sandbox: &Sandbox,
     ephemeral: bool,
     model: Option<&str>,
     effort: Option<&str>,
@@ -125,7 +152,7 @@ pub(crate) fn thread_start(
 pub(crate) fn thread_resume(
     thread_id: &str,
     cwd: &Path,
-    sandbox: Sandbox,
+    sandbox: &Sandbox,
     model: Option<&str>,
     effort: Option<&str>,
 ) -> Value {
@@ -151,12 +178,14 @@ pub(crate) fn turn_start(
     thread_id: &str,
     text: &str,
     output_schema: Option<&Value>,
+    sandbox: &Sandbox,
     model: Option<&str>,
     effort: Option<&str>,
 ) -> Value {
     Members::new()
         .with("threadId", thread_id)
         .with("input", text_input(text))
+        .with_some("sandboxPolicy", sandbox.turn_policy())
         .with_some("model", model)
         .with_some("effort", effort)
         .with_some("outputSchema", output_schema.cloned())
@@ -205,14 +234,14 @@ mod tests {
 
     #[test]
     fn what_was_not_asked_for_is_not_sent() {
-        let plain = thread_start(Path::new("/r"), Sandbox::ReadOnly, true, None, None);
+        let plain = thread_start(Path::new("/r"), &Sandbox::ReadOnly, true, None, None);
         assert_eq!(
             plain,
             json!({"cwd": "/r", "approvalPolicy": "never", "sandbox": "read-only", "ephemeral": true})
         );
         let asked = thread_start(
             Path::new("/r"),
-            Sandbox::ReadOnly,
+            &Sandbox::ReadOnly,
             true,
             Some("m"),
             Some("high"),
@@ -221,10 +250,29 @@ mod tests {
             asked["config"],
             json!({"review_model": "m", "model_reasoning_effort": "high"})
         );
-        let turn = turn_start("t", "a\n\"b\"", None, None, None);
+        let turn = turn_start("t", "a\n\"b\"", None, &Sandbox::ReadOnly, None, None);
         assert_eq!(
             turn,
             json!({"threadId": "t", "input": [{"type": "text", "text": "a\n\"b\"", "text_elements": []}]})
+        );
+    }
+
+    #[test]
+    fn a_confined_turn_writes_in_two_folders_and_its_thread_in_none() {
+        let confined = Sandbox::Confined {
+            scratch: "/s".into(),
+        };
+        let thread = thread_start(Path::new("/w"), &confined, true, None, None);
+        assert_eq!(thread["sandbox"], "read-only");
+        assert_eq!(
+            thread["config"],
+            json!({"shell_environment_policy.set.TMPDIR": "/s"})
+        );
+        let turn = turn_start("t", "a", None, &confined, None, None);
+        assert_eq!(
+            turn["sandboxPolicy"],
+            json!({"type": "workspaceWrite", "writableRoots": ["/s"], "networkAccess": false,
+                   "excludeTmpdirEnvVar": true, "excludeSlashTmp": true})
         );
     }
 }

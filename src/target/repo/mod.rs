@@ -13,6 +13,7 @@ mod hooks_folder;
 mod line_origins;
 mod listing;
 mod loose;
+mod made_patch;
 mod objects;
 mod open;
 mod parallel;
