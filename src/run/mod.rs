@@ -17,6 +17,7 @@ mod hunks;
 mod kind;
 mod new_side;
 mod open_code;
+mod pinned_patch;
 mod prepare;
 mod redaction;
 mod request;
@@ -35,6 +36,7 @@ pub use kind::{
     ADVERSARIAL_REVIEW, Ask, GATE, KINDS, Kind, MayWrite, OPTIMIZE, REVIEW, TASK, Thread,
     find_kind,
 };
+pub use pinned_patch::PinnedPatch;
 pub use prepare::{EngineOptions, PrepareError, ReviewPlan, first_line, task_request};
 pub use request::{
     Access, Budgets, CacheUse, EngineChoice, NativeTarget, Question, RequestError, ReviewedChange,

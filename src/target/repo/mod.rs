@@ -14,6 +14,7 @@ mod listing;
 mod objects;
 mod open;
 mod parallel;
+mod patched;
 mod push_base;
 mod raw;
 mod refs;
