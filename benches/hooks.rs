@@ -88,7 +88,7 @@ impl Place {
 const PROGRAM: &str = env!("CARGO_BIN_EXE_codex-review");
 
 /// A hook, and what the host tells it beyond the session.
-const HOOKS: [(&str, &str); 5] = [
+const HOOKS: [(&str, &str); 6] = [
     ("session-start", ""),
     ("prompt-submit", ""),
     (
@@ -96,6 +96,10 @@ const HOOKS: [(&str, &str); 5] = [
         ", \"command_name\": \"codex:review\", \"command_args\": \"--wait\"",
     ),
     ("stop", ""),
+    (
+        "plan",
+        ", \"tool_name\": \"ExitPlanMode\", \"tool_input\": {\"plan\": \"1. Go on.\"}",
+    ),
     ("session-end", ", \"reason\": \"other\""),
 ];
 

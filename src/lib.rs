@@ -16,6 +16,7 @@
 //! - [`checks`]: deterministic rules over a change, for our own engine and for contexts.
 //! - [`secrets`]: finds and redacts credentials in text, by rules that are data.
 //! - [`symbols`]: what a source file defines and names, by tree-sitter grammars, and a cache of it.
+//! - [`plan`]: what counts as a plan, and the one that a Claude session presented last.
 //! - [`context`]: what the reviewer is shown: strategies, collectors, budget, ledger.
 //! - [`baseline`]: the file that says which findings were accepted, why and until when.
 //! - [`external`]: starts the programs that trusted strategies name, and ends them.
@@ -24,6 +25,8 @@
 //! - [`broker`]: one app server shared by many clients: a state machine, and thin tasks around it.
 //! - [`jobs`]: one owner per engine run; event log, record, index, lock, retention.
 //! - [`cache`]: answers and last reviews that later runs build on.
+//! - [`worktrees`]: linked worktrees, made with uncommitted work in them and removed, by git as a program.
+//! - [`team`]: several agents at one task, each in a worktree of its own; compared, applied, cleared away.
 //! - [`run`]: the kinds of run (prompt, schema, sandbox) declared in one place, and their execution.
 //! - [`report`]: one findings model to text, markdown and json.
 //! - [`hooks`]: what Claude Code and git call: session start and end, the stop gate, pre-push.
@@ -54,6 +57,7 @@ pub mod external;
 pub mod hooks;
 pub mod jobs;
 pub mod near_miss;
+pub mod plan;
 pub mod process_identity;
 pub mod prompt;
 pub mod report;
@@ -63,4 +67,6 @@ pub mod run;
 pub mod secrets;
 pub mod symbols;
 pub mod target;
+pub mod team;
 pub mod timestamp;
+pub mod worktrees;

@@ -33,6 +33,7 @@ if "%~1 %~2"=="hook session-start" (
 )
 if "%~1 %~2"=="hook session-end" exit /b 0
 if "%~1 %~2"=="hook stop" exit /b 0
+if "%~1 %~2"=="hook plan" exit /b 0
 if "%~1 %~2"=="hook prompt-submit" exit /b 0
 if "%~1 %~2"=="hook prompt-expansion" exit /b 0
 echo error: %problem%>&2

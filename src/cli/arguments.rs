@@ -5,11 +5,13 @@
 //!
 //! - For a verb that takes text, options that the verb knows are taken off the front. From the first word that is none
 //!   of them, or behind `--`, the rest is text, byte for byte.
+//! - For a verb with subcommands, where the one that is named takes no text, it is split into literal words: what stands there may be a value to be kept.
 //! - For every other verb the whole argument is split into words.
 //!
 //! Words are split at blanks. A word in quotes holds blanks; a backslash takes the meaning from a blank, a quote or a
 //! backslash behind it and is itself everywhere else (`src\lib.rs` stays whole). A quote that is never closed is a
-//! character like any other: an apostrophe must not swallow what follows it.
+//! character like any other: an apostrophe must not swallow what follows it. Of a literal word nothing is taken but the
+//! quotes around the whole of it.
 //!
 //! Which options exist is read from the clap tree; there is no second list.
 
@@ -38,24 +40,39 @@ pub(super) fn expand(argv: Vec<OsString>, command: &Command) -> Result<Vec<OsStr
     if !line.is_empty() && !line.contains(char::is_whitespace) {
         return Ok(argv);
     }
-    let takes_text = verb
-        .get_arguments()
-        .any(|arg| arg.get_id() == TEXT_ARGUMENT);
-    if verb.has_subcommands() {
-        return Ok(argv);
+    let mut expanded: Vec<OsString> = argv[..=verb_at].to_vec();
+    // The first word may name a verb below that takes text: the rest is that one's line.
+    let (word, rest) = next_word(line.trim_start());
+    match verb.find_subcommand(&word).filter(|verb| takes_text(verb)) {
+        Some(below) => {
+            expanded.push(word.into());
+            push_line(&mut expanded, rest, below)?;
+        }
+        None => push_line(&mut expanded, line, verb)?,
     }
-    let (words, text) = if takes_text {
+    Ok(expanded)
+}
+
+fn takes_text(verb: &Command) -> bool {
+    verb.get_arguments()
+        .any(|arg| arg.get_id() == TEXT_ARGUMENT)
+}
+
+/// Appends what `line` says to the verb.
+fn push_line(expanded: &mut Vec<OsString>, line: &str, verb: &Command) -> Result<(), UsageError> {
+    let (words, text) = if takes_text(verb) {
         take_options(line, verb)?
+    } else if verb.has_subcommands() {
+        (literal_words(line), None)
     } else {
         (split_words(line), None)
     };
-    let mut expanded: Vec<OsString> = argv[..=verb_at].to_vec();
     expanded.extend(words.into_iter().map(OsString::from));
     if let Some(text) = text {
         expanded.push("--".into());
         expanded.push(text.into());
     }
-    Ok(expanded)
+    Ok(())
 }
 
 /// The verb and its place, behind options that stand before it.
@@ -83,10 +100,7 @@ pub(super) fn options_in_text(argv: &[OsString], command: &Command) -> Vec<Strin
     let Some((verb_at, verb)) = find_verb(argv, command) else {
         return Vec::new();
     };
-    if !verb
-        .get_arguments()
-        .any(|arg| arg.get_id() == TEXT_ARGUMENT)
-    {
+    if !takes_text(verb) {
         return Vec::new();
     }
     let mut index = verb_at + 1;
@@ -158,8 +172,12 @@ fn takes_value(arg: &Arg) -> bool {
     arg.get_action().takes_values() && !arg.is_require_equals_set() && !arg.is_positional()
 }
 
-/// Takes the verb's options off the front of `line`; the rest is text.
+/// Takes the verb's options off the front of `line`, and the words that it wants before its text; the rest is text.
 fn take_options(line: &str, verb: &Command) -> Result<(Vec<String>, Option<String>), UsageError> {
+    let mut wanted = verb
+        .get_positionals()
+        .filter(|arg| arg.get_id() != TEXT_ARGUMENT)
+        .count();
     let mut words = Vec::new();
     let mut rest = line.trim_start();
     loop {
@@ -180,6 +198,12 @@ fn take_options(line: &str, verb: &Command) -> Result<(Vec<String>, Option<Strin
         let Some(takes) = takes else {
             if rest.starts_with("--") {
                 refuse_near_miss(&word, verb)?;
+            }
+            if wanted > 0 {
+                wanted -= 1;
+                words.push(word);
+                rest = after.trim_start();
+                continue;
             }
             return Ok((words, Some(rest.to_owned())));
         };
@@ -219,6 +243,44 @@ fn split_words(line: &str) -> Vec<String> {
         rest = after.trim_start();
     }
     words
+}
+
+/// The words of a line, each as it was typed; one in quotes as a whole is what stands between them.
+fn literal_words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() {
+        let (word, after) = literal_word(rest);
+        words.push(word.to_owned());
+        rest = after.trim_start();
+    }
+    words
+}
+
+/// The first word of `text`, which begins with no blank, as it was typed.
+fn literal_word(text: &str) -> (&str, &str) {
+    quoted_word(text).unwrap_or_else(|| {
+        let end = text.find(char::is_whitespace).unwrap_or(text.len());
+        text.split_at(end)
+    })
+}
+
+/// The inside of the quotes that `text` begins with, if a blank or nothing stands behind the next such quote.
+fn quoted_word(text: &str) -> Option<(&str, &str)> {
+    let quote = text
+        .chars()
+        .next()
+        .filter(|first| matches!(first, '"' | '\''))?;
+    let (inside, after) = text[1..].split_once(quote)?;
+    let ends = after.chars().next().is_none_or(char::is_whitespace);
+    ends.then_some((inside, after))
+}
+
+/// The first literal word of a line, and what follows it behind blanks.
+pub(super) fn first_word(line: &str) -> (&str, &str) {
+    let line = line.trim_start();
+    let (word, after) = literal_word(line);
+    (word, after.trim_start())
 }
 
 /// The first word of `text`, which begins with no blank, and what follows it.
@@ -316,6 +378,12 @@ mod tests {
         check("review", " --background ", &["--background"]);
         check("task", "fix the bug", &["--", "fix the bug"]);
         check(
+            "agent-team",
+            "start 3 --names a,b it's --json \\d",
+            &["start", "3", "--names", "a,b", "--", "it's --json \\d"],
+        );
+        check("agent-team", "diff a b", &["diff", "a", "b"]);
+        check(
             "task",
             "fix --write nothing",
             &["--", "fix --write nothing"],
@@ -408,6 +476,39 @@ mod tests {
         );
     }
 
+    /// A value that is kept must not come out of its reading as another one.
+    #[test]
+    fn verbs_with_subcommands_get_words_as_they_were_typed() {
+        check("config", "get model", &["get", "model"]);
+        check("config", " list --json ", &["list", "--json"]);
+        check(
+            "config",
+            r#"set model "a  b\" --scope repo"#,
+            &["set", "model", r"a  b\", "--scope", "repo"],
+        );
+        for kept in [
+            r"C:\temp\",
+            r#"a'b'c"d"#,
+            "\"",
+            "'",
+            "\"a",
+            "'a'b",
+            "it's",
+            "--scope='repo'",
+        ] {
+            let line = format!("set model {kept}");
+            check("config", &line, &["set", "model", kept]);
+        }
+        check("config", "set model 'it' s", &["set", "model", "it", "s"]);
+        check("config", "set model ''", &["set", "model", ""]);
+        check(
+            "config",
+            "codex set effort low",
+            &["codex", "set", "effort", "low"],
+        );
+        check("config", "", &[]);
+    }
+
     #[test]
     fn only_a_single_argument_behind_the_verb_is_split() {
         for argv in [
@@ -415,7 +516,6 @@ mod tests {
             &["task", "--write", "fix the bug"],
             &["task", "fix"],
             &["status", "task-1"],
-            &["config", "get model"],
             &["nonsense", "a b"],
             &["--nonsense", "task", "a b"],
             &["--help"],

@@ -4,9 +4,9 @@ use clap::{Parser, Subcommand};
 
 use super::options::GlobalArgs;
 use super::{
-    account, baseline, broker, cancel, ci, completions, config, context, demo, engine, estimate,
-    gate, hook, logs, manual, merge, optimize, result, resume_candidate, review, setup, status, strategies,
-    task, transfer, trust, verbs,
+    account, agent_team, baseline, broker, cancel, ci, completions, config, context, demo, engine,
+    estimate, gate, hook, logs, manual, merge, optimize, plan_review, result, resume_candidate,
+    review, setup, status, strategies, task, transfer, trust, verbs,
 };
 
 /// Asks a second model family to review work in a git repository
@@ -45,12 +45,14 @@ pub(crate) enum Verb {
     Review(review::ReviewArgs),
     AdversarialReview(review::AdversarialReviewArgs),
     Optimize(optimize::OptimizeArgs),
+    PlanReview(plan_review::PlanReviewArgs),
     Context(context::ContextArgs),
     Strategies(strategies::StrategiesArgs),
     Trust(trust::TrustArgs),
     Estimate(estimate::EstimateArgs),
     Task(task::TaskArgs),
     TaskResumeCandidate(resume_candidate::ResumeCandidateArgs),
+    AgentTeam(agent_team::AgentTeamArgs),
     Transfer(transfer::TransferArgs),
     Status(status::StatusArgs),
     Result(result::ResultArgs),

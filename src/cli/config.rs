@@ -5,10 +5,12 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::options::{JsonArgs, Shape};
 
 /// Show and change settings, and see where each comes from
+///
+/// Without a subcommand it lists them.
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]
-    verb: ConfigVerb,
+    verb: Option<ConfigVerb>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -142,7 +144,10 @@ pub(crate) struct CodexChange {
 
 impl ConfigArgs {
     pub(crate) fn into_request(self) -> ConfigRequest {
-        match self.verb {
+        let Some(verb) = self.verb else {
+            return ConfigRequest::List(Shape::People);
+        };
+        match verb {
             ConfigVerb::List { json } => ConfigRequest::List(json.shape()),
             ConfigVerb::Get { key, json } => ConfigRequest::Get {
                 key,

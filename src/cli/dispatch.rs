@@ -26,6 +26,7 @@ pub(super) fn dispatch(
         Verb::Review(args) => verbs::review::run(args.into_request()?, surroundings, ui),
         Verb::AdversarialReview(args) => verbs::review::run(args.into_request()?, surroundings, ui),
         Verb::Optimize(args) => verbs::review::run(args.into_request()?, surroundings, ui),
+        Verb::PlanReview(args) => verbs::plan_review::run(args.into_request()?, surroundings, ui),
         Verb::Context(args) => verbs::context::run(args.into_request()?, surroundings, ui),
         Verb::Strategies(args) => verbs::strategies::run(args.into_request()?, surroundings, ui),
         Verb::Trust(args) => verbs::trust::run(args.into_request(), surroundings, ui),
@@ -37,6 +38,7 @@ pub(super) fn dispatch(
         Verb::TaskResumeCandidate(args) => {
             verbs::task::candidate(args.into_request(), surroundings, ui)
         }
+        Verb::AgentTeam(args) => verbs::agent_team::run(args.into_request()?, surroundings, ui),
         Verb::Transfer(args) => verbs::transfer::run(args.into_request(), surroundings, ui),
         Verb::Status(args) => verbs::status::run(args.into_request(), surroundings, ui),
         Verb::Result(args) => verbs::status::result(args.into_request()?, surroundings, ui),

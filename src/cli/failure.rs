@@ -15,6 +15,8 @@ use codex_review::report::json::ParseError;
 use codex_review::review::{ExitStatus, NotJudged};
 use codex_review::run::{PrepareError, TermsError};
 use codex_review::target::{ChangesError, CreateError, OpenError, ResolveError};
+use codex_review::team::TeamError;
+use codex_review::worktrees::WorktreeError;
 
 use super::usage::UsageError;
 
@@ -113,6 +115,9 @@ pub(crate) enum Failure {
     /// The jobs cannot be read or written, or none fits.
     #[error(transparent)]
     Jobs(#[from] JobsError),
+    /// A team of agents cannot be made, compared, applied or removed.
+    #[error(transparent)]
+    Team(#[from] TeamError),
     /// The shared engine cannot be looked after.
     #[error(transparent)]
     Broker(#[from] BrokerError),
@@ -351,6 +356,7 @@ impl Failure {
             ),
             Failure::Prepare(error) => (ExitStatus::Usage, Some(error.hint().to_owned())),
             Failure::Jobs(error) => (jobs_status(error), error.hint()),
+            Failure::Team(error) => (team_status(error), error.hint()),
             Failure::Broker(error) => (
                 ExitStatus::EngineUnavailable,
                 error.hint().map(str::to_owned),
@@ -471,6 +477,21 @@ fn jobs_status(error: &JobsError) -> ExitStatus {
         | JobsError::NoFreeId
         | JobsError::Spawn { .. }
         | JobsError::Launch { .. } => ExitStatus::Incomplete,
+        _ => ExitStatus::Usage,
+    }
+}
+
+/// What git or the file system refuses is no mistake of the command line.
+fn team_status(error: &TeamError) -> ExitStatus {
+    match error {
+        TeamError::Io { .. }
+        | TeamError::NotWritten { .. }
+        | TeamError::HalfWritten { .. }
+        | TeamError::Changes(_)
+        | TeamError::StateDir(_)
+        | TeamError::Worktree(
+            WorktreeError::Git { .. } | WorktreeError::Io { .. } | WorktreeError::Changes(_),
+        ) => ExitStatus::Incomplete,
         _ => ExitStatus::Usage,
     }
 }

@@ -29,6 +29,8 @@ enum HookVerb {
     PromptExpansion,
     /// Claude wants to stop: the review gate
     Stop,
+    /// A plan is about to be presented: its review, where that was switched on
+    Plan,
     PrePush(PrePushArgs),
     Install(InstallArgs),
     Uninstall(UninstallArgs),
@@ -123,6 +125,7 @@ pub(crate) enum ClaudeHook {
     PromptSubmit,
     PromptExpansion,
     Stop,
+    Plan,
 }
 
 /// For which repositories a hook is.
@@ -160,6 +163,7 @@ impl HookArgs {
             HookVerb::PromptSubmit => HookRequest::Claude(ClaudeHook::PromptSubmit),
             HookVerb::PromptExpansion => HookRequest::Claude(ClaudeHook::PromptExpansion),
             HookVerb::Stop => HookRequest::Claude(ClaudeHook::Stop),
+            HookVerb::Plan => HookRequest::Claude(ClaudeHook::Plan),
             HookVerb::PrePush(args) => HookRequest::PrePush(args.into_request()?),
             HookVerb::Install(args) => HookRequest::Install(args.scope.scope()),
             HookVerb::Uninstall(args) => HookRequest::Uninstall(args.scope.scope()),

@@ -10,6 +10,7 @@
 //! [`surroundings`] is the one place that reads the process environment.
 
 mod account;
+mod agent_team;
 mod arguments;
 mod baseline;
 mod broker;
@@ -33,6 +34,7 @@ mod optimize;
 mod options;
 mod outputs;
 mod paint;
+mod plan_review;
 mod progress;
 mod result;
 mod resume_candidate;

@@ -5,8 +5,8 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use codex_review::config::{
-    Flag, Layers, REPOSITORY_FILE, Resolved, TRUST_FILE, TrustState, load_file, resolve,
-    trust_state, user_file,
+    ConfigError, FileText, Flag, Layers, REPOSITORY_FILE, Resolved, TRUST_FILE, Trust, TrustState,
+    load_file, resolve, trust_state, user_file,
 };
 use codex_review::jobs::{StateRoot, folder_name};
 use codex_review::target::{GitEnvironment, OpenError, Repository};
@@ -92,7 +92,7 @@ impl Surroundings {
         repository: Option<&Repository>,
         state_root: Option<&StateRoot>,
         flags: Vec<Flag>,
-    ) -> Result<Settled, codex_review::config::ConfigError> {
+    ) -> Result<Settled, ConfigError> {
         let repository = repository.filter(|repository| !repository.is_bare());
         let repository_root = repository.map(Repository::root);
         let trust = match (repository, state_root) {
@@ -101,22 +101,31 @@ impl Surroundings {
             }
             _ => TrustState::Nothing,
         };
-        let user = match user_file(&Self::variable) {
-            Some(path) => load_file(&path)?,
-            None => None,
-        };
         let repository = match repository_root {
             Some(root) => load_file(&root.join(REPOSITORY_FILE))?,
             None => None,
         };
-        let resolved = resolve(&Layers {
+        let resolved = Self::settings_by(repository, trust.trust(), flags)?;
+        Ok(Settled { resolved, trust })
+    }
+
+    /// The settings that hold where the repository's file is this one.
+    pub(crate) fn settings_by(
+        repository: Option<FileText>,
+        trust: Trust,
+        flags: Vec<Flag>,
+    ) -> Result<Resolved, ConfigError> {
+        let user = match user_file(&Self::variable) {
+            Some(path) => load_file(&path)?,
+            None => None,
+        };
+        resolve(&Layers {
             user,
             repository,
-            trust: trust.trust(),
+            trust,
             variable: Some(&Self::variable),
             flags,
-        })?;
-        Ok(Settled { resolved, trust })
+        })
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct TermsArgs {
     /// Where findings count: added (lines), diff, file (anywhere in changed files) or none (everywhere)
     #[arg(long, value_name = "WHERE")]
     filter: Option<String>,
-    /// Which side says what is excused (baseline, markers, .codexreviewignore): base (where CI is set) or new
+    /// Which side says what is excused (baseline, markers, .codexreviewignore) and how it is reviewed (.codex-review.toml): base (where CI is set) or new
     #[arg(long, value_name = "SIDE")]
     suppress_from: Option<String>,
     /// Review one of n parts of the change; `codex-review merge` makes one report of all

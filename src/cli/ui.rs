@@ -50,6 +50,15 @@ impl Ui {
         tolerate_closed(stdout.write_all(bytes).and_then(|()| stdout.flush()))
     }
 
+    /// A patch: byte for byte for a program, with everything visible for a person.
+    pub(crate) fn patch(&self, bytes: &[u8]) -> io::Result<()> {
+        if io::stdout().is_terminal() {
+            self.result(visible::lines(&String::from_utf8_lossy(bytes)).as_bytes())
+        } else {
+            self.result(bytes)
+        }
+    }
+
     /// The result as one JSON document.
     pub(crate) fn json(&self, document: &impl Serialize) -> io::Result<()> {
         let document = serde_json::to_string_pretty(document)?;

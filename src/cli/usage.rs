@@ -41,6 +41,38 @@ pub(crate) enum UsageError {
     /// Typed arguments that the verb does not take; in clap's words.
     #[error("{}", .0.trim_end())]
     Typed(String),
+    /// There is no plan to review.
+    #[error("no plan was given")]
+    NoPlan,
+    /// `--last` finds nothing that belongs here.
+    #[error("no plan of this project was found")]
+    NoLastPlan,
+    /// The file is not there.
+    #[error("there is no plan `{}`", path.display())]
+    NoSuchPlan {
+        /// As it was given.
+        path: PathBuf,
+    },
+    /// What is named is not read.
+    #[error("`{}` is {kind}, and no plan", path.display())]
+    PlanNotAFile {
+        /// As it was given.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// What was read is no plan.
+    #[error("{place} cannot be reviewed")]
+    NotAPlan {
+        /// Where it comes from.
+        place: String,
+        /// Why.
+        #[source]
+        error: codex_review::plan::PlanError,
+    },
+    /// Focus text that is not Unicode cannot be sent.
+    #[error("the focus text is not valid UTF-8")]
+    FocusNotUnicode,
     /// Text that is not Unicode cannot be sent.
     #[error("the text is not valid UTF-8")]
     NotUnicode,
@@ -65,6 +97,15 @@ pub(crate) enum UsageError {
     /// `config edit` without an editor.
     #[error("no editor is named by `$VISUAL` or `$EDITOR`")]
     NoEditor,
+    /// `config edit` inside a client, which gives the editor no terminal.
+    #[error(
+        "`config edit` opens an editor, and there is no terminal here for one: the file is `{}`",
+        path.display()
+    )]
+    EditorWithoutTerminal {
+        /// The file that would be edited.
+        path: PathBuf,
+    },
     /// The editor ended with a failure.
     #[error("the editor `{}` failed, so nothing was taken", editor.display())]
     EditorFailed {
@@ -224,6 +265,20 @@ impl UsageError {
             UsageError::NoEditor => {
                 "set EDITOR, or change one setting with `codex-review config set`"
             }
+            UsageError::EditorWithoutTerminal { .. } => {
+                "`/codex:config set KEY VALUE` changes one setting; `codex-review config edit` works in a terminal"
+            }
+            UsageError::NoPlan => {
+                "name its file, give it on standard input with `-`, or take this Claude session's with `--last`"
+            }
+            UsageError::NoLastPlan => "name the plan's file",
+            UsageError::NoSuchPlan { .. } => {
+                "the first word is the plan's file; what to look at stands behind it, or behind `--last`"
+            }
+            UsageError::PlanNotAFile { .. } | UsageError::NotAPlan { .. } => {
+                "a plan is a text of at most 256 KiB: name its file, or give it on standard input with `-`"
+            }
+            UsageError::FocusNotUnicode => "type it again",
             UsageError::NotUnicode => "put the text into a file and give it with `--prompt-file`",
             UsageError::TextTwice => "give the text once",
             UsageError::NoText => {

@@ -176,6 +176,8 @@ keys! {
         "how many questions the gate may ask in an hour; 0 for no limit";
     GATE_MAX_TOKENS_PER_HOUR = "gate.max_tokens_per_hour", number(0, 1_000_000_000, Unit::Count), Some("0"), Trusted,
         "after how many tokens in an hour the gate asks no more; 0 for no limit";
+    PLAN_REVIEW_HOOK = "plan_review.hook", Kind::Switch, Some("false"), Trusted,
+        "whether a plan is reviewed when a Claude session presents it; `setup` switches it for one repository";
     PRE_PUSH_ENGINE = "pre_push.engine", Kind::Word(&["codex", "builtin"]), None, Trusted,
         "who reviews a push, instead of `engine`";
     PRE_PUSH_FAIL_ON = "pre_push.fail_on", Kind::Word(&crate::review::FailOn::WORDS), Some("high"), Stricter,
@@ -231,7 +233,12 @@ mod tests {
     #[test]
     fn no_repository_may_name_a_program_or_touch_the_gate_untrusted() {
         assert_eq!(CODEX_BIN.repository, RepositoryScope::Never);
-        for key in KEYS.iter().filter(|key| key.name.starts_with("gate.")) {
+        let is_gate = |key: &&Key| {
+            ["gate.", "plan_review."]
+                .iter()
+                .any(|table| key.name.starts_with(table))
+        };
+        for key in KEYS.iter().filter(is_gate) {
             assert_eq!(key.repository, RepositoryScope::Trusted, "{}", key.name);
         }
     }

@@ -77,6 +77,8 @@ pub struct Settings {
     pub context: ContextSettings,
     /// The stop gate.
     pub gate: GateSettings,
+    /// Whether a plan is reviewed when a session presents it, where `setup` has not said otherwise.
+    pub plan_review_hook: bool,
     /// The review of a push.
     pub pre_push: PrePushSettings,
     /// Whether an answer that was given before counts.
@@ -204,6 +206,7 @@ impl Settings {
                     .expect("the key takes small numbers alone"),
                 max_tokens_per_hour: values.number(&key::GATE_MAX_TOKENS_PER_HOUR),
             },
+            plan_review_hook: values.switch(&key::PLAN_REVIEW_HOOK),
             pre_push: PrePushSettings {
                 engine: values
                     .text(&key::PRE_PUSH_ENGINE)

@@ -35,6 +35,7 @@ pub mod json;
 mod ledger;
 mod pack;
 mod patch;
+mod plan;
 mod present;
 mod program;
 mod reasons;
@@ -63,6 +64,7 @@ pub use hunk_ids::HunkIds;
 pub use ledger::{
     Coverage, FailedSection, FileEntry, HunkEntry, Ledger, LineTally, Omission, Shown,
 };
+pub use plan::{PlanContext, PlanInput, build_plan};
 pub use present::{Presented, Presenter};
 pub use program::{Program, ProgramCall, Programs};
 pub use reasons::describe as describe_left_out;

@@ -1,4 +1,5 @@
-//! The stop gate's two decisions, both pure: whether to ask the engine, and what its answer comes to.
+//! The stop gate's two decisions, both pure: whether to ask the engine, and what its answer comes to. The gate of plans
+//! decides the same way; what it holds is [`Gated`].
 //!
 //! ```text
 //! Facts --decide--> Step::Allow | Step::Ask --(the review runs)--> Review --conclude--> Conclusion
@@ -11,6 +12,15 @@
 use std::time::Duration;
 
 use super::GateAnswer;
+
+/// What a gate holds until it was reviewed. To a plan, each time it is presented is an end of a turn, and its text the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gated {
+    /// A turn that wants to end.
+    Turn,
+    /// A plan that a session presents.
+    Plan,
+}
 
 /// What is known when a turn wants to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,33 +100,45 @@ impl Settled {
 
     /// What people are told, where they should be told anything.
     #[must_use]
-    pub fn note(self) -> Option<&'static str> {
-        match self {
+    pub fn note(self, gated: Gated) -> Option<&'static str> {
+        let (turn, plan) = match self {
             Settled::Off
             | Settled::NothingEdited
             | Settled::AllowedBefore
-            | Settled::NothingToShow => None,
-            Settled::ObjectionStands => Some(
+            | Settled::NothingToShow => return None,
+            Settled::ObjectionStands => (
                 "The Codex review gate lets this turn end, but nothing was changed since it objected: run /codex:review \
                  to see what it found.",
+                "The Codex plan review lets this plan through, but it is the one that it objected to: run /codex:result \
+                 to see what it found.",
             ),
-            Settled::TooManyBlocks => Some(
+            Settled::TooManyBlocks => (
                 "The Codex review gate has blocked as often in a row as `gate.max_blocks` allows, and lets this turn end. \
                  Its objections may still stand: run /codex:review to see them.",
+                "The Codex plan review has held plans as often in a row as `gate.max_blocks` allows, and lets this one \
+                 through. Its objections may still stand: run /codex:plan-review to see them.",
             ),
-            Settled::CoolingDown => {
-                Some("The Codex review gate asked a moment ago and did not ask again.")
-            }
-            Settled::HourlyBudget => {
-                Some("The Codex review gate has used its questions for this hour and did not ask.")
-            }
-            Settled::TokenBudget => {
-                Some("The Codex review gate has used its tokens for this hour and did not ask.")
-            }
-            Settled::Unreadable => {
-                Some("The Codex review gate could not read the repository and did not ask.")
-            }
-        }
+            Settled::CoolingDown => (
+                "The Codex review gate asked a moment ago and did not ask again.",
+                "The Codex plan review asked a moment ago and did not ask again.",
+            ),
+            Settled::HourlyBudget => (
+                "The Codex review gate has used its questions for this hour and did not ask.",
+                "The Codex plan review has used its questions for this hour and did not ask.",
+            ),
+            Settled::TokenBudget => (
+                "The Codex review gate has used its tokens for this hour and did not ask.",
+                "The Codex plan review has used its tokens for this hour and did not ask.",
+            ),
+            Settled::Unreadable => (
+                "The Codex review gate could not read the repository and did not ask.",
+                "The Codex plan review could not read the repository and did not ask.",
+            ),
+        };
+        Some(match gated {
+            Gated::Turn => turn,
+            Gated::Plan => plan,
+        })
     }
 }
 
@@ -207,25 +229,72 @@ pub enum Conclusion {
     },
 }
 
-const OFF_SWITCH: &str =
-    "(This is the Codex review gate. To switch it off: /codex:setup --disable-review-gate)";
+impl Gated {
+    /// What every block ends with.
+    fn off_switch(self) -> &'static str {
+        match self {
+            Gated::Turn => {
+                "(This is the Codex review gate. To switch it off: /codex:setup --disable-review-gate)"
+            }
+            Gated::Plan => {
+                "(This is the Codex plan review. To switch it off: /codex:setup --disable-plan-review)"
+            }
+        }
+    }
+
+    fn objection(self, reason: &str) -> String {
+        match self {
+            Gated::Turn => {
+                format!("Codex found something to mend before this turn ends: {reason}")
+            }
+            Gated::Plan => {
+                format!(
+                    "Codex found something to change in this plan before it is carried out: {reason}"
+                )
+            }
+        }
+    }
+
+    fn not_judged(self, what: &str) -> String {
+        match self {
+            Gated::Turn => format!(
+                "This turn could not be judged: {what}. Run /codex:review, or try to end the turn again."
+            ),
+            Gated::Plan => format!(
+                "This plan could not be judged: {what}. Run /codex:plan-review, or present the plan again."
+            ),
+        }
+    }
+
+    fn not_judged_note(self, what: &str) -> String {
+        match self {
+            Gated::Turn => format!("The Codex review gate could not judge this turn: {what}."),
+            Gated::Plan => format!("The Codex plan review could not judge this plan: {what}."),
+        }
+    }
+
+    fn no_engine(self, what: &str) -> String {
+        let gate = match self {
+            Gated::Turn => "review gate",
+            Gated::Plan => "plan review",
+        };
+        format!("The Codex {gate} is on, but {what}. Run /codex:setup to mend that.")
+    }
+}
 
 /// Turns the review's end into the host's answer. `fail_closed` says what an unclear or failed review is; a missing
 /// engine always allows.
 #[must_use]
-pub fn conclude(review: Review, fail_closed: bool) -> Conclusion {
+pub fn conclude(review: Review, fail_closed: bool, gated: Gated) -> Conclusion {
+    let block = |said: String| Conclusion::Block {
+        reason: format!("{said}\n\n{}", gated.off_switch()),
+    };
     let not_judged = |what: String| {
         if fail_closed {
-            Conclusion::Block {
-                reason: format!(
-                    "This turn could not be judged: {what}. Run /codex:review, or try to end the turn again.\n\n{OFF_SWITCH}"
-                ),
-            }
+            block(gated.not_judged(&what))
         } else {
             Conclusion::Allow {
-                note: Some(format!(
-                    "The Codex review gate could not judge this turn: {what}."
-                )),
+                note: Some(gated.not_judged_note(&what)),
                 judged: false,
             }
         }
@@ -235,11 +304,7 @@ pub fn conclude(review: Review, fail_closed: bool) -> Conclusion {
             note: None,
             judged: true,
         },
-        Review::Answered(GateAnswer::Block { reason }) => Conclusion::Block {
-            reason: format!(
-                "Codex found something to mend before this turn ends: {reason}\n\n{OFF_SWITCH}"
-            ),
-        },
+        Review::Answered(GateAnswer::Block { reason }) => block(gated.objection(&reason)),
         Review::Answered(GateAnswer::Unclear { first_line }) if first_line.is_empty() => {
             not_judged("the engine gave no answer".to_owned())
         }
@@ -247,9 +312,7 @@ pub fn conclude(review: Review, fail_closed: bool) -> Conclusion {
             "the answer began neither with ALLOW nor with BLOCK (`{first_line}`)"
         )),
         Review::NoEngine(what) => Conclusion::Allow {
-            note: Some(format!(
-                "The Codex review gate is on, but {what}. Run /codex:setup to mend that."
-            )),
+            note: Some(gated.no_engine(&what)),
             judged: false,
         },
         Review::Failed(what) => not_judged(what),
@@ -396,11 +459,20 @@ mod tests {
             assert!(asked < 100, "the gate loops");
         }
         assert_eq!(asked, 3);
-        assert!(Settled::TooManyBlocks.note().is_some());
+        assert!(Settled::TooManyBlocks.note(Gated::Turn).is_some());
     }
 
     #[test]
-    fn an_outage_is_no_defect_and_every_block_names_the_off_switch() {
+    fn an_outage_is_no_defect_and_every_block_names_its_own_off_switch() {
+        for (gated, switch) in [
+            (Gated::Turn, "--disable-review-gate)"),
+            (Gated::Plan, "--disable-plan-review)"),
+        ] {
+            check_conclusions(gated, switch);
+        }
+    }
+
+    fn check_conclusions(gated: Gated, switch: &str) {
         let unclear = GateAnswer::Unclear {
             first_line: "Hm".into(),
         };
@@ -409,13 +481,13 @@ mod tests {
             Review::Answered(unclear.clone()),
             Review::Failed("the turn timed out".into()),
         ] {
-            let Conclusion::Block { reason } = conclude(review, true) else {
+            let Conclusion::Block { reason } = conclude(review, true, gated) else {
                 panic!("fail-closed must block");
             };
-            assert!(reason.ends_with(OFF_SWITCH), "{reason}");
+            assert!(reason.ends_with(switch), "{reason}");
         }
         for review in [Review::Answered(unclear), Review::Failed("quota".into())] {
-            let open = conclude(review, false);
+            let open = conclude(review, false, gated);
             assert!(
                 matches!(
                     open,
@@ -427,11 +499,11 @@ mod tests {
                 "{open:?}"
             );
         }
-        let missing = conclude(Review::NoEngine("codex is not installed".into()), true);
+        let missing = Review::NoEngine("codex is not installed".into());
         let Conclusion::Allow {
             note: Some(note),
             judged: false,
-        } = missing
+        } = conclude(missing, true, gated)
         else {
             panic!("a missing engine must allow");
         };

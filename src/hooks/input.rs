@@ -1,5 +1,7 @@
 //! The one JSON object that Claude Code writes to a hook's stdin.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 /// More than this is no hook input: a hook reads at most so many bytes.
@@ -29,6 +31,21 @@ pub struct HookInput {
     pub stop_hook_active: bool,
     /// Stop: what the assistant said last.
     pub last_assistant_message: Option<String>,
+    /// Before a tool: its name.
+    pub tool_name: Option<String>,
+    /// Before a tool: what it is called with.
+    pub tool_input: ToolInput,
+}
+
+/// Of a call of a tool, what the one by which a session leaves plan mode is called with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ToolInput {
+    /// The plan's text.
+    pub plan: Option<String>,
+    /// The file that it was written to.
+    #[serde(rename = "planFilePath")]
+    pub plan_file_path: Option<PathBuf>,
 }
 
 /// Why a hook's input cannot be read.

@@ -46,11 +46,23 @@ pub struct SessionMemory {
     pub last_blocked: Option<String>,
     /// Blocks since the last turn that was allowed.
     pub blocks_in_row: u32,
+    /// The plans that the session presented.
+    pub plan: PlanMemory,
     /// When this entry was last written, in milliseconds since 1970.
     pub touched_at_ms: u64,
 }
 
-/// One end of a turn, for `gate status`.
+/// What is kept of a session's plans.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PlanMemory {
+    /// The plan that the engine last objected to, as a hash of its text.
+    pub last_blocked: Option<String>,
+    /// Plans that were held since the last one that was let through.
+    pub blocks_in_row: u32,
+}
+
+/// One end of a turn, or one plan, for `gate status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GateRecord {
@@ -97,6 +109,8 @@ pub struct LastHour {
 pub struct GateMemory {
     /// The newest tree that the engine allowed.
     pub last_allowed: Option<String>,
+    /// The newest plan that the engine allowed, as a hash of its text.
+    pub last_allowed_plan: Option<String>,
     /// By session id; the empty id stands for a host that names none.
     pub sessions: BTreeMap<String, SessionMemory>,
     /// Oldest first.

@@ -16,14 +16,16 @@ mod tree;
 
 pub use answer::{GateAnswer, read_answer};
 pub use env_file::{SESSION_ID_VARIABLE, TRANSCRIPT_PATH_VARIABLE, export_lines};
-pub use gate::{Conclusion, Facts, Review, Settled, Step, conclude, decide};
-pub use input::{HookInput, InputError, MAX_INPUT_BYTES, read_input};
+pub use gate::{Conclusion, Facts, Gated, Review, Settled, Step, conclude, decide};
+pub use input::{HookInput, InputError, MAX_INPUT_BYTES, ToolInput, read_input};
 pub use install::{
     CHAINED_SUFFIX, FoundFramework, HookFramework, HookState, InstallError, Installed,
     MissingFolder, Uninstalled, chained_path, find_framework, hook_path, hook_state, install_hook,
     uninstall_hook,
 };
-pub use memory::{GateMemory, GateRecord, LastHour, Question, SessionMemory, TreeState};
+pub use memory::{
+    GateMemory, GateRecord, LastHour, PlanMemory, Question, SessionMemory, TreeState,
+};
 pub use pre_push::{
     NothingToReview, PushConclusion, PushFacts, PushStep, conclude_push, decide_push,
 };

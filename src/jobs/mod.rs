@@ -85,7 +85,7 @@ pub use query::{
 };
 pub use reconcile::{end_of_ownerless, reconcile};
 pub use retention::{DEFAULT_KEEP_FINISHED, RetentionPlan, plan_retention};
-pub use settings::{STOP_REVIEW_GATE, Settings};
+pub use settings::{PLAN_REVIEW, STOP_REVIEW_GATE, Settings};
 pub use state_dir::{
     STATE_DIR_VARIABLE, StateDirError, StateEnvironment, StateFolder, StateRoot, ensure_private,
     folder_name,

@@ -15,6 +15,9 @@ use crate::atomic_file::{self, Durability, Readers};
 /// The member that says whether the stop gate is on.
 pub const STOP_REVIEW_GATE: &str = "stopReviewGate";
 
+/// The member that says whether presented plans are reviewed; without it a setting says so.
+pub const PLAN_REVIEW: &str = "planReview";
+
 /// The copy's file name.
 pub(crate) const SETTINGS_FILE: &str = "settings.json";
 
@@ -38,6 +41,17 @@ impl Settings {
     /// Switches the stop gate.
     pub fn set_stop_review_gate(&mut self, on: bool) {
         self.set(STOP_REVIEW_GATE, Value::Bool(on));
+    }
+
+    /// Whether presented plans are reviewed here; `None` where nobody switched that for this repository.
+    #[must_use]
+    pub fn plan_review(&self) -> Option<bool> {
+        self.members.get(PLAN_REVIEW).and_then(Value::as_bool)
+    }
+
+    /// Switches the review of presented plans.
+    pub fn set_plan_review(&mut self, on: bool) {
+        self.set(PLAN_REVIEW, Value::Bool(on));
     }
 
     /// One member.

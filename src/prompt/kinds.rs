@@ -8,9 +8,11 @@ use super::{Envelope, findings_schema, optimization_schema, visible};
 const REVIEW: &str = include_str!("templates/review.md");
 const ADVERSARIAL_REVIEW: &str = include_str!("templates/adversarial-review.md");
 const OPTIMIZE: &str = include_str!("templates/optimize.md");
+const PLAN_REVIEW: &str = include_str!("templates/plan-review.md");
 const FOCUS: &str = include_str!("templates/focus.md");
 const GATE: &str = include_str!("templates/gate.md");
 const GATE_MESSAGE: &str = include_str!("templates/gate-message.md");
+const AGENT: &str = include_str!("templates/agent.md");
 const TASK_CONTINUE: &str = include_str!("templates/task-continue.md");
 
 /// Why a filled template cannot fail.
@@ -34,6 +36,17 @@ pub struct GateInput<'a> {
     pub context: &'a str,
 }
 
+/// What an agent's prompt is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct AgentInput<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// All agents of its team, itself included.
+    pub team: &'a [&'a str],
+    /// What they are to do, in the user's own words.
+    pub task: &'a str,
+}
+
 /// Which brief a reviewer gets whose answer is findings: a new kind of review is a new brief.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Brief {
@@ -41,12 +54,15 @@ pub enum Brief {
     Adversarial,
     /// Find what is slow, wasteful or needlessly complex.
     Optimize,
+    /// Check a plan against the code, before it is carried out.
+    Plan,
 }
 
 impl Brief {
     fn template(self) -> &'static str {
         match self {
             Brief::Adversarial => ADVERSARIAL_REVIEW,
+            Brief::Plan => PLAN_REVIEW,
             Brief::Optimize => OPTIMIZE,
         }
     }
@@ -54,7 +70,7 @@ impl Brief {
     /// The shape of the answer: that of every review, and what this brief asks for beyond it.
     fn schema(self) -> Value {
         match self {
-            Brief::Adversarial => findings_schema(),
+            Brief::Adversarial | Brief::Plan => findings_schema(),
             Brief::Optimize => optimization_schema(),
         }
     }
@@ -105,6 +121,26 @@ pub fn task(text: Option<&str>) -> Prompt {
     }
 }
 
+/// What one agent of a team is told: who else works, what is its own, and the user's text byte for byte.
+#[must_use]
+pub fn agent(input: &AgentInput<'_>) -> String {
+    let company = match input.team {
+        [] | [_] => "You work alone, in a working tree of your own.".to_owned(),
+        team => format!(
+            "You are one of {} agents ({}) that work on the same task at the same time. Each has a working tree of its own, \
+             made from the same state; yours is the current folder, and nobody else writes to it.",
+            team.len(),
+            team.join(", ")
+        ),
+    };
+    let values = [
+        ("name", input.name),
+        ("company", &company),
+        ("task", input.task),
+    ];
+    fill(AGENT.trim_end(), &values).expect(TESTED)
+}
+
 /// The stop gate's prompt. The first line of its answer is `ALLOW: <reason>` or `BLOCK: <reason>`.
 #[must_use]
 pub fn gate(input: &GateInput<'_>) -> Prompt {
@@ -141,11 +177,21 @@ mod tests {
                 review_instructions(&input),
                 briefed(Brief::Adversarial, &input).text,
                 briefed(Brief::Optimize, &input).text,
+                briefed(Brief::Plan, &input).text,
             ] {
                 assert!(text.contains("CONTEXT\n"));
                 assert_eq!(text.contains("\"Focus\""), focus == Some(HOSTILE));
                 assert!(!text.contains("{{focus}}"));
             }
+        }
+        for team in [&["ada"][..], &["ada", "ben"]] {
+            let text = agent(&AgentInput {
+                name: "ada",
+                team,
+                task: HOSTILE,
+            });
+            assert!(text.starts_with("You are `ada`.") && text.ends_with(HOSTILE));
+            assert_eq!(text.contains("2 agents (ada, ben)"), team.len() == 2);
         }
         for last_message in [None, Some(HOSTILE)] {
             for context in ["", "CONTEXT\n"] {

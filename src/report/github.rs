@@ -37,7 +37,7 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
             "error",
             &[(
                 "title",
-                "codex-review could not judge the change".to_owned(),
+                format!("codex-review could not judge the {}", report.subject()),
             )],
             &message,
         );

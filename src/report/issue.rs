@@ -47,7 +47,7 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
         Outcome::NotJudged(not_judged) => issues.push(Issue::of_the_run(
             Severity::Critical,
             "not-judged",
-            "codex-review could not judge the change",
+            &format!("codex-review could not judge the {}", report.subject()),
             &format!(
                 "{}: {}",
                 phrases::not_judged_fragment(not_judged.reason),
@@ -60,7 +60,7 @@ pub(super) fn issues(report: &Report) -> Vec<Issue> {
                 issues.push(Issue::of_the_run(
                     Severity::High,
                     "held",
-                    "the reviewer holds the change",
+                    &format!("the reviewer holds the {}", report.subject()),
                     &judgement.summary,
                 ));
             }

@@ -42,8 +42,8 @@ pub use format::{Delivery, FORMATS, Format, UnknownFormat};
 pub use hunk::{Hunk, HunkLine, LineSide, keep_beside};
 pub use job_summary::{MAX_JOB_SUMMARY_BYTES, job_summary};
 pub use model::{
-    Cached, ClosedFinding, ContextInfo, EngineInfo, Report, ReviewIdentity, SinceReview, Standing,
-    TargetInfo, Timings, TokenUsage,
+    Cached, ClosedFinding, ContextInfo, EngineInfo, PLAN_MODE, Report, ReviewIdentity, SinceReview,
+    Standing, TargetInfo, Timings, TokenUsage,
 };
 pub use phrases::{counted, grouped};
 pub use text::document as text_document;

@@ -8,6 +8,9 @@ use crate::review::{ExitStatus, FailOn, Finding, LocationSummary, Noise, Outcome
 use super::Hunk;
 use super::uri;
 
+/// The mode of a target that is a plan and no change.
+pub const PLAN_MODE: &str = "plan";
+
 /// Everything that a report says about one run. Strings that came from the repository, the reviewer or the engine are
 /// kept as they are; each format makes them safe for its readers.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,7 +105,7 @@ pub struct ClosedFinding {
 /// What was reviewed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetInfo {
-    /// `working-tree`, `staged`, `branch`, `commit` or `range`.
+    /// `working-tree`, `staged`, `branch`, `commit` or `range`; [`PLAN_MODE`] for a plan.
     pub mode: String,
     /// For people, such as `branch diff against origin/main`.
     pub label: String,
@@ -228,6 +231,15 @@ impl Report {
             }
             Outcome::NotJudged(_) => Standing::NotJudged,
             Outcome::Empty => Standing::Empty,
+        }
+    }
+
+    /// What was reviewed, in a word.
+    pub(super) fn subject(&self) -> &'static str {
+        if self.target.mode == PLAN_MODE {
+            "plan"
+        } else {
+            "change"
         }
     }
 

@@ -29,16 +29,25 @@ pub(super) fn standing_detail(report: &Report) -> String {
                     format!(
                         "{} that the reviewer had {} not count",
                         counted(report.excluded_findings().len(), "finding"),
-                        if report.excluded_findings().len() == 1 { "does" } else { "do" }
+                        if report.excluded_findings().len() == 1 {
+                            "does"
+                        } else {
+                            "do"
+                        }
                     )
                 }
                 (true, Verdict::Approve) => "the reviewer approves and has no findings".to_owned(),
                 (true, Verdict::NeedsAttention) if judgement.findings.is_empty() => {
-                    "the reviewer holds the change and names no finding".to_owned()
+                    format!(
+                        "the reviewer holds the {} and names no finding",
+                        report.subject()
+                    )
                 }
                 (true, Verdict::NeedsAttention) => {
-                    "the reviewer holds the change, and none of its findings points at anything here"
-                        .to_owned()
+                    format!(
+                        "the reviewer holds the {}, and none of its findings points at anything here",
+                        report.subject()
+                    )
                 }
                 (false, verdict) => format!(
                     "{} (the reviewer's verdict is {})",

@@ -116,7 +116,8 @@ fn notifications(report: &Report, unplaced: &[&Finding], left_out: usize) -> Vec
     let mut notifications = Vec::new();
     if let Outcome::NotJudged(not_judged) = &report.outcome {
         let text = format!(
-            "the change could not be judged: {}: {}",
+            "the {} could not be judged: {}: {}",
+            report.subject(),
             phrases::not_judged_fragment(not_judged.reason),
             not_judged.detail
         );

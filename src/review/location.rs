@@ -16,7 +16,8 @@ pub const SHOWN_CONTEXT_LINES: u32 = 3;
 pub enum Placement {
     /// The check has not run, or the finding names no file.
     Unchecked,
-    /// The lines were changed (or lie within the shown context of a change), or the finding is about a changed file.
+    /// The lines were changed (or lie within the shown context of a change), or the finding is about a changed file. Where
+    /// the whole repository is the [`Scope`], also any of its other files.
     OnChange,
     /// The file is part of the change and the lines exist, but they were not changed.
     OffChange,
@@ -91,6 +92,16 @@ impl ChangedLines {
     }
 }
 
+/// Where findings belong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// On the change; other files are beside it.
+    #[default]
+    Change,
+    /// Anywhere in the repository: the files are those of a plan, which speaks of all others.
+    Repository,
+}
+
 /// What findings are checked against.
 pub struct ReviewedTree<'a> {
     /// Every spelling of the repository root, such as the one that was opened and the one with links resolved. An
@@ -101,6 +112,8 @@ pub struct ReviewedTree<'a> {
     /// Says how many lines a file outside the change has, or `None` when there is none. It is asked for relative paths
     /// without `..` only.
     pub line_count: &'a dyn Fn(&str) -> Option<u32>,
+    /// Where findings belong.
+    pub scope: Scope,
 }
 
 /// How many findings the check put where.
@@ -190,13 +203,17 @@ fn place(finding: &mut Finding, tree: &ReviewedTree<'_>, changed: &ChangedPaths<
         if let Some(line_count) = (tree.line_count)(path) {
             finding.file.clone_from(path);
             finding.lines = lines;
+            let found = match tree.scope {
+                Scope::Change => Placement::OutsideChange,
+                Scope::Repository => Placement::OnChange,
+            };
             finding.placement = match lines {
                 Some(lines) if lines.start() > line_count => Placement::Rejected,
                 Some(lines) => {
                     finding.lines = Some(lines.cut(line_count));
-                    Placement::OutsideChange
+                    found
                 }
-                None => Placement::OutsideChange,
+                None => found,
             };
             return;
         }
@@ -405,6 +422,7 @@ mod tests {
             roots: &["/tmp/repo", "/home/me/link"],
             files: &files,
             line_count: &outside,
+            scope: Scope::Change,
         };
         let summary = check_locations(&mut findings, &tree);
         assert_eq!(summary.total(), 1);
@@ -672,6 +690,7 @@ mod tests {
             roots: &["/tmp/repo"],
             files: &files,
             line_count: &outside,
+            scope: Scope::Change,
         };
         assert_eq!(
             check_locations(&mut findings, &tree),

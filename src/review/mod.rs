@@ -29,7 +29,7 @@ pub use fingerprint::{Fingerprint, NotAFingerprint, REVIEW_CLASS, identify, numb
 pub use lines::LineRange;
 pub use location::{
     ChangedFile, ChangedLines, LocationSummary, Placement, ReviewedTree, SHOWN_CONTEXT_LINES,
-    check_locations,
+    Scope, check_locations,
 };
 pub use marker::{Excused, Marker, MarkerWithoutReason, read_markers};
 pub use outcome::{Judgement, NotJudged, NotJudgedReason, Outcome, Verdict};

@@ -14,11 +14,12 @@ use crate::engine::{
 use crate::jobs::{CancelToken, EndStatus, EventSink, JobEnd, JobEvent};
 use crate::report::{self, Report};
 use crate::review::{
-    ExitStatus, NotJudged, NotJudgedReason, Outcome, ReviewedTree, check_locations, exit_status,
+    ExitStatus, NotJudged, NotJudgedReason, Outcome, ReviewedTree, Scope, check_locations,
+    exit_status,
 };
 
 use super::access::{self, OpenedEngine};
-use super::kind::{Ask, Thread};
+use super::kind::{Ask, Subject, Thread};
 use super::redaction::{RedactingSink, RunRedactor};
 use super::{
     EngineChoice, NativeTarget, Question, ReviewedChange, RunRequest, Surroundings, TaskAnswer,
@@ -378,11 +379,25 @@ fn reviewed(
         }
     }
     if let Outcome::Judged(judgement) = &mut report.outcome {
+        let subject = request.kind.subject();
+        if let (Subject::Plan, [plan]) = (subject, change.files.as_slice()) {
+            // What is about the plan as a whole names it; "the whole change" it is not.
+            for finding in &mut judgement.findings {
+                if finding.file.trim().is_empty() {
+                    finding.file.clone_from(&plan.path);
+                    finding.lines = None;
+                }
+            }
+        }
         let roots: Vec<&str> = change.roots.iter().map(String::as_str).collect();
         let tree = ReviewedTree {
             roots: &roots,
             files: &change.files,
             line_count: &|path| count_lines(&request.cwd.join(path)),
+            scope: match subject {
+                Subject::Change => Scope::Change,
+                Subject::Plan => Scope::Repository,
+            },
         };
         check_locations(&mut judgement.findings, &tree);
     }

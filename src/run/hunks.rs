@@ -44,10 +44,7 @@ pub(super) fn hunks(changes: &ChangeSet) -> Vec<Hunk> {
         let path = file.path.to_string();
         let mut of_file = Hunk::parse_patch(&path, &shown);
         for line in of_file.iter_mut().flat_map(|hunk| &mut hunk.lines) {
-            if let Some((end, _)) = line.text.char_indices().nth(MAX_LINE_CHARS) {
-                line.text.truncate(end);
-                line.text.push('…');
-            }
+            shorten(&mut line.text);
         }
         let place = hunks
             .iter()
@@ -56,6 +53,14 @@ pub(super) fn hunks(changes: &ChangeSet) -> Vec<Hunk> {
         hunks.splice(place..place, of_file);
     }
     hunks
+}
+
+/// Cuts a line that is longer than anybody reads beside a finding.
+pub(super) fn shorten(line: &mut String) {
+    if let Some((end, _)) = line.char_indices().nth(MAX_LINE_CHARS) {
+        line.truncate(end);
+        line.push('…');
+    }
 }
 
 /// Those of a change's hunks that its report keeps.

@@ -20,6 +20,8 @@ pub enum MayWrite {
     Never,
     /// When the user says `--write`.
     WhenAsked,
+    /// Always: it works in a folder that was made for it.
+    Always,
 }
 
 /// Whether the run's thread is kept for `--resume`.
@@ -29,6 +31,15 @@ pub enum Thread {
     Ephemeral,
     /// Kept by the engine.
     Persistent,
+}
+
+/// What a review is about, and so where its findings may point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A change: its files, and what they touch.
+    Change,
+    /// A plan: its lines, and every file of the repository.
+    Plan,
 }
 
 /// One kind of run.
@@ -50,6 +61,17 @@ pub struct Kind {
     pub may_write: MayWrite,
     /// Whether its thread is kept.
     pub thread: Thread,
+}
+
+impl Kind {
+    /// What it reviews.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        match self.ask {
+            Ask::Structured(Brief::Plan) => Subject::Plan,
+            Ask::Structured(_) | Ask::Reviewer | Ask::Text => Subject::Change,
+        }
+    }
 }
 
 /// `codex-review review`.
@@ -112,14 +134,60 @@ pub static GATE: Kind = Kind {
     thread: Thread::Ephemeral,
 };
 
+/// `codex-review plan-review`.
+pub static PLAN_REVIEW: Kind = Kind {
+    name: "plan-review",
+    report_name: "Plan Review",
+    title: "Codex Plan Review",
+    label: "plan-review",
+    job_class: "review",
+    ask: Ask::Structured(Brief::Plan),
+    may_write: MayWrite::Never,
+    thread: Thread::Persistent,
+};
+
+/// The review of a plan that a Claude session presents.
+pub static PLAN_GATE: Kind = Kind {
+    name: "plan-gate",
+    report_name: "Plan Gate Review",
+    title: "Codex Plan Gate Review",
+    label: "plan-gate",
+    job_class: "review",
+    ask: Ask::Structured(Brief::Plan),
+    may_write: MayWrite::Never,
+    thread: Thread::Ephemeral,
+};
+
+/// One agent of `codex-review agent-team`, in a worktree of its own. Its thread goes with that worktree, so that it is
+/// never what `--resume` picks.
+pub static AGENT: Kind = Kind {
+    name: "agent",
+    report_name: "Agent",
+    title: "Codex Agent",
+    label: "agent",
+    job_class: "task",
+    ask: Ask::Text,
+    may_write: MayWrite::Always,
+    thread: Thread::Ephemeral,
+};
+
 /// Every kind.
-pub static KINDS: [&Kind; 5] = [&REVIEW, &ADVERSARIAL_REVIEW, &OPTIMIZE, &TASK, &GATE];
+pub static KINDS: &[&Kind] = &[
+    &REVIEW,
+    &ADVERSARIAL_REVIEW,
+    &OPTIMIZE,
+    &TASK,
+    &GATE,
+    &PLAN_REVIEW,
+    &PLAN_GATE,
+    &AGENT,
+];
 
 impl Kind {
     /// Whether the fixed rules of the builtin engine have anything to say about what this kind asks.
     #[must_use]
     pub fn suits_rules(&self) -> bool {
-        self.ask != Ask::Structured(Brief::Optimize)
+        !matches!(self.ask, Ask::Structured(Brief::Optimize | Brief::Plan))
     }
 
     /// Whether files that were chosen by their paths, and that no change touches, are reviewed as they stand.
@@ -132,5 +200,5 @@ impl Kind {
 /// Finds a kind by its stored name; `None` for one that this version does not know.
 #[must_use]
 pub fn find_kind(name: &str) -> Option<&'static Kind> {
-    KINDS.into_iter().find(|kind| kind.name == name)
+    KINDS.iter().copied().find(|kind| kind.name == name)
 }

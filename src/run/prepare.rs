@@ -153,10 +153,7 @@ impl ReviewPlan<'_> {
     ///
     /// The root has no UTF-8 name, or `--native` does not fit the target.
     pub fn request(&self) -> Result<RunRequest, PrepareError> {
-        let root = self
-            .root
-            .to_str()
-            .ok_or_else(|| PrepareError::RootNotUtf8(self.root.to_owned()))?;
+        let roots = roots(self.root)?;
         let question = match self.context {
             None if self.terms.identity.shard.is_some() => {
                 return Err(PrepareError::NotNative("a shard"));
@@ -164,12 +161,6 @@ impl ReviewPlan<'_> {
             None => Question::NativeReview(native_target(self.target)?),
             Some(context) => self.question(context),
         };
-        let mut roots = vec![root.to_owned()];
-        if let Ok(real) = self.root.canonicalize()
-            && real != self.root
-        {
-            roots.push(real.to_string_lossy().into_owned());
-        }
         Ok(RunRequest {
             kind: self.kind,
             engine: self.options.engine.clone(),
@@ -301,6 +292,24 @@ impl ReviewPlan<'_> {
             })),
         }
     }
+}
+
+/// Every spelling of the repository's root that a reviewer may put before a path.
+///
+/// # Errors
+///
+/// It has no UTF-8 name.
+pub(super) fn roots(root: &Path) -> Result<Vec<String>, PrepareError> {
+    let given = root
+        .to_str()
+        .ok_or_else(|| PrepareError::RootNotUtf8(root.to_owned()))?;
+    let mut roots = vec![given.to_owned()];
+    if let Ok(real) = root.canonicalize()
+        && real != root
+    {
+        roots.push(real.to_string_lossy().into_owned());
+    }
+    Ok(roots)
 }
 
 /// The request of a task: the user's text, and perhaps a thread to continue.

@@ -39,8 +39,9 @@ pub use path_filter::{PathFilter, REVIEW_IGNORE_FILE, ReviewIgnore, literal_glob
 pub use push::{HooksFolder, HooksSource, PushedChange};
 pub use quote::quote_path;
 pub use repo::{
-    CommitLog, CommitSummary, CreateError, LineOrigin, LineOrigins, LineQuery, NewFile, OpenError,
-    Repository, StoredFile, TouchedFiles, WorktreeFile, create_repository, hooks_folder_everywhere,
+    CommitLog, CommitSummary, CreateError, LineOrigin, LineOrigins, LineQuery, NewFile, OnDisk,
+    OpenError, Repository, StagedEntry, StoredFile, TouchedFiles, Uncommitted, WorktreeFile,
+    create_repository, hooks_folder_everywhere,
 };
 pub use resolve::{
     BaseChoice, Endpoint, Mode, PatchedSide, ResolveError, ResolvedTarget, Twin,

@@ -127,6 +127,47 @@ impl Host {
         told
     }
 
+    /// A session in plan mode whose user is asked, by events, and agrees to the first plan that is shown. `prompt` follows.
+    /// Returns what the client told.
+    #[track_caller]
+    fn planning(&self, prompt: &str) -> String {
+        let line = |value: Value| format!("{value}\n");
+        let message = |text: &str| {
+            line(json!({
+                "type": "user", "parent_tool_use_id": null, "session_id": "",
+                "message": {"role": "user", "content": [{"type": "text", "text": text}]},
+            }))
+        };
+        let begin = json!({"type": "control_request", "request_id": "1", "request": {"subtype": "initialize"}});
+        let client = self.claude.program(&self.sandbox, &self.assistant);
+        let client = self
+            .ours(client)
+            .args(["-p", "--input-format", "stream-json", "--verbose"])
+            .args([
+                "--output-format",
+                "stream-json",
+                "--permission-mode",
+                "plan",
+            ])
+            .args(["--permission-prompt-tool", "stdio", "--plugin-dir"])
+            .arg(package_root().join("plugin"))
+            .args(["--allowedTools", "Bash(codex-review:*)"])
+            .stdin(line(begin) + &message("Make a plan."))
+            .hold_stdin();
+        let mut client = client.spawn();
+        let asked = client.stdout_line(|line| line.contains("\"can_use_tool\""));
+        let asked: Value = serde_json::from_str(&asked).expect("the client writes JSON lines");
+        client.write_stdin(line(json!({"type": "control_response", "response": {
+            "subtype": "success", "request_id": asked["request_id"],
+            "response": {"behavior": "allow", "updatedInput": asked["request"]["input"]},
+        }})));
+        client.stdout_line(|line| line.contains("\"result\"") && line.contains("I have planned."));
+        client.write_stdin(message(prompt));
+        client.stdout_line(|line| line.contains("\"result\"") && line.contains(LAST_WORD));
+        client.end_stdin();
+        client.wait().expect_code(0).stdout()
+    }
+
     /// Runs a session and returns the requests that its assistant got.
     #[track_caller]
     fn ask(&self, prompt: &str) -> (CommandOutput, Vec<MessagesRequest>) {
@@ -365,7 +406,19 @@ fn every_text_behind_every_command_arrives_byte_for_byte_or_is_refused_and_nothi
         }
     }
 
-    let refused = prompts(&["transfer", "status", "result", "cancel", "setup"]);
+    let values = prompts(&["config set --json model"]);
+    let told = host.prompts(&values.iter().map(typed).collect::<Vec<_>>());
+    for ((command, text), told) in values.iter().zip(told) {
+        // As JSON in a JSON string.
+        let value = json!(format!("\"value\": {}", json!(text.trim()))).to_string();
+        let kept = told.contains(&value[1..value.len() - 1]);
+        let refused = told.matches("error: ").count() == 1 && !told.contains("Seen: ");
+        assert!(kept != refused, "/codex:{command} {text:?}: {told}");
+    }
+
+    let refused = prompts(&[
+        "transfer", "status", "result", "cancel", "setup", "config", "usage",
+    ]);
     let told = host.prompts(&refused.iter().map(typed).collect::<Vec<_>>());
     for ((command, text), told) in refused.iter().zip(told) {
         assert_eq!(
@@ -432,6 +485,43 @@ fn a_session_is_handed_over_to_codex_from_inside() {
     let prompts = ["Remember the number 7291.", "/codex:transfer"].map(str::to_owned);
     let told = host.prompts(&prompts);
     assert!(told[1].contains("codex resume "), "{}", told[1]);
+}
+
+#[test]
+fn settings_and_usage_are_shown_and_changed_from_inside() {
+    let Some(host) = Host::start() else { return };
+    host.command(&["review"]).run_ok();
+    host.assistant.respond(|request| {
+        let text = request.last_user_text();
+        Say::text(if text.contains("the last word") {
+            LAST_WORD.to_owned()
+        } else {
+            format!("Seen: {text}")
+        })
+    });
+    let prompts = [
+        ("/codex:config", "broker.max_streams"),
+        (
+            "/codex:config set gate.max_blocks 2 --scope user",
+            "gate.max_blocks = 2 in ",
+        ),
+        ("/codex:config get gate.max_blocks", "Seen: "),
+        (
+            "/codex:config unset gate.max_blocks",
+            "gate.max_blocks is no longer set in ",
+        ),
+        ("/codex:config path", ".codex-review.toml"),
+        ("/codex:config codex", "provider"),
+        ("/codex:config edit", "no terminal here for one"),
+        ("/codex:usage", "review"),
+    ];
+    let told = host.prompts(&prompts.map(|(prompt, _)| prompt.to_owned()));
+    for ((prompt, expected), told) in prompts.iter().zip(&told) {
+        assert!(told.contains(expected), "{prompt}: {told}");
+        // What ends with another exit code than 0 is shown to the user, and no model is asked.
+        let was_asked = told.contains("Seen: ");
+        assert_eq!(was_asked, !prompt.ends_with(" edit"), "{prompt}: {told}");
+    }
 }
 
 #[test]
@@ -537,4 +627,110 @@ fn a_session_has_its_variables_and_its_gate_blocks_once_then_allows_and_is_free_
         2,
         "a turn without edits is free"
     );
+}
+
+#[test]
+fn a_plan_is_held_once_as_it_is_presented_and_the_one_that_was_agreed_on_is_reviewed_on_request() {
+    let Some(host) = Host::start() else { return };
+    host.command(&["setup", "--enable-plan-review"]).run_ok();
+    let questions = AtomicUsize::new(0);
+    host.model.respond(move |_| {
+        let verdict = match questions.fetch_add(1, Ordering::SeqCst) {
+            0 => "needs-attention",
+            _ => "approve",
+        };
+        let findings = match verdict {
+            "approve" => json!([]),
+            _ => json!([{
+                "severity": "high", "title": "There is no `b`", "body": "Only `a` is there.", "file": "src/a.rs",
+                "line_start": 1, "line_end": 1, "confidence": 0.9, "recommendation": "Call `a`.",
+            }]),
+        };
+        let answer = json!({
+            "verdict": verdict, "summary": "Judged.", "findings": findings, "next_steps": [],
+        });
+        Answer::Text(answer.to_string())
+    });
+    // The assistant that the client has today writes its plan to a file and presents it without a word.
+    host.assistant.respond(|request| {
+        let results = request.tool_results();
+        let notes = request.client_notes();
+        let write = |plan: &str| {
+            let (_, path) = notes.split_once("create your plan at ").unwrap_or_default();
+            let path = path.split(' ').next().unwrap_or_default();
+            Say::Tool {
+                name: "Write",
+                input: json!({"file_path": path, "content": plan}),
+            }
+        };
+        match (results.len(), estimate(request)) {
+            (0, _) => write("1. Call `b` in src/a.rs.\n"),
+            (2, _) => write("1. Call `a` in src/a.rs.\n"),
+            (1 | 3, _) => Say::Tool {
+                name: "ExitPlanMode",
+                input: json!({}),
+            },
+            (4, None) => Say::text("I have planned."),
+            (4, Some(estimate)) => Say::bash(format!(
+                "{} --{}",
+                estimate["command"].as_str().unwrap_or_default(),
+                estimate["asked"].as_str().unwrap_or_default()
+            )),
+            _ => Say::text(format!("{}\n{LAST_WORD}", results.last().unwrap())),
+        }
+    });
+    let told = host.planning(&format!("/codex:plan-review --wait --last {HOSTILE}"));
+    let asked = host.assistant.take_requests();
+    let results = asked.last().unwrap().tool_results();
+    for part in [
+        "Codex found something to change in this plan before it is carried out: Judged.",
+        "- high: There is no `b` (src/a.rs:1-1)",
+        "/codex:setup --disable-plan-review",
+    ] {
+        assert!(
+            results[1].contains(part),
+            "{part:?} is not in {}",
+            results[1]
+        );
+    }
+    assert_eq!(
+        told.matches("\"can_use_tool\"").count(),
+        1,
+        "the held plan was shown: {told}"
+    );
+    assert!(results[4].contains("plan make-a-plan-"), "{}", results[4]);
+
+    let questions: Vec<String> = host
+        .model
+        .requests()
+        .iter()
+        .map(|request| request.prompt())
+        .collect();
+    assert_eq!(questions.len(), 3, "{questions:#?}");
+    assert!(
+        questions[0].contains("   1 1. Call `b` in src/a.rs.\n"),
+        "{}",
+        questions[0]
+    );
+    assert!(
+        questions[0].contains("src/a.rs (4 lines):\n  1-4 fn a() {\n"),
+        "{}",
+        questions[0]
+    );
+    for question in &questions[1..] {
+        assert!(
+            question.contains("   1 1. Call `a` in src/a.rs.\n"),
+            "{question}"
+        );
+    }
+    assert!(questions[2].contains(HOSTILE), "{}", questions[2]);
+    host.assert_nothing_ran();
+    let records = host.command(&["gate", "status", "--json"]).run_ok().json();
+    let verdicts: Vec<&Value> = records["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|record| &record["verdict"])
+        .collect();
+    assert_eq!(verdicts, ["allow", "block"], "{records}");
 }

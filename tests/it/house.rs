@@ -16,6 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("near_miss", &[]),
     ("atomic_file", &[]),
     ("process_identity", &[]),
+    ("plan", &[]),
     ("review", &[]),
     ("rpc", &[]),
     ("secrets", &[]),
@@ -31,6 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "checks",
             "near_miss",
+            "plan",
             "prompt",
             "review",
             "secrets",
@@ -41,6 +43,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ("config", &["atomic_file", "near_miss", "report", "review"]),
     ("engine", &["checks", "review", "rpc", "secrets", "target"]),
     ("external", &["context", "engine"]),
+    ("worktrees", &["context", "external", "target"]),
+    (
+        "team",
+        &["atomic_file", "jobs", "near_miss", "target", "worktrees"],
+    ),
     (
         "broker",
         &[
@@ -68,8 +75,8 @@ const EDGES: &[(&str, &[&str])] = &[
 
 /// Modules that never touch the environment or a process.
 const PURE: &[&str] = &[
-    "baseline", "checks", "context", "prompt", "report", "review", "rpc", "secrets", "symbols",
-    "target",
+    "baseline", "checks", "context", "plan", "prompt", "report", "review", "rpc", "secrets",
+    "symbols", "target",
 ];
 
 const TOO_LONG_FILE_LINES: usize = 600;

@@ -7,6 +7,7 @@
 
 mod support;
 
+mod agent_team;
 mod broker;
 mod builtin;
 mod cache;
@@ -27,6 +28,7 @@ mod house;
 mod identity;
 mod jobs;
 mod jobs_cli;
+mod plan_review;
 mod plugin;
 mod pre_push;
 mod real_codex;
@@ -39,4 +41,5 @@ mod symbols;
 mod target;
 mod trust;
 mod typed;
+mod worktrees;
 mod zero_execution;

@@ -16,10 +16,11 @@ const ALLOWED_TOOLS: [&str; 3] = [
 ];
 
 /// The hooks that the plugin installs, and the seconds that the host gives each.
-const HOOKS: [(&str, &str, u64); 5] = [
+const HOOKS: [(&str, &str, u64); 6] = [
     ("SessionStart", "session-start", 10),
     ("UserPromptSubmit", "prompt-submit", 10),
     ("UserPromptExpansion", "prompt-expansion", 10),
+    ("PreToolUse", "plan", 930),
     ("Stop", "stop", 930),
     ("SessionEnd", "session-end", 10),
 ];
@@ -76,14 +77,18 @@ fn there_is_one_command_for_each_verb_that_people_know() {
         names,
         [
             "adversarial-review",
+            "agent-team",
             "cancel",
+            "config",
             "optimize",
+            "plan-review",
             "rescue",
             "result",
             "review",
             "setup",
             "status",
-            "transfer"
+            "transfer",
+            "usage"
         ]
     );
 }
@@ -112,7 +117,8 @@ fn what_is_typed_stands_in_no_command_text() {
             panic!("{name} runs {shell_lines:?}");
         };
         let words = line.trim_start_matches("!`codex-review ");
-        let takes_text = ["review", "adversarial-review", "optimize", "rescue"].contains(&name.as_str());
+        let takes_text = ["review", "adversarial-review", "optimize", "plan-review", "rescue"]
+            .contains(&name.as_str());
         let expected = match (takes_text, name.as_str()) {
             (true, "rescue") => "estimate task --json --session-arguments`".to_owned(),
             (true, name) => format!("estimate {name} --json --session-arguments`"),

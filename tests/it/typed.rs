@@ -143,11 +143,51 @@ fn every_text_reaches_its_job_byte_for_byte_and_none_is_executed() {
     assert!(!desk.repo.join("pwned").exists());
 }
 
+/// What is typed behind a plan is text, byte for byte; a plan that is not there is no text.
+#[test]
+fn every_text_behind_a_plan_reaches_its_job_and_no_text_is_taken_for_a_plan() {
+    let desk = Desk::new();
+    let root = desk.repo.path().to_str().unwrap().to_owned();
+    let plan = desk
+        .sandbox
+        .write("home/.claude/plans/p.md", "1. Change a.rs\n");
+    let entry = json!({"cwd": root, "attachment": {"type": "plan_mode", "planFilePath": plan}});
+    let folder = root.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+    let transcript = format!("home/.claude/projects/{folder}/a.jsonl");
+    desk.sandbox.write(transcript, format!("{entry}\n"));
+    for text in TEXTS {
+        desk.type_in("codex:plan-review", &format!("--effort low --last {text}"));
+        let estimate = desk.estimate("plan-review").expect_code(0).json();
+        assert_eq!(estimate["plan"], "p.md", "{estimate}");
+        let request = desk.request_of(&estimate, &["--wait"]);
+        let text = text.trim_start();
+        assert!(holds(&request, text), "{text:?} is not in {request}");
+
+        desk.type_in("codex:plan-review", text);
+        let estimate = desk.estimate("plan-review");
+        if text.starts_with("/etc/passwd") {
+            assert_eq!(estimate.expect_code(0).json()["plan"], "passwd");
+            continue;
+        }
+        let refused = estimate.expect_code(2);
+        assert_eq!(refused.stderr().matches("error: ").count(), 1, "{refused}");
+    }
+    desk.type_in("codex:plan-review", "--background");
+    let estimate = desk.estimate("plan-review").expect_code(0).json();
+    assert_eq!(
+        (&estimate["asked"], &estimate["lines"]),
+        (&json!("background"), &json!(1))
+    );
+    assert!(!desk.repo.join("pwned").exists());
+}
+
 /// The commands that take a job's id and flags answer at once by themselves.
 #[test]
 fn every_text_behind_a_command_that_takes_none_is_refused_with_one_error() {
     let desk = Desk::new();
-    for verb in ["transfer", "status", "result", "cancel", "setup"] {
+    for verb in [
+        "transfer", "status", "result", "cancel", "setup", "config", "usage",
+    ] {
         for text in TEXTS {
             desk.type_in(&format!("codex:{verb}"), text);
             let refused = desk
@@ -163,6 +203,50 @@ fn every_text_behind_a_command_that_takes_none_is_refused_with_one_error() {
     assert!(!desk.repo.join("pwned").exists());
     let settings = desk.command(&["setup", "--json"]).run_ok().json();
     assert_eq!(settings["reviewGateEnabled"], false, "{settings}");
+}
+
+/// A setting keeps what it is given: a text that is read as another one would be kept as that.
+#[test]
+fn every_text_as_the_value_of_a_setting_is_kept_as_it_was_typed_or_refused() {
+    let desk = Desk::new();
+    let mut kept = 0;
+    for text in TEXTS {
+        desk.type_in("codex:config", &format!("set --json model {text}"));
+        let output = desk.command(&["config", "--session-arguments"]).run();
+        if output.code() == Some(0) {
+            let setting = &output.json()["setting"];
+            assert_eq!(setting["value"], text.trim(), "{text:?}");
+            kept += 1;
+        } else {
+            let output = output.expect_code(2);
+            assert_eq!(output.stderr().matches("error: ").count(), 1, "{output}");
+        }
+    }
+    assert!(kept > 8, "only {kept} texts were kept");
+    assert!(!desk.repo.join("pwned").exists());
+}
+
+#[test]
+fn settings_are_listed_changed_and_looked_up_from_a_session() {
+    let desk = Desk::new();
+    let config = |typed: &str| {
+        desk.type_in("codex:config", typed);
+        desk.command(&["config", "--session-arguments"]).run()
+    };
+    let says = |typed: &str, expected: &str| {
+        config(typed).expect_code(0).assert_stdout_has(expected);
+    };
+    says("", "gate.max_blocks");
+    says("set effort high --scope user", "effort = high in ");
+    says("get effort", "high");
+    let refused = config("edit").expect_code(2);
+    refused.assert_stderr_has("config.toml");
+    refused.assert_stderr_has("no terminal");
+    says("unset effort", "no longer set");
+    let path = config("path --json").expect_code(0).json();
+    assert_eq!(path[0]["scope"], "user", "{path}");
+    let refused = config("get efort").expect_code(2);
+    refused.assert_stderr_has("did you mean `effort`?");
 }
 
 #[test]

@@ -407,8 +407,21 @@ const CASES: &[Case] = &[
     ("strategies check", &[], ""),
     ("strategies new", &["mine"], ""),
     ("estimate", &[], ""),
+    ("plan-review", &["a.js"], ""),
+    ("plan-review", &["--engine", "codex", "a.js"], ""),
     ("task", &["look", "around"], ""),
     ("task", &["--engine", "codex", "look", "around"], ""),
+    (
+        "agent-team start",
+        &["2", "--names", "a,b", "look", "around"],
+        "",
+    ),
+    ("agent-team list", &[], ""),
+    ("agent-team attach", &[], ""),
+    ("agent-team diff", &["--patch"], ""),
+    ("agent-team stop", &[], ""),
+    ("agent-team apply", &["a"], ""),
+    ("agent-team clean", &["--force"], ""),
     ("task-resume-candidate", &[], ""),
     ("transfer", &["--source", "a.js"], ""),
     ("status", &["--all"], ""),
@@ -445,6 +458,8 @@ const CASES: &[Case] = &[
     ("hook prompt-expansion", &[], "{session}"),
     ("hook prompt-submit", &[], "{session}"),
     ("hook stop", &[], "{session}"),
+    ("setup", &["--enable-plan-review"], ""),
+    ("hook plan", &[], "{session}"),
     ("hook session-end", &[], "{session}"),
     ("hook pre-push", &["local", "."], "{push}"),
     ("hook install", &[], ""),
@@ -472,6 +487,7 @@ fn no_command_of_ours_runs_what_the_repository_names() {
         "session_id": "s-1", "cwd": world.repo.path().to_string_lossy(), "hook_event_name": "Stop",
         "source": "startup", "command_name": "codex:review", "command_args": "--base base",
         "stop_hook_active": false, "last_assistant_message": "done", "reason": "other",
+        "tool_name": "ExitPlanMode", "tool_input": {"plan": "Change a.js and a.clean."},
     });
     let head = world.repo.rev("HEAD");
     let push = format!(

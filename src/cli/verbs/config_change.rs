@@ -16,7 +16,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
-use super::workspace::state_root;
+use super::workspace::{session, state_root};
 
 /// Below the state root: what writers of configuration lock meanwhile.
 const LOCK_FILE: &str = "config.lock";
@@ -97,6 +97,9 @@ fn warn_when_it_does_not_count(
 
 pub(super) fn edit_file(scope: Scope, surroundings: &Surroundings, ui: &Ui) -> Result<(), Failure> {
     let path = file_of(scope, surroundings)?;
+    if session().is_some() && !Surroundings::stdin_is_terminal() {
+        return Err(UsageError::EditorWithoutTerminal { path }.into());
+    }
     let editor = editor()?;
     let before = load_file(&path)?.map_or_else(String::new, |file| file.text);
     let draft = draft(&before)?;

@@ -9,7 +9,7 @@ use crate::cli::options::Shape;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
-use super::review::{build_context, resolve};
+use super::review::{build_context, resolve_as_reviewed};
 use super::workspace::Workspace;
 
 pub(crate) fn run(
@@ -17,8 +17,15 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     ui: &Ui,
 ) -> Result<ExitStatus, Failure> {
-    let (workspace, repository) = Workspace::open_repository(surroundings, request.flags, ui)?;
-    let resolved = resolve(&workspace, &repository, &request.target)?;
+    let flags = request.flags.clone();
+    let (mut workspace, repository) = Workspace::open_repository(surroundings, flags, ui)?;
+    let resolved = resolve_as_reviewed(
+        &mut workspace,
+        &repository,
+        &request.target,
+        request.flags,
+        ui,
+    )?;
     if resolved.changes.is_empty() && request.shape == Shape::People {
         ui.note(&format!(
             "nothing to review: the {} is empty",

@@ -12,14 +12,15 @@ use crate::cli::command::{Cli, Verb};
 use crate::cli::estimate::{EstimateRequest, TypedSource};
 use crate::cli::failure::Failure;
 use crate::cli::options::Shape;
+use crate::cli::plan_review::PlanSource;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::text::TextSource;
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
 use super::review::{Resolved, resolve_for};
-use super::typed_store;
 use super::workspace::Workspace;
+use super::{plan_source, typed_store};
 
 /// A change of up to so many files and lines is usually reviewed while one waits.
 const WAIT_FILES: usize = 5;
@@ -55,6 +56,17 @@ pub(crate) fn run(
             document["asked"] = json!(asked);
             document
         }
+        Meant::Plan { source, asked } => {
+            let repository = workspace.take_repository(surroundings)?;
+            let session = workspace.session.as_deref();
+            let found = plan_source::find(&source, surroundings, repository.root(), session)?;
+            json!({
+                "plan": found.label,
+                "lines": found.plan.line_count(),
+                "asked": asked,
+                "recommended": "wait",
+            })
+        }
         Meant::Task { thread, empty } => {
             let session = workspace.session.as_deref();
             let candidate = resume_candidate(&workspace.store, session)?;
@@ -74,6 +86,11 @@ enum Meant {
     Review {
         target: TargetSpec,
         /// `wait` or `background`, where the user said so.
+        asked: Option<&'static str>,
+    },
+    Plan {
+        source: PlanSource,
+        /// As for a review.
         asked: Option<&'static str>,
     },
     Task {
@@ -127,6 +144,10 @@ fn understand(kind: &'static Kind, typed: &str) -> Result<Meant, Failure> {
         },
         Verb::Optimize(args) => Meant::Review {
             target: args.into_request()?.target,
+            asked,
+        },
+        Verb::PlanReview(args) => Meant::Plan {
+            source: args.into_request()?.source,
             asked,
         },
         Verb::Task(args) => {

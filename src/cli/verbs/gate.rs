@@ -7,8 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bstr::ByteSlice as _;
 use codex_review::hooks::{
-    Conclusion, Facts, GateMemory, GateRecord, HookInput, SessionMemory, Settled, Step, TreeState,
-    conclude, decide, tree_state,
+    Conclusion, Facts, GateMemory, GateRecord, Gated, HookInput, SessionMemory, Settled, Step,
+    TreeState, conclude, decide, tree_state,
 };
 use codex_review::target::{ChangeOptions, LeftOut, Repository, Select, TargetSpec};
 use serde_json::json;
@@ -50,13 +50,15 @@ pub(crate) fn stop(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> R
     let tree = read_tree(&workspace, repository).ok();
     let facts = facts(&workspace, input, &remembered, &own, tree.as_ref(), now_ms);
     let end = match (decide(&facts), &tree) {
-        (Step::Allow(settled), _) => End::settled(settled),
-        (Step::Ask, None) => End::settled(Settled::Unreadable),
+        (Step::Allow(settled), _) => End::settled(settled, Gated::Turn),
+        (Step::Ask, None) => End::settled(Settled::Unreadable, Gated::Turn),
         (Step::Ask, Some(tree)) => {
             let start = own.unreviewed_since.as_ref().or(own.turn_start.as_ref());
             match ask(&workspace, repository, input, start, tree)? {
-                Answer::Given(asked) => End::asked(asked, workspace.settings().gate.fail_closed),
-                Answer::NothingToShow => End::settled(Settled::NothingToShow),
+                Answer::Given(asked) => {
+                    End::asked(asked, workspace.settings().gate.fail_closed, Gated::Turn)
+                }
+                Answer::NothingToShow => End::settled(Settled::NothingToShow, Gated::Turn),
                 // Nobody is there any more who could be answered.
                 Answer::HostGone => return Ok(()),
             }
@@ -82,21 +84,21 @@ pub(crate) fn stop(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> R
     Ok(())
 }
 
-/// How a turn's end was decided.
-struct End {
-    conclusion: Conclusion,
+/// How a turn's end was decided, or what becomes of a plan.
+pub(super) struct End {
+    pub(super) conclusion: Conclusion,
     settled: Option<Settled>,
     /// Whether the engine objected, and did not merely fail.
-    objected: bool,
+    pub(super) objected: bool,
     /// Without time and session.
-    record: GateRecord,
+    pub(super) record: GateRecord,
 }
 
 impl End {
-    fn settled(settled: Settled) -> End {
+    pub(super) fn settled(settled: Settled, gated: Gated) -> End {
         End {
             conclusion: Conclusion::Allow {
-                note: settled.note().map(str::to_owned),
+                note: settled.note(gated).map(str::to_owned),
                 judged: false,
             },
             settled: Some(settled),
@@ -112,12 +114,16 @@ impl End {
         }
     }
 
-    fn asked(asked: super::gate_question::Asked, fail_closed: bool) -> End {
+    pub(super) fn asked(
+        asked: super::gate_question::Asked,
+        fail_closed: bool,
+        gated: Gated,
+    ) -> End {
         let record = asked.record();
         End {
             objected: record.verdict == "block",
             settled: None,
-            conclusion: conclude(asked.review, fail_closed),
+            conclusion: conclude(asked.review, fail_closed, gated),
             record,
         }
     }

@@ -1,4 +1,5 @@
-//! The gate's question to the engine: what the turn changed, and a wait for the answer that ends.
+//! The gate's question to the engine: what the turn changed, and a wait for the answer that ends. A presented plan waits
+//! the same way.
 
 use std::time::{Duration, Instant};
 
@@ -6,8 +7,8 @@ use codex_review::context::Context;
 use codex_review::hooks::{GateAnswer, GateRecord, HookInput, Review, TreeState, read_answer};
 use codex_review::jobs::{CancelToken, FollowLimits, Followed, Job, request_cancel, wait_for_end};
 use codex_review::report::Report;
-use codex_review::review::{FailOn, NotJudgedReason, OnEmpty, Outcome};
-use codex_review::run::{GATE, ReviewPlan, ReviewTerms, Submission, submit};
+use codex_review::review::{FailOn, NotJudged, NotJudgedReason, OnEmpty, Outcome};
+use codex_review::run::{GATE, ReviewPlan, ReviewTerms, RunRequest, Submission, submit};
 use codex_review::target::{Repository, Select, TargetSpec, literal_glob};
 
 use crate::cli::failure::Failure;
@@ -37,6 +38,24 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// What a job came to.
+    pub(super) fn of(review: Review, report: &Report, job: &Job) -> Asked {
+        Asked {
+            review,
+            tokens: report.usage.map(|usage| usage.input + usage.output),
+            job_id: Some(job.id.as_str().to_owned()),
+        }
+    }
+
+    /// What is known without asking.
+    pub(super) fn without_job(review: Review) -> Asked {
+        Asked {
+            review,
+            tokens: None,
+            job_id: None,
+        }
+    }
+
     /// For the gate's record, without time and session.
     pub(crate) fn record(&self) -> GateRecord {
         let (verdict, reason) = match &self.review {
@@ -92,9 +111,37 @@ pub(crate) fn ask(
         terms: &ReviewTerms::default(),
         took: began.elapsed(),
     };
+    let summary = format!("stop gate: {}", context.summary);
+    Ok(match put(workspace, &plan.request()?, summary)? {
+        Waited::Ended(job) => {
+            let report = report_of(&job, &plan);
+            Answer::Given(Asked::of(review(&report, &job), &report, &job))
+        }
+        Waited::Late(asked) => Answer::Given(asked),
+        Waited::HostGone => Answer::HostGone,
+    })
+}
+
+/// How the wait for a question's job ended.
+pub(super) enum Waited {
+    /// With the job.
+    Ended(Box<Job>),
+    /// The job took too long and was asked to end.
+    Late(Asked),
+    /// The host ended the hook. The job was asked to end as well.
+    HostGone,
+}
+
+/// Puts a question, and waits for its job as long as the gate may.
+pub(super) fn put(
+    workspace: &Workspace,
+    request: &RunRequest,
+    summary: String,
+) -> Result<Waited, Failure> {
+    let timeout = workspace.settings().gate.timeout;
     let submission = Submission {
         title: None,
-        summary: format!("stop gate: {}", context.summary),
+        summary,
         session_id: workspace.session.clone(),
         background: false,
         random: random(),
@@ -102,27 +149,20 @@ pub(crate) fn ask(
     let host_gone = CancelToken::new();
     // Before the job starts: a hook that is ended must not leave a review behind that nobody waits for.
     imp::watch_for_end(&host_gone);
-    let owned = submit(&workspace.store, &plan.request()?, submission)?;
+    let owned = submit(&workspace.store, request, submission)?;
     let id = owned.job().id.clone();
     owned.start(&workspace.launcher()?)?;
     let limits = FollowLimits {
-        timeout: Some(gate.timeout + GRACE.min(gate.timeout)),
+        timeout: Some(timeout + GRACE.min(timeout)),
         ..FollowLimits::default()
     };
     let store = &workspace.store;
     Ok(match wait_for_end(store, &id, &limits, &host_gone)? {
-        Followed::Ended(job) => {
-            let report = report_of(&job, &plan);
-            Answer::Given(Asked {
-                review: review(&report, &job),
-                tokens: report.usage.map(|usage| usage.input + usage.output),
-                job_id: Some(id.as_str().to_owned()),
-            })
-        }
+        Followed::Ended(job) => Waited::Ended(job),
         Followed::TimedOut(_) => {
             request_cancel(store, &id, Some("the gate's time limit"))?;
-            let seconds = gate.timeout.as_secs();
-            Answer::Given(Asked {
+            let seconds = timeout.as_secs();
+            Waited::Late(Asked {
                 review: Review::Failed(format!(
                     "the review did not end within {seconds}s (job {id})"
                 )),
@@ -132,20 +172,25 @@ pub(crate) fn ask(
         }
         Followed::Stopped(_) => {
             request_cancel(store, &id, Some("the end of its hook"))?;
-            Answer::HostGone
+            Waited::HostGone
         }
     })
 }
 
 fn review(report: &Report, job: &Job) -> Review {
     match &report.outcome {
-        Outcome::NotJudged(not_judged) => match not_judged.reason {
-            NotJudgedReason::EngineUnavailable | NotJudgedReason::NotLoggedIn => {
-                Review::NoEngine(not_judged.detail.clone())
-            }
-            _ => Review::Failed(format!("{} (job {})", not_judged.detail, job.id)),
-        },
+        Outcome::NotJudged(not_judged) => unjudged(not_judged, job),
         Outcome::Judged(_) | Outcome::Empty => Review::Answered(read_answer(&report.raw_output)),
+    }
+}
+
+/// A review that could not be: an engine that is not there is another thing than one that fails.
+pub(super) fn unjudged(not_judged: &NotJudged, job: &Job) -> Review {
+    match not_judged.reason {
+        NotJudgedReason::EngineUnavailable | NotJudgedReason::NotLoggedIn => {
+            Review::NoEngine(not_judged.detail.clone())
+        }
+        _ => Review::Failed(format!("{} (job {})", not_judged.detail, job.id)),
     }
 }
 

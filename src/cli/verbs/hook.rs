@@ -1,4 +1,4 @@
-//! Carries out `hook`: what Claude Code calls when a session begins, ends, or wants to stop.
+//! Carries out `hook`: what Claude Code calls when a session begins, ends, wants to stop or presents a plan.
 //!
 //! A hook never fails its host: whatever goes wrong here is a note on standard error and exit code 0. A fault of our own
 //! is never a block.
@@ -23,6 +23,7 @@ use crate::cli::ui::Ui;
 
 use super::gate;
 use super::host::host;
+use super::plan_gate;
 use super::typed_store;
 use super::workspace::Workspace;
 
@@ -38,16 +39,20 @@ const LAST_BROKER_STOP: Duration = Duration::from_secs(1);
 /// What our commands' names begin with in Claude Code.
 const PLUGIN_PREFIX: &str = "codex:";
 /// The commands, and the verb that carries each out.
-const COMMANDS: [(&str, &str); 9] = [
+const COMMANDS: &[(&str, &str)] = &[
     ("review", "review"),
     ("adversarial-review", "adversarial-review"),
     ("optimize", "optimize"),
+    ("plan-review", "plan-review"),
     ("rescue", "task"),
+    ("agent-team", "agent-team"),
     ("transfer", "transfer"),
     ("status", "status"),
     ("result", "result"),
     ("cancel", "cancel"),
     ("setup", "setup"),
+    ("config", "config"),
+    ("usage", "usage"),
 ];
 /// A clear begins a new conversation, with an id of its own, in the same place: nothing is cancelled.
 const CLEAR: &str = "clear";
@@ -70,6 +75,7 @@ pub(crate) fn run(
             ClaudeHook::PromptSubmit => gate::turn_began(&input, &surroundings),
             ClaudeHook::PromptExpansion => prompt_expansion(&input, &surroundings),
             ClaudeHook::Stop => gate::stop(&input, &surroundings, ui),
+            ClaudeHook::Plan => plan_gate::plan(&input, &surroundings, ui),
         }
     });
     if let Err(failure) = done {
@@ -142,9 +148,9 @@ fn prompt_expansion(input: &HookInput, surroundings: &Surroundings) -> Result<()
 /// The verb that carries a command of the plugin out.
 fn verb_of(command: &str) -> Option<&'static str> {
     COMMANDS
-        .into_iter()
+        .iter()
         .find(|(name, _)| *name == command)
-        .map(|(_, verb)| verb)
+        .map(|(_, verb)| *verb)
 }
 
 fn session_end(input: &HookInput, surroundings: &Surroundings) -> Result<(), Failure> {

@@ -4,6 +4,9 @@
 //! returns to [`super::ui`].
 
 pub(crate) mod account;
+pub(crate) mod agent_team;
+mod agent_team_start;
+mod agent_team_view;
 pub(crate) mod attend;
 pub(crate) mod baseline;
 pub(crate) mod broker;
@@ -25,6 +28,9 @@ pub(crate) mod hook;
 pub(crate) mod host;
 mod memory_file;
 mod output_file;
+pub(crate) mod plan_gate;
+pub(crate) mod plan_review;
+mod plan_source;
 pub(crate) mod pre_push;
 mod push_input;
 mod push_telling;
@@ -38,6 +44,7 @@ mod strategies_explain;
 mod strategies_new;
 pub(crate) mod stream;
 pub(crate) mod task;
+mod tmux;
 pub(crate) mod transfer;
 pub(crate) mod trust;
 pub(crate) mod typed_store;

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use codex_review::config::Flag;
 use codex_review::context::{self, ChangeView, Context, ContextInput};
 use codex_review::jobs::{Clock, Job};
 use codex_review::report::{self, Format, Report};
@@ -27,7 +28,7 @@ use crate::cli::usage::UsageError;
 use super::attend::{Attended, Telling, attend, print_queued};
 use super::delivery::Delivery;
 use super::strategies::{CatalogOf, catalog};
-use super::workspace::{Workspace, in_ci, today};
+use super::workspace::{Workspace, in_ci, side_with_the_word, today};
 
 /// What is said where there is nothing to go on from.
 const NO_LAST_REVIEW: &str =
@@ -51,17 +52,35 @@ pub(crate) fn resolve(
     repository: &Repository,
     spec: &TargetSpec,
 ) -> Result<Resolved, Failure> {
-    resolve_by(workspace, repository, spec, SuppressFrom::New)
+    let target = repository.resolve(spec)?;
+    read_change(workspace, repository, target, SuppressFrom::New)
 }
 
-/// As [`resolve`], with `.codexreviewignore` from the side of the change that may say what is excused.
-fn resolve_by(
-    workspace: &Workspace,
+/// As [`resolve`], as a review in the same place would: where the base has the word, it says how the change is reviewed.
+pub(crate) fn resolve_as_reviewed(
+    workspace: &mut Workspace,
     repository: &Repository,
     spec: &TargetSpec,
-    from: SuppressFrom,
+    flags: Vec<Flag>,
+    ui: &Ui,
 ) -> Result<Resolved, Failure> {
     let target = repository.resolve(spec)?;
+    let from = side_with_the_word(None);
+    if from == SuppressFrom::Base
+        && let Some(note) = workspace.settle_by_base(repository, &target, flags, ui)?
+    {
+        ui.note(&note);
+    }
+    read_change(workspace, repository, target, from)
+}
+
+/// The change of a target, with `.codexreviewignore` from the side that has the word.
+fn read_change(
+    workspace: &Workspace,
+    repository: &Repository,
+    target: ResolvedTarget,
+    from: SuppressFrom,
+) -> Result<Resolved, Failure> {
     let options = ChangeOptions {
         review_ignore: review_ignore(&target, from),
         ..change_options(workspace)
@@ -77,19 +96,21 @@ pub(crate) fn resolve_for(
     repository: &Repository,
     spec: &TargetSpec,
 ) -> Result<Resolved, Failure> {
-    resolve_for_by(kind, workspace, repository, spec, SuppressFrom::New)
+    let target = repository.resolve(spec)?;
+    read_change_for(kind, workspace, repository, target, SuppressFrom::New)
 }
 
-/// As [`resolve_by`]. Where a kind says so and no file of the chosen paths is changed, the change is these files as HEAD
+/// As [`read_change`]. Where a kind says so and no file of the chosen paths is changed, the change is these files as HEAD
 /// has them, which is what they are in the working tree as well.
-fn resolve_for_by(
+fn read_change_for(
     kind: &Kind,
     workspace: &Workspace,
     repository: &Repository,
-    spec: &TargetSpec,
+    target: ResolvedTarget,
     from: SuppressFrom,
 ) -> Result<Resolved, Failure> {
-    let resolved = resolve_by(workspace, repository, spec, from)?;
+    let resolved = read_change(workspace, repository, target, from)?;
+    let spec = &resolved.target.spec;
     let is_open = spec.select == Select::Auto && !spec.paths.is_empty();
     let head = match &resolved.target.head {
         Some(head) if is_open && resolved.changes.is_empty() && kind.takes_standing_files() => head,
@@ -187,7 +208,15 @@ pub(crate) fn run(
     ui: &Ui,
 ) -> Result<ExitStatus, Failure> {
     let focus = request.focus.read(&surroundings.cwd)?;
-    let (workspace, repository) = Workspace::open_repository(surroundings, request.flags, ui)?;
+    let (mut workspace, repository) =
+        Workspace::open_repository(surroundings, request.flags.clone(), ui)?;
+    let began = Instant::now();
+    let target = repository.resolve(&request.target)?;
+    let from = side_with_the_word(request.terms.from);
+    let mut settled = None;
+    if from == SuppressFrom::Base {
+        settled = workspace.settle_by_base(&repository, &target, request.flags, ui)?;
+    }
     let settings = workspace.settings();
     let format = Format::find(&settings.format).map_err(UsageError::from)?;
     if request.attendance == Attendance::Background && !request.report.files.is_empty() {
@@ -200,18 +229,11 @@ pub(crate) fn run(
         request.report.files,
         settings.heartbeat,
     )?;
-    let began = Instant::now();
-    let from = request.terms.from.unwrap_or(if in_ci() {
-        SuppressFrom::Base
-    } else {
-        SuppressFrom::New
-    });
     let mut options = workspace.engine_options(request.isolation);
     if options.engine == EngineChoice::Builtin && !request.kind.suits_rules() {
         return Err(UsageError::NoRules(request.kind.name).into());
     }
-    let mut resolved =
-        resolve_for_by(request.kind, &workspace, &repository, &request.target, from)?;
+    let mut resolved = read_change_for(request.kind, &workspace, &repository, target, from)?;
     let change = change_hash(&resolved.changes);
     let mut on_empty = request.report.on_empty;
     if let Some(shard) = request.terms.shard {
@@ -256,6 +278,7 @@ pub(crate) fn run(
         Some(_) => None,
     };
     let mut notes = resolved.changes.notes.clone();
+    notes.extend(settled);
     let mut since = None;
     if request.memory.since_last {
         let now = Clock::system().now();
@@ -341,7 +364,7 @@ pub(crate) fn run(
 }
 
 /// Without a word on it, findings fail a run where nobody reads along: in CI.
-fn fail_on(workspace: &Workspace) -> FailOn {
+pub(super) fn fail_on(workspace: &Workspace) -> FailOn {
     let said = codex_review::config::find_key("fail_on")
         .ok()
         .and_then(|key| workspace.resolved.get(key))
@@ -354,12 +377,17 @@ fn fail_on(workspace: &Workspace) -> FailOn {
 
 /// The report that a job ended with; one that ended without is a change that could not be judged.
 pub(crate) fn report_of(job: &Job, plan: &ReviewPlan<'_>) -> Report {
+    report_or(job, || plan.draft())
+}
+
+/// As [`report_of`], with what the report was before anybody was asked.
+pub(super) fn report_or(job: &Job, draft: impl FnOnce() -> Report) -> Report {
     let stored = job
         .outcome
         .as_ref()
         .and_then(|outcome| report::json::parse(outcome.result.to_string().as_bytes()).ok());
     stored.unwrap_or_else(|| {
-        let mut report = plan.draft();
+        let mut report = draft();
         report.job_id = Some(job.id.as_str().to_owned());
         let cancelled = job.status == codex_review::jobs::JobStatus::Cancelled;
         report.outcome = Outcome::NotJudged(NotJudged {
@@ -373,7 +401,8 @@ pub(crate) fn report_of(job: &Job, plan: &ReviewPlan<'_>) -> Report {
                 .clone()
                 .unwrap_or_else(|| "the job ended without a result".to_owned()),
         });
-        report.exit = exit_status(&report.outcome, report.fail_on, plan.on_empty);
+        // What was not judged is not empty.
+        report.exit = exit_status(&report.outcome, report.fail_on, OnEmpty::Pass);
         report
     })
 }

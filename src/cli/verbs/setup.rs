@@ -1,4 +1,4 @@
-//! Carries out `setup`: is everything there, what to do next, and the switch of the review gate.
+//! Carries out `setup`: is everything there, what to do next, and the switches of the gates.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -37,6 +37,7 @@ struct Checkup {
     codex: Available,
     auth: Result<AuthState, String>,
     gate: bool,
+    plan_review: bool,
     actions: Vec<String>,
     runtime: Value,
     builtin: bool,
@@ -48,7 +49,8 @@ pub(crate) fn run(
     ui: &Ui,
 ) -> Result<ExitStatus, Failure> {
     let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
-    let actions = switch_gate(&workspace, request.gate)?;
+    let mut actions = switch_gate(&workspace, request.gate)?;
+    actions.extend(switch_plan_review(&workspace, request.plan_review)?);
     let checkup = check(&workspace, actions)?;
     match request.shape {
         Shape::Json => ui.json(&checkup.document())?,
@@ -74,6 +76,25 @@ fn switch_gate(workspace: &Workspace, switch: GateSwitch) -> Result<Vec<String>,
     )])
 }
 
+fn switch_plan_review(
+    workspace: &Workspace,
+    switch: GateSwitch,
+) -> Result<Option<String>, Failure> {
+    let on = match switch {
+        GateSwitch::Leave => return Ok(None),
+        GateSwitch::On => true,
+        GateSwitch::Off => false,
+    };
+    workspace
+        .store
+        .update_settings(|settings| settings.set_plan_review(on))?;
+    let word = if on { "Enabled" } else { "Disabled" };
+    Ok(Some(format!(
+        "{word} the review of presented plans for {}.",
+        workspace.store.workspace_root().display()
+    )))
+}
+
 fn check(workspace: &Workspace, actions: Vec<String>) -> Result<Checkup, Failure> {
     let surroundings = workspace.surroundings()?;
     let codex = workspace.codex();
@@ -88,6 +109,7 @@ fn check(workspace: &Workspace, actions: Vec<String>) -> Result<Checkup, Failure
         codex,
         auth,
         gate: workspace.store.settings()?.stop_review_gate(),
+        plan_review: super::plan_gate::is_on(workspace)?,
         actions,
         runtime: session_runtime(workspace),
         builtin: workspace.settings().engine == EngineSetting::Builtin,
@@ -240,6 +262,7 @@ impl Checkup {
             "auth": auth,
             "sessionRuntime": self.runtime,
             "reviewGateEnabled": self.gate,
+            "planReviewEnabled": self.plan_review,
             "actionsTaken": self.actions,
             "nextSteps": self.next_steps(),
         })
@@ -270,6 +293,11 @@ impl Checkup {
                 mark(true),
                 "Review gate",
                 if self.gate { "on" } else { "off" }.to_owned(),
+            ),
+            (
+                mark(true),
+                "Plan review",
+                if self.plan_review { "on" } else { "off" }.to_owned(),
             ),
         ];
         let mut page = if self.ready() {

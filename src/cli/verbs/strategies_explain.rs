@@ -11,7 +11,7 @@ use crate::cli::options::Shape;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
-use super::review::{build_context, resolve};
+use super::review::{build_context, resolve_as_reviewed};
 use super::workspace::Workspace;
 
 pub(super) fn run(
@@ -21,8 +21,8 @@ pub(super) fn run(
     surroundings: &Surroundings,
     ui: &Ui,
 ) -> Result<(), Failure> {
-    let (workspace, repository) = Workspace::open_repository(surroundings, flags, ui)?;
-    let resolved = resolve(&workspace, &repository, target)?;
+    let (mut workspace, repository) = Workspace::open_repository(surroundings, flags.clone(), ui)?;
+    let resolved = resolve_as_reviewed(&mut workspace, &repository, target, flags, ui)?;
     if resolved.changes.is_empty() && shape == Shape::People {
         ui.note(&format!(
             "nothing to review: the {} is empty",

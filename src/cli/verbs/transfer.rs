@@ -94,7 +94,7 @@ pub(crate) fn run(
 }
 
 /// The real path of a transcript, if it lies below the user's Claude projects folder.
-fn allowed(given: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn allowed(given: &Path) -> Result<PathBuf, Failure> {
     let unreadable = |source| Failure::ReadText {
         place: format!("`{}`", given.display()),
         source,
@@ -117,7 +117,8 @@ fn allowed(given: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-fn claude_home() -> PathBuf {
+/// Claude Code's own folder.
+pub(super) fn claude_home() -> PathBuf {
     let path = |name: &str| {
         Surroundings::variable(name)
             .filter(|value| !value.is_empty())

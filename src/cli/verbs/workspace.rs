@@ -3,14 +3,19 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::{Path, PathBuf};
 
-use codex_review::config::{EngineChoice as EngineSetting, Flag, Resolved, Settings, TrustState};
+use bstr::ByteSlice as _;
+use codex_review::config::{
+    ConfigError, EngineChoice as EngineSetting, FileText, Flag, REPOSITORY_FILE, Resolved,
+    Settings, Trust, TrustState, load_file,
+};
 use codex_review::hooks::SESSION_ID_VARIABLE;
 use codex_review::jobs::{
     Clock, JobStore, JobsError, STATE_DIR_VARIABLE, StateEnvironment, StateRoot, StoreOptions,
     Surface, WorkerProgram,
 };
+use codex_review::review::SuppressFrom;
 use codex_review::run::{self, Access, Budgets, CacheUse, EngineChoice, EngineOptions};
-use codex_review::target::{GitEnvironment, OpenError, Repository};
+use codex_review::target::{Endpoint, GitEnvironment, OpenError, Repository, ResolvedTarget};
 
 use crate::cli::failure::Failure;
 use crate::cli::options::Isolation;
@@ -100,6 +105,57 @@ impl Workspace {
             path: surroundings.cwd.clone(),
         };
         Ok(self.repository.take().ok_or_else(outside)?)
+    }
+
+    /// Lets the old side of a change say how the change is reviewed, instead of the change itself. Returns what is to be
+    /// told where the two differ.
+    ///
+    /// Nobody has been asked whether they trust the file of that side, so it has no more say than any stranger's.
+    pub(crate) fn settle_by_base(
+        &mut self,
+        repository: &Repository,
+        target: &ResolvedTarget,
+        flags: Vec<Flag>,
+        ui: &Ui,
+    ) -> Result<Option<String>, Failure> {
+        if repository.is_bare() {
+            return Ok(None);
+        }
+        let changed = load_file(&self.root.join(REPOSITORY_FILE))?;
+        let (side, base) = match &target.old {
+            Endpoint::Commit(commit) => (
+                commit.short().to_owned(),
+                repository.file_at(commit, REPOSITORY_FILE.into())?,
+            ),
+            Endpoint::EmptyTree | Endpoint::Index | Endpoint::WorkTree => {
+                ("the base".to_owned(), None)
+            }
+        };
+        if base.as_deref() == changed.as_ref().map(|file| file.text.as_bytes()) {
+            return Ok(None);
+        }
+        let path = PathBuf::from(format!("{side}:{REPOSITORY_FILE}"));
+        let base = match base {
+            None => None,
+            Some(bytes) => Some(FileText {
+                text: bytes
+                    .to_str()
+                    .map_err(|error| ConfigError::Read {
+                        path: path.clone(),
+                        source: std::io::Error::new(std::io::ErrorKind::InvalidData, error),
+                    })?
+                    .to_owned(),
+                path,
+            }),
+        };
+        let resolved = Surroundings::settings_by(base, Trust::Untrusted, flags)?;
+        for ignored in &resolved.ignored {
+            ui.warning(&super::config::ignored_warning(ignored));
+        }
+        self.resolved = resolved;
+        Ok(Some(format!(
+            "`{REPOSITORY_FILE}` of {side} has the word: what it says now differs, and counts once it is part of the base"
+        )))
     }
 
     fn around(
@@ -265,7 +321,7 @@ pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-fn session() -> Option<String> {
+pub(super) fn session() -> Option<String> {
     [SESSION_ID_VARIABLE, CLAUDE_SESSION_VARIABLE]
         .into_iter()
         .filter_map(Surroundings::variable)
@@ -306,6 +362,15 @@ pub(crate) fn today() -> codex_review::review::Day {
     now.get(..10)
         .and_then(|day| day.parse().ok())
         .expect("a timestamp begins with its day")
+}
+
+/// Which side of a change says how it is reviewed and what is excused, unless `asked`: the base where nobody reads along.
+pub(crate) fn side_with_the_word(asked: Option<SuppressFrom>) -> SuppressFrom {
+    asked.unwrap_or(if in_ci() {
+        SuppressFrom::Base
+    } else {
+        SuppressFrom::New
+    })
 }
 
 /// Whether a CI system runs us.

@@ -21,6 +21,8 @@ pub(super) const INFO: CollectorInfo = CollectorInfo {
     make,
 };
 
+/// Files that hold a project's rules.
+pub(in crate::context) const RULE_FILES: [&str; 3] = ["AGENTS.md", "CLAUDE.md", "REVIEW.md"];
 /// The most folders that are looked into.
 const MOST_FOLDERS: usize = 256;
 const MOST_BYTES: usize = 1024 * 1024;
@@ -37,9 +39,7 @@ struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            names: ["AGENTS.md", "CLAUDE.md", "REVIEW.md"]
-                .map(str::to_owned)
-                .to_vec(),
+            names: RULE_FILES.map(str::to_owned).to_vec(),
             max_bytes: 32 * 1024,
         }
     }
@@ -216,28 +216,33 @@ impl Collector for Guidelines {
 
 /// Every folder above a changed file, the root first and near ones before deep ones; and how many more there are.
 fn folders(files: &[FileChange]) -> (Vec<BString>, usize) {
+    let paths = files
+        .iter()
+        .flat_map(|file| [Some(&file.path), file.old_path.as_ref()])
+        .flatten();
+    let mut folders = folders_above(paths.map(|path| path.as_bstr()));
+    let more = folders.len().saturating_sub(MOST_FOLDERS);
+    folders.truncate(MOST_FOLDERS);
+    (folders, more)
+}
+
+/// Every folder above these paths, the root first and near ones before deep ones.
+pub(in crate::context) fn folders_above<'a>(paths: impl Iterator<Item = &'a BStr>) -> Vec<BString> {
     let mut folders: BTreeSet<(usize, BString)> = BTreeSet::new();
-    for file in files {
-        for path in [Some(&file.path), file.old_path.as_ref()]
-            .into_iter()
-            .flatten()
-        {
-            let mut folder = split(path.as_bstr()).0;
-            loop {
-                let depth = match folder.is_empty() {
-                    true => 0,
-                    false => folder.split_str("/").count(),
-                };
-                if !folders.insert((depth, folder.to_owned())) || folder.is_empty() {
-                    break;
-                }
-                folder = split(folder).0;
+    for path in paths {
+        let mut folder = split(path).0;
+        loop {
+            let depth = match folder.is_empty() {
+                true => 0,
+                false => folder.split_str("/").count(),
+            };
+            if !folders.insert((depth, folder.to_owned())) || folder.is_empty() {
+                break;
             }
+            folder = split(folder).0;
         }
     }
-    let more = folders.len().saturating_sub(MOST_FOLDERS);
-    let kept = folders.into_iter().take(MOST_FOLDERS);
-    (kept.map(|(_, folder)| folder).collect(), more)
+    folders.into_iter().map(|(_, folder)| folder).collect()
 }
 
 /// The folder of a path, empty for the root, and the name behind it.
@@ -274,7 +279,7 @@ fn heading(files: &[FileChange], folder: &BStr, path: &BStr) -> String {
 }
 
 /// Cuts a text behind the last line end within `most` bytes; a single longer line is cut as it is.
-fn cut_at_line(text: &mut Vec<u8>, most: usize) {
+pub(in crate::context) fn cut_at_line(text: &mut Vec<u8>, most: usize) {
     if text.len() > most {
         let end = text[..most].rfind_byte(b'\n').map_or(most, |at| at + 1);
         text.truncate(end);

@@ -28,6 +28,7 @@ use crate::target::{Content, FileChange, Part, Side};
 
 pub(super) use diff::least_patch_bytes;
 pub(super) use exec::{EXEC, program};
+pub(super) use guidelines::{RULE_FILES, cut_at_line, folders_above};
 pub use shell::shell_quote;
 
 /// All of them.

@@ -27,6 +27,7 @@ mod submodule;
 mod touched;
 mod tree_diff;
 mod tree_files;
+mod uncommitted;
 mod untracked;
 mod user_config;
 mod worktree;
@@ -49,6 +50,7 @@ pub use open::OpenError;
 pub(super) use snapshot::Snapshot;
 pub use touched::TouchedFiles;
 pub use tree_files::StoredFile;
+pub use uncommitted::{OnDisk, StagedEntry, Uncommitted};
 
 /// An open repository. It belongs to one thread; opening another one is cheap.
 pub struct Repository {

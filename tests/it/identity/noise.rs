@@ -517,3 +517,61 @@ fn the_filter_is_a_setting_that_a_repository_cannot_weaken() {
         "it is on an added line"
     );
 }
+
+/// A setting that would let the change pass, in the file that tunes reviews.
+const LAX: &str = "fail_on = \"none\"\n";
+
+#[test]
+fn a_change_does_not_say_how_it_is_reviewed() {
+    let shop = Shop::new();
+    shop.repo.switch("main");
+    shop.repo
+        .write(".codex-review.toml", "fail_on = \"medium\"\n");
+    shop.repo.commit("be strict");
+    shop.repo.branch("lax");
+    shop.repo.write("src/run.js", CHANGED);
+    shop.repo.write(".codex-review.toml", LAX);
+    shop.repo
+        .commit("call what comes in, and let everything pass");
+    let args = ["review", "--engine", "builtin", "--base", "main", "--json"];
+    let review = |ci: &str| {
+        let command = shop.sandbox.command(args).cwd(shop.repo.path());
+        command.env("CI", ci).run()
+    };
+    assert_eq!(review("").code(), Some(0), "its author has the word");
+    let in_ci = review("true").expect_code(1);
+    let notes = in_ci.json()["notes"].to_string();
+    assert!(notes.contains("`.codex-review.toml` of "), "{notes}");
+
+    // Once it is part of the base, it counts.
+    shop.repo.switch("main");
+    shop.repo.write(".codex-review.toml", LAX);
+    shop.repo.commit("let everything pass, as agreed");
+    shop.repo.branch("next");
+    shop.repo.write("src/run.js", CHANGED);
+    shop.repo.commit("call what comes in");
+    let in_ci = review("true").expect_code(0);
+    assert!(!in_ci.json()["notes"].to_string().contains("has the word"));
+
+    // What the change takes away counts as well.
+    shop.repo.delete(".codex-review.toml");
+    shop.repo.commit("take the agreement back");
+    let in_ci = review("true").expect_code(0);
+    assert!(in_ci.json()["notes"].to_string().contains("has the word"));
+}
+
+#[test]
+fn a_context_in_ci_is_the_one_that_a_review_there_sends() {
+    let shop = Shop::changed();
+    shop.repo
+        .write(".codex-review.toml", "strategy = \"self-collect\"\n");
+    shop.repo.commit("show less");
+    let strategy = |ci: &str| {
+        let args = ["context", "--base", "main", "--json"];
+        let command = shop.sandbox.command(args).cwd(shop.repo.path());
+        let context = command.env("CI", ci).run_ok().json();
+        context["strategy"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(strategy(""), "self-collect");
+    assert_eq!(strategy("true"), "inline");
+}

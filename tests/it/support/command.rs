@@ -108,6 +108,25 @@ impl Invocation {
         self
     }
 
+    /// A shell script that runs it with further arguments.
+    pub fn as_script(&self) -> String {
+        let quoted = |word: &OsStr| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''"));
+        let mut script = "#!/bin/sh\n".to_owned();
+        for (name, value) in &self.env {
+            script.push_str(&format!(
+                "export {}={}\n",
+                name.to_string_lossy(),
+                quoted(value)
+            ));
+        }
+        let words: Vec<String> = std::iter::once(&self.program)
+            .chain(&self.args)
+            .map(|word| quoted(word))
+            .collect();
+        let cwd = quoted(self.cwd.as_os_str());
+        script + &format!("cd {cwd} && exec {} \"$@\"\n", words.join(" "))
+    }
+
     /// Runs to the end.
     #[must_use = "check how the program ended"]
     #[track_caller]
@@ -143,13 +162,13 @@ impl Invocation {
         let pid = Pid::from_child(&child);
 
         let mut stdin = child.stdin.take().expect("stdin is piped");
-        let (release, held) = channel::<()>();
+        let (release, held) = channel::<Vec<u8>>();
         let (input, hold_stdin) = (self.stdin, self.hold_stdin);
         thread::spawn(move || {
             // A program may exit without reading its input: that is its right.
             drop(stdin.write_all(&input));
-            if hold_stdin {
-                let _ = held.recv();
+            while hold_stdin && let Ok(more) = held.recv() {
+                drop(stdin.write_all(&more));
             }
         });
         let stdout = Capture::start(child.stdout.take().expect("stdout is piped"));
@@ -191,13 +210,20 @@ pub struct Running {
     stderr: Capture,
     started: Instant,
     deadline: Instant,
-    stdin: Option<std::sync::mpsc::Sender<()>>,
+    stdin: Option<std::sync::mpsc::Sender<Vec<u8>>>,
 }
 
 impl Running {
     /// Its process id, which is its group's too.
     pub fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().cast_unsigned()
+    }
+
+    /// Writes to an input that is held open.
+    #[track_caller]
+    pub fn write_stdin(&self, bytes: impl Into<Vec<u8>>) {
+        let stdin = self.stdin.as_ref().expect("the input is held open");
+        stdin.send(bytes.into()).expect("the input is held open");
     }
 
     /// Ends an input that was held open.

@@ -1,4 +1,4 @@
-//! Programs of Debian that tests hold our output against: a browser, an XML validator.
+//! Programs of Debian that tests hold our output against or run it in: a browser, an XML validator, tmux.
 //!
 //! Without one its tests print one line and pass; with `CODEX_REVIEW_REQUIRE_E2E=1` they fail instead.
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 use codex_review::engine::find_in_path;
 
 use super::npm::REQUIRE;
-use super::{CommandOutput, Sandbox};
+use super::{CommandOutput, Invocation, Sandbox};
 
 /// The program of this name, from the package that it is in.
 #[track_caller]
@@ -83,6 +83,29 @@ impl Chromium {
             .arg(format!("file://{}", page.display()))
             .time_limit(Duration::from_secs(120))
             .run_ok()
+    }
+}
+
+/// A terminal with windows and panes.
+pub struct Tmux(PathBuf);
+
+impl Tmux {
+    /// `None` where there is none, which is said in one line.
+    #[track_caller]
+    pub fn find() -> Option<Tmux> {
+        find("tmux", "tmux").map(Tmux)
+    }
+
+    /// It with a server of the sandbox's own, and no configuration.
+    pub fn program(&self, sandbox: &Sandbox) -> Invocation {
+        let (name, folder) = self.folder(sandbox);
+        let tmux = sandbox.program(&self.0).args(["-f", "/dev/null"]);
+        tmux.env(name, folder).env("TERM", "screen")
+    }
+
+    /// The variable that makes every tmux talk to that server.
+    pub fn folder(&self, sandbox: &Sandbox) -> (&'static str, PathBuf) {
+        ("TMUX_TMPDIR", sandbox.path("run"))
     }
 }
 

@@ -70,6 +70,14 @@ impl MessagesRequest {
             .unwrap_or_default()
     }
 
+    /// What the client itself has told the assistant between the turns, in order.
+    pub fn client_notes(&self) -> String {
+        self.blocks("system")
+            .filter_map(|block| block["text"].as_str().map(str::to_owned))
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
     /// The text of each tool result so far, in order.
     pub fn tool_results(&self) -> Vec<String> {
         self.blocks("user")

@@ -1,0 +1,112 @@
+//! A real tmux: a window with a pane for each agent.
+
+use std::time::Duration;
+
+use super::world::World;
+use crate::support::debian::Tmux;
+
+/// A server of the test's own. Dropping it ends every pane.
+struct Server<'w> {
+    tmux: Tmux,
+    world: &'w World,
+}
+
+impl Server<'_> {
+    fn run(&self, args: &[&str]) -> String {
+        let tmux = self.tmux.program(&self.world.sandbox).args(args);
+        tmux.time_limit(Duration::from_secs(30)).run_ok().stdout()
+    }
+}
+
+impl Drop for Server<'_> {
+    fn drop(&mut self) {
+        drop(
+            self.tmux
+                .program(&self.world.sandbox)
+                .arg("kill-server")
+                .run(),
+        );
+    }
+}
+
+#[test]
+fn each_agent_has_a_pane_that_follows_it_to_its_end() {
+    let Some(tmux) = Tmux::find() else { return };
+    let world = World::new("answer All done here.");
+    let server = Server {
+        tmux,
+        world: &world,
+    };
+    // What a person does: a shell in tmux, and the command typed into it.
+    let command = world.team(&[]);
+    let script = world.sandbox.script("say", command.as_script());
+    server.run(&[
+        "new-session",
+        "-d",
+        "-x",
+        "160",
+        "-y",
+        "40",
+        "-s",
+        "mine",
+        "sh",
+    ]);
+    server.run(&["set-option", "-g", "remain-on-exit", "on"]);
+    server.run(&[
+        "set-hook",
+        "-g",
+        "pane-died",
+        "run-shell \"tmux wait-for -S died-#{hook_pane}\"",
+    ]);
+    let typed = format!(
+        "{} start 2 --names ada,ben --tmux the task; tmux wait-for -S started",
+        script.display()
+    );
+    server.run(&["send-keys", "-t", "mine", &typed, "Enter"]);
+    server.run(&["wait-for", "started"]);
+    let shell = server.run(&["capture-pane", "-p", "-t", "mine:0"]);
+    let windows = server.run(&["list-windows", "-t", "mine", "-F", "#{window_name}"]);
+    assert!(
+        windows.lines().any(|name| name == "codex-team"),
+        "{windows}\n{shell}"
+    );
+    let format = "#{pane_id} #{pane_title}";
+    let panes = server.run(&["list-panes", "-t", "mine:codex-team", "-F", format]);
+    let panes: Vec<(&str, &str)> = panes
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .collect();
+    assert_eq!(
+        panes.iter().map(|(_, title)| *title).collect::<Vec<_>>(),
+        ["ada", "ben"]
+    );
+    for (pane, title) in &panes {
+        server.run(&["wait-for", &format!("died-{pane}")]);
+        let shown = server.run(&["capture-pane", "-p", "-J", "-S", "-", "-t", pane]);
+        assert!(shown.contains("All done here."), "{title}: {shown}");
+    }
+
+    // Outside of tmux: a session of its own, and how to get there; asked twice, the same one.
+    let outside = |args: &[&str]| {
+        let (name, folder) = server.tmux.folder(&world.sandbox);
+        world.team(args).env(name, folder)
+    };
+    for _ in 0..2 {
+        let said = outside(&["attach"]).run_ok();
+        assert_eq!(said.stdout(), "tmux attach-session -t codex-team\n");
+    }
+    let panes = server.run(&["list-panes", "-t", "=codex-team:", "-F", "#{pane_title}"]);
+    assert_eq!(panes, "ada\nben\n");
+    drop(server);
+
+    let without = world.team(&["attach"]).env("PATH", "/nonexistent").run_ok();
+    without.assert_stderr_has("tmux is not installed");
+    assert_eq!(
+        without
+            .stdout()
+            .matches("codex-review logs --follow task-")
+            .count(),
+        2
+    );
+    world.json(&["clean"]);
+}
