@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::options::GlobalArgs;
 use super::{
-    account, agent_team, baseline, broker, cancel, ci, completions, config, context, demo, engine,
+    account, agent_team, baseline, broker, cancel, ci, completions, config, context, demo, diff_review, engine,
     estimate, gate, hook, logs, manual, merge, optimize, plan_review, result, resume_candidate,
     review, setup, status, strategies, task, transfer, trust, verbs,
 };
@@ -45,6 +45,7 @@ pub(crate) enum Verb {
     Review(review::ReviewArgs),
     AdversarialReview(review::AdversarialReviewArgs),
     Optimize(optimize::OptimizeArgs),
+    DiffReview(diff_review::DiffReviewArgs),
     PlanReview(plan_review::PlanReviewArgs),
     Context(context::ContextArgs),
     Strategies(strategies::StrategiesArgs),

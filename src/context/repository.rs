@@ -127,7 +127,11 @@ impl ChangeView for RepositoryChanges<'_> {
             })
             .collect();
         for (index, change) in self.changes.files.iter().enumerate() {
-            if let Some(old_path) = change.old_path.as_ref().filter(|_| change.part == Part::Patched) {
+            if let Some(old_path) = change
+                .old_path
+                .as_ref()
+                .filter(|_| change.part == Part::Patched)
+            {
                 files.remove(old_path);
             }
             match &change.new {

@@ -134,6 +134,18 @@ pub static GATE: Kind = Kind {
     thread: Thread::Ephemeral,
 };
 
+/// `codex-review diff-review`.
+pub static DIFF_REVIEW: Kind = Kind {
+    name: "diff-review",
+    report_name: "Diff Review",
+    title: "Codex Diff Review",
+    label: "diff-review",
+    job_class: "review",
+    ask: Ask::Structured(Brief::Diff),
+    may_write: MayWrite::Never,
+    thread: Thread::Persistent,
+};
+
 /// `codex-review plan-review`.
 pub static PLAN_REVIEW: Kind = Kind {
     name: "plan-review",
@@ -181,6 +193,7 @@ pub static KINDS: &[&Kind] = &[
     &PLAN_REVIEW,
     &PLAN_GATE,
     &AGENT,
+    &DIFF_REVIEW,
 ];
 
 impl Kind {

@@ -20,8 +20,9 @@ use crate::target::{
 
 use super::kind::{Ask, Kind};
 use super::{
-    Access, Budgets, CacheUse, CountedChange, EngineChoice, NativeTarget, PinnedPatch, Question, ReviewHistory,
-    ReviewTerms, ReviewedChange, RunRequest, Since, ThreadChoice, hunks, review_ignore,
+    Access, Budgets, CacheUse, CountedChange, EngineChoice, NativeTarget, PinnedPatch, Question,
+    ReviewHistory, ReviewTerms, ReviewedChange, RunRequest, Since, ThreadChoice, hunks,
+    review_ignore,
 };
 
 /// Who answers, how, and how long it may take: what is the same for every kind of run.
@@ -245,7 +246,10 @@ impl ReviewPlan<'_> {
             "paths": target.spec.paths,
         });
         // Another engine has no use for it, and it can be long.
-        if let Some(patch) = self.patch().filter(|_| self.options.engine == EngineChoice::Builtin) {
+        if let Some(patch) = self
+            .patch()
+            .filter(|_| self.options.engine == EngineChoice::Builtin)
+        {
             pinned["patch"] = Value::from(patch.patch.to_wire());
             pinned["onWorkTree"] = Value::from(patch.old == Endpoint::WorkTree);
         }
@@ -254,7 +258,7 @@ impl ReviewPlan<'_> {
             IgnoreSource::Nothing => pinned["reviewIgnore"] = Value::from("none"),
             IgnoreSource::Commit(id) => pinned["reviewIgnore"] = Value::from(id.as_hex()),
         }
-        if self.terms.identity.shard.is_some() {
+        if self.terms.identity.shard.is_some() || self.changes.is_narrowed() {
             let files = changed_files(&self.changes.files, &self.changes.left_out).into_iter();
             pinned["only"] = files.map(|file| Value::from(file.path)).collect();
         }

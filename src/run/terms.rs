@@ -117,12 +117,18 @@ pub fn change_hash(changes: &ChangeSet) -> String {
             Some(side) => format!("{:o} {}", side.mode, side.id).into_bytes(),
             None => Vec::new(),
         };
-        entries.push(vec![
+        let mut entry = vec![
             file.path.to_vec(),
             file.part.as_str().into(),
             side(&file.old),
             side(&file.new),
-        ]);
+        ];
+        if let Content::Text { hunks, .. } = &file.content
+            && changes.is_narrowed()
+        {
+            entry.push(format!("{hunks:?}").into_bytes());
+        }
+        entries.push(entry);
     }
     for left_out in &changes.left_out {
         let size = left_out.size.map_or(String::new(), |size| size.to_string());

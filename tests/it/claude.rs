@@ -390,7 +390,13 @@ fn every_text_behind_every_command_arrives_byte_for_byte_or_is_refused_and_nothi
     };
 
     let typed = |(command, text): &(String, &str)| format!("/codex:{command} {text}");
-    for command in ["review", "adversarial-review", "optimize", "rescue"] {
+    for command in [
+        "review",
+        "adversarial-review",
+        "optimize",
+        "diff-review",
+        "rescue",
+    ] {
         let stored = prompts(&[command]);
         let told = host.prompts(&stored.iter().map(typed).collect::<Vec<_>>());
         for ((_, text), told) in stored.iter().zip(told) {

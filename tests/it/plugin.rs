@@ -80,6 +80,7 @@ fn there_is_one_command_for_each_verb_that_people_know() {
             "agent-team",
             "cancel",
             "config",
+            "diff-review",
             "optimize",
             "plan-review",
             "rescue",
@@ -117,8 +118,15 @@ fn what_is_typed_stands_in_no_command_text() {
             panic!("{name} runs {shell_lines:?}");
         };
         let words = line.trim_start_matches("!`codex-review ");
-        let takes_text = ["review", "adversarial-review", "optimize", "plan-review", "rescue"]
-            .contains(&name.as_str());
+        let takes_text = [
+            "review",
+            "adversarial-review",
+            "optimize",
+            "diff-review",
+            "plan-review",
+            "rescue",
+        ]
+        .contains(&name.as_str());
         let expected = match (takes_text, name.as_str()) {
             (true, "rescue") => "estimate task --json --session-arguments`".to_owned(),
             (true, name) => format!("estimate {name} --json --session-arguments`"),

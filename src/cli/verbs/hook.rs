@@ -43,6 +43,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("review", "review"),
     ("adversarial-review", "adversarial-review"),
     ("optimize", "optimize"),
+    ("diff-review", "diff-review"),
     ("plan-review", "plan-review"),
     ("rescue", "task"),
     ("agent-team", "agent-team"),

@@ -234,7 +234,10 @@ fn one_file(target: &ResolvedTarget, file: &FileChange) -> String {
         return format!("{command}  # {}\n", show_path(&file.path));
     }
     if file.part == Part::Patched {
-        let before = file.old.as_ref().filter(|_| matches!(target.old, Endpoint::Commit(_)));
+        let before = file
+            .old
+            .as_ref()
+            .filter(|_| matches!(target.old, Endpoint::Commit(_)));
         let command = before.map_or_else(
             || "# only in the patch".to_owned(),
             |side| format!("{GIT} cat-file blob {}  # without the patch", side.id),

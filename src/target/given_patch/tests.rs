@@ -1,3 +1,5 @@
+//! Claims about given patches over files in memory.
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 

@@ -133,6 +133,7 @@ impl Repository {
             left_out_more: selection.left_out_more,
             ignored: selection.ignored,
             notes,
+            is_narrowed: false,
             snapshot: Snapshot {
                 repository: self.gix.clone(),
                 place,
@@ -294,6 +295,7 @@ fn finish(change: RawChange, facts: Facts) -> (FileChange, Detail) {
         new: change.new,
         shown: facts.shown,
         edits: facts.edits,
+        chosen: None,
     };
     (file, detail)
 }
