@@ -234,6 +234,8 @@ impl World {
         let root = self.folder.path().join(name);
         std::fs::create_dir(&root).expect("the name is new");
         self.git(&root, &["init", "-q", "-b", "main"]);
+        // A commit of ten thousand files would start it in the background, amid the measurements.
+        self.git(&root, &["config", "gc.auto", "0"]);
         root
     }
 

@@ -57,7 +57,7 @@ mod verbs;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::{Command, FromArgMatches as _};
 
 use codex_review::review::ExitStatus;
 
@@ -72,8 +72,9 @@ pub(crate) fn main(argv: Vec<OsString>) -> ExitCode {
 }
 
 fn run(argv: Vec<OsString>) -> ExitStatus {
-    let mut command = Cli::command();
-    command.build();
+    let branch = command::branch_of(&argv);
+    let is_whole = branch.is_none();
+    let mut command = branch.unwrap_or_else(command::whole_tree);
     let plain = Ui::plain();
     let argv = match typed::expand(argv, &command) {
         Ok(Expanded::Whole(argv)) => argv,
@@ -81,9 +82,11 @@ fn run(argv: Vec<OsString>) -> ExitStatus {
         Err(failure) => return plain.failure(&failure),
     };
     let options_in_text = arguments::options_in_text(&argv, &command);
-    let parsed = command
-        .try_get_matches_from_mut(argv)
-        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    let parsed = match parse(&mut command, argv.clone()) {
+        // Help and errors may speak of the other verbs too.
+        Err(_) if !is_whole => parse(&mut command::whole_tree(), argv),
+        parsed => parsed,
+    };
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return plain.clap(&error),
@@ -100,4 +103,9 @@ fn run(argv: Vec<OsString>) -> ExitStatus {
         Ok(status) => status,
         Err(failure) => ui.failure(&failure),
     }
+}
+
+fn parse(command: &mut Command, argv: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let mut matches = command.try_get_matches_from_mut(argv)?;
+    Cli::from_arg_matches_mut(&mut matches)
 }

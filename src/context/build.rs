@@ -217,10 +217,7 @@ impl Builder<'_> {
                 name: name.to_owned(),
                 suggestion: catalog.nearest(name).map(str::to_owned),
             })?;
-        entry
-            .strategy
-            .as_ref()
-            .map_err(|error| broken(entry, error))
+        entry.strategy().map_err(|error| broken(entry, error))
     }
 
     /// The first strategy, by rank, that applies and shows the change without cutting it; failing that, the last one
@@ -228,7 +225,7 @@ impl Builder<'_> {
     fn auto(&self) -> Result<Context, ContextError> {
         let catalog = self.input.catalog;
         if let Some(entry) = catalog.broken_replacement()
-            && let Err(error) = &entry.strategy
+            && let Err(error) = entry.strategy()
         {
             return Err(broken(entry, error));
         }

@@ -32,6 +32,7 @@ mod collectors;
 mod held;
 mod hunk_ids;
 pub mod json;
+mod known_tokens;
 mod ledger;
 mod pack;
 mod patch;

@@ -96,10 +96,11 @@ impl Index {
 }
 
 /// A file as it may be shown, line by line.
-struct PresentedFile {
-    lines: Vec<String>,
-    escaped: Vec<usize>,
-    redactions: Vec<Redaction>,
+pub(super) struct PresentedFile {
+    pub(super) lines: Vec<String>,
+    /// By line: how many characters or bytes are written out; empty where none is.
+    pub(super) escaped: Vec<usize>,
+    pub(super) redactions: Vec<Redaction>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -132,7 +133,8 @@ impl<'a> Surroundings<'a> {
         self.presented.borrow_mut().clear();
     }
 
-    fn presented(
+    /// A file of the index, as it may be shown.
+    pub(super) fn presented(
         &self,
         presenter: &Presenter,
         file: usize,

@@ -14,12 +14,7 @@
 //! over a line end, and are paid for where they go on: a line that is blank pays for each of its bytes, and one that begins
 //! with a line end or a slash pays for what the piece before it may have got too cheaply.
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
-
-/// One a line. `¶` at the end stands for a line end.
-const KNOWN_TOKENS: &str = include_str!("known_tokens.txt");
-const LINE_END_MARK: char = '\u{b6}';
+use super::known_tokens::{is_known, is_known_with_line_end, known_endings};
 
 /// A longer piece counts its bytes.
 const LONGEST_CUT: usize = 24;
@@ -30,25 +25,6 @@ const GOES_ON: u64 = LONGEST_KNOWN_END as u64 - 1;
 /// Runs of so many spaces or tabs are one token each.
 const MOST_SPACES: usize = 79;
 const MOST_TABS: usize = 20;
-
-struct Known {
-    pieces: HashSet<&'static [u8]>,
-    /// Without their line end.
-    line_ends: HashSet<&'static [u8]>,
-}
-
-static KNOWN: LazyLock<Known> = LazyLock::new(|| {
-    let (ends, pieces): (Vec<&str>, Vec<&str>) = KNOWN_TOKENS
-        .lines()
-        .partition(|line| line.ends_with(LINE_END_MARK));
-    Known {
-        pieces: pieces.into_iter().map(str::as_bytes).collect(),
-        line_ends: ends
-            .into_iter()
-            .map(|end| end.trim_end_matches(LINE_END_MARK).as_bytes())
-            .collect(),
-    }
-});
 
 /// A number of tokens that `text` never exceeds. The bound of a text is the sum of those of its lines.
 #[must_use]
@@ -168,7 +144,7 @@ fn piece(rest: &[u8], has_end: bool, at: usize, ascii_until: &mut usize) -> (usi
         return (length, cut(signs));
     }
     let with_end = length + 1;
-    let is_known = with_end <= LONGEST_KNOWN_END && KNOWN.line_ends.contains(signs);
+    let is_known = with_end <= LONGEST_KNOWN_END && is_known_with_line_end(signs);
     (length, if is_known { 1 } else { with_end as u64 })
 }
 
@@ -178,6 +154,9 @@ fn letters(bytes: &[u8]) -> usize {
     let small = run(&bytes[capitals..], |byte| byte.is_ascii_lowercase());
     let length = capitals + small;
     let behind = &bytes[length..];
+    if behind.first() != Some(&b'\'') {
+        return length;
+    }
     let contraction = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"]
         .into_iter()
         .find(|word| {
@@ -208,9 +187,8 @@ fn run(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
 
 /// The most parts that a piece can be cut into so that no two neighbours together are known tokens.
 fn cut(piece: &[u8]) -> u64 {
-    let known = &KNOWN.pieces;
     let length = piece.len();
-    if length <= 1 || known.contains(piece) {
+    if length <= 1 || is_known(piece) {
         return length.min(1) as u64;
     }
     if length > LONGEST_CUT {
@@ -223,9 +201,7 @@ fn cut(piece: &[u8]) -> u64 {
     for end in 1..=length {
         // Looked up once for all the places at which the last part may begin.
         let mut joined = [false; SIDE];
-        for (earlier, joined) in joined.iter_mut().enumerate().take(end - 1) {
-            *joined = known.contains(&piece[earlier..end]);
-        }
+        known_endings(&piece[..end], &mut joined[..end - 1]);
         most[slot(0, end)] = 1;
         for start in 1..end {
             let before = (0..start)
@@ -244,6 +220,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::context::known_tokens::{LINE_END_MARK, LIST};
 
     #[test]
     fn a_bound_within_a_limit_is_the_bound_or_nothing() {
@@ -278,7 +255,7 @@ mod tests {
 
     #[test]
     fn every_known_token_is_one_token() {
-        let wrong: Vec<&str> = KNOWN_TOKENS
+        let wrong: Vec<&str> = LIST
             .lines()
             .filter(|line| truth(&line.replace(LINE_END_MARK, "\n")) != 1)
             .collect();

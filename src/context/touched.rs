@@ -63,7 +63,9 @@ pub(super) struct Facts {
     pub(super) touched: Vec<Touched>,
     /// Names on added lines, sorted.
     pub(super) used: Vec<Used>,
-    /// Where each name that is touched or used stands.
+    /// Words of removed lines that could be names, and are no names on added ones.
+    removed: BTreeSet<String>,
+    /// Where each name that is touched, used or removed stands.
     pub(super) occurrences: HashMap<String, Vec<(usize, Vec<u32>)>>,
 }
 
@@ -79,6 +81,12 @@ impl Facts {
             .is_some_and(|changed| changed.shown.iter().any(|range| range.contains(line)))
     }
 
+    /// The names on changed lines, each once.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        let used = self.used.iter().map(|used| used.name.as_str());
+        used.chain(self.removed.iter().map(String::as_str))
+    }
+
     /// Where a name stands.
     pub(super) fn occurrences(&self, name: &str) -> &[(usize, Vec<u32>)] {
         self.occurrences.get(name).map_or(&[], Vec::as_slice)
@@ -89,6 +97,7 @@ pub(super) fn facts(changes: &dyn ChangeView, index: &Index) -> Facts {
     let mut changed = Vec::new();
     let mut touched: BTreeMap<(Family, String, usize), How> = BTreeMap::new();
     let mut used: BTreeMap<String, BTreeMap<usize, usize>> = BTreeMap::new();
+    let mut removed: BTreeSet<String> = BTreeSet::new();
     for (file, indexed) in index.files.iter().enumerate() {
         let Some(change) = indexed.file.change else {
             continue;
@@ -125,6 +134,7 @@ pub(super) fn facts(changes: &dyn ChangeView, index: &Index) -> Facts {
                 note(&mut touched, (language.family(), name, change), how);
             }
         }
+        removed.append(&mut lines.removed_words);
         lines.added.extend(&lines.around);
         changed.push(ChangedFile {
             file,
@@ -156,10 +166,12 @@ pub(super) fn facts(changes: &dyn ChangeView, index: &Index) -> Facts {
     touched.sort_by(|one, other| {
         (one.how, &one.name, one.change).cmp(&(other.how, &other.name, other.change))
     });
+    removed.retain(|word| !used.contains_key(word));
     let names: BTreeSet<String> = touched
         .iter()
         .map(|one| one.name.clone())
         .chain(used.keys().cloned())
+        .chain(removed.iter().cloned())
         .collect();
     let used = used
         .into_iter()
@@ -173,6 +185,7 @@ pub(super) fn facts(changes: &dyn ChangeView, index: &Index) -> Facts {
         changed,
         touched,
         used,
+        removed,
         occurrences: index.occurrences(&names),
     }
 }
@@ -210,7 +223,12 @@ struct Lines {
     /// New lines next to a removal.
     around: BTreeSet<u32>,
     removed: BTreeSet<u32>,
+    /// On removed lines.
+    removed_words: BTreeSet<String>,
 }
+
+/// So many words of removed lines are kept of a file.
+const MOST_REMOVED_WORDS: usize = 5_000;
 
 impl Lines {
     fn read(&mut self, patch: &[u8]) {
@@ -227,6 +245,7 @@ impl Lines {
                     }
                     b'-' => {
                         self.removed.insert(old);
+                        self.keep_words(&line[1..]);
                         self.around.extend([new.saturating_sub(1).max(1), new]);
                         old = old.saturating_add(1);
                     }
@@ -236,6 +255,22 @@ impl Lines {
                     }
                     _ => {}
                 }
+            }
+        }
+    }
+}
+
+impl Lines {
+    fn keep_words(&mut self, line: &[u8]) {
+        let is_inside = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
+        for word in line.split(|byte| !is_inside(*byte)) {
+            let begins = word.first().is_some_and(|first| !first.is_ascii_digit());
+            if self.removed_words.len() < MOST_REMOVED_WORDS
+                && begins
+                && word.len() > 2
+                && let Ok(word) = word.to_str()
+            {
+                self.removed_words.insert(word.to_owned());
             }
         }
     }

@@ -105,23 +105,6 @@ impl Drive<'_> {
             thread_id: thread_id.clone(),
             resumed,
         });
-        if let ThreadChoice::New {
-            ephemeral: false,
-            name: Some(name),
-        } = &request.thread
-        {
-            let params = protocol::thread_name(&thread_id, name);
-            match self.call_unless_cancelled("thread/name/set", params).await {
-                Ok(_) => {}
-                // A name is a kindness: a thread without one works as well.
-                Err(EngineError::Refused { source, .. }) => {
-                    let message = format!("the thread keeps its default name: {source}");
-                    (self.observe)(TurnEvent::Warning { message });
-                }
-                Err(EngineError::TooOld { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
         Ok(thread_id)
     }
 
@@ -236,7 +219,17 @@ impl Drive<'_> {
 
     async fn follow(&mut self, thread_id: &str) -> Result<(), EngineError> {
         let limits = self.request.limits;
+        let mut is_named = false;
         loop {
+            if !is_named && self.may_be_named() {
+                is_named = true;
+                match self.name_thread(thread_id).await {
+                    Err(EngineError::Lost { .. }) if self.progress() != Progress::Running => {
+                        return Ok(());
+                    }
+                    named => named?,
+                }
+            }
             let progress = self.progress();
             if progress == Progress::Over {
                 return Ok(());
@@ -277,6 +270,45 @@ impl Drive<'_> {
                 }
             }
         }
+    }
+
+    /// Whether naming the thread takes nothing from its turn any more.
+    fn may_be_named(&self) -> bool {
+        let reducer = self.reducer.as_ref().expect("set before the turn starts");
+        reducer.model_answers() || reducer.progress() == Progress::Over
+    }
+
+    /// Names a new thread that is kept. By then the engine has made the thread's file and has asked the model: nothing waits
+    /// for the name.
+    async fn name_thread(&mut self, thread_id: &str) -> Result<(), EngineError> {
+        let ThreadChoice::New {
+            ephemeral: false,
+            name: Some(name),
+        } = &self.request.thread
+        else {
+            return Ok(());
+        };
+        let params = protocol::thread_name(thread_id, name);
+        let limits = self.request.limits;
+        let limit = limits.rpc.min(limits.completion);
+        let mut cancel = self.cancel.clone();
+        let call = self.call_within("thread/name/set", params, limit);
+        let named = tokio::select! {
+            biased;
+            // It is answered where the turn is followed.
+            () = cancel.asked() => return Ok(()),
+            named = call => named,
+        };
+        // A name is a kindness: a thread without one works as well.
+        let problem = match named {
+            Ok(_) | Err(EngineError::TooOld { .. }) => return Ok(()),
+            Err(EngineError::Refused { source, .. }) => source.to_string(),
+            Err(error @ EngineError::CallTimedOut { .. }) => error.to_string(),
+            Err(error) => return Err(error),
+        };
+        let message = format!("the thread keeps its default name: {problem}");
+        (self.observe)(TurnEvent::Warning { message });
+        Ok(())
     }
 
     /// Nothing was heard for a while: asks the engine. Returns whether the turn is over.

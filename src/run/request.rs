@@ -134,7 +134,8 @@ pub struct Budgets {
     pub rpc: Duration,
 }
 
-/// The change under review, as far as a worker needs it.
+/// The change under review, as far as a worker needs it. A plan is carried as one: a file all of whose lines are new, at
+/// the name by which findings call it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReviewedChange {
     /// The report as it stands before the engine is asked: target, context and threshold, with an empty outcome.
@@ -182,7 +183,7 @@ pub struct RunRequest {
     pub budgets: Budgets,
     /// Whether an earlier answer will do.
     pub cache: CacheUse,
-    /// The change under review; `None` for a task.
+    /// The change (or plan) under review; `None` for a task.
     pub change: Option<ReviewedChange>,
 }
 

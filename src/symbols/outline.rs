@@ -191,6 +191,12 @@ impl References {
         self.ends.len()
     }
 
+    /// How many lines there are, counted for each name.
+    #[must_use]
+    pub fn occurrences(&self) -> usize {
+        self.lines.len()
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

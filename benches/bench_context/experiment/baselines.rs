@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bstr::ByteSlice as _;
+use bstr::{BString, ByteSlice as _};
 use codex_review::context::{ChangeView as _, Cost};
 use codex_review::symbols::{Kind, LineRange};
 
@@ -17,32 +17,103 @@ const GREP_AROUND: usize = 2;
 /// The most matches of one name.
 const GREP_MATCHES: usize = 8;
 
-/// A text that grows as long as it fits.
-struct Filling {
-    text: String,
+/// A text that grows as long as it fits: patches, then excerpts, one heading a file.
+struct Filling<'c> {
+    patches: String,
+    excerpts: Vec<(&'c TreeFile, BTreeSet<usize>)>,
     tokens: u64,
     budget: u64,
 }
 
-impl Filling {
-    fn push(&mut self, piece: &str) -> bool {
-        let cost = Cost::of(piece).tokens;
+impl<'c> Filling<'c> {
+    fn within(budget: u64) -> Self {
+        Filling {
+            patches: String::new(),
+            excerpts: Vec::new(),
+            tokens: 0,
+            budget,
+        }
+    }
+
+    fn push(&mut self, patch: &str) -> bool {
+        let cost = Cost::of(patch).tokens;
         if self.tokens + cost > self.budget {
             return false;
         }
         self.tokens += cost;
-        self.text.push_str(piece);
+        self.patches.push_str(patch);
         true
+    }
+
+    /// Lines of a file, as far as they are not there yet.
+    fn show(&mut self, file: &'c TreeFile, first: usize, last: usize) -> bool {
+        let known = self
+            .excerpts
+            .iter()
+            .position(|(other, _)| other.path == file.path);
+        let lines: Vec<usize> = (first..=last.min(file.text.lines.len()))
+            .filter(|line| known.is_none_or(|at| !self.excerpts[at].1.contains(line)))
+            .collect();
+        if lines.is_empty() {
+            return true;
+        }
+        // No line number of the file is dearer than its largest.
+        let largest = file.text.lines.len();
+        let frame = match known {
+            Some(_) => mark(largest),
+            None => format!("{}:{largest}-{largest}\n", file.path),
+        };
+        let code = lines.iter().map(|line| code(file, *line));
+        let cost: u64 = code.map(|line| Cost::of(&line).tokens).sum();
+        let cost = cost + Cost::of(&frame).tokens;
+        if self.tokens + cost > self.budget {
+            return false;
+        }
+        self.tokens += cost;
+        match known {
+            Some(at) => self.excerpts[at].1.extend(lines),
+            None => self.excerpts.push((file, lines.into_iter().collect())),
+        }
+        true
+    }
+
+    fn text(&self) -> String {
+        let mut text = self.patches.clone();
+        for (file, lines) in &self.excerpts {
+            let (Some(first), Some(last)) = (lines.first(), lines.last()) else {
+                continue;
+            };
+            text.push_str(&format!("{}:{first}-{last}\n", file.path));
+            let mut next = *first;
+            for line in lines {
+                if *line != next {
+                    text.push_str(&mark(*line));
+                }
+                text.push_str(&code(file, *line));
+                next = line + 1;
+            }
+        }
+        text
     }
 }
 
+/// Stands before lines that do not follow those above.
+fn mark(line: usize) -> String {
+    format!("@{line}\n")
+}
+
+fn code(file: &TreeFile, line: usize) -> String {
+    format!("{}\n", file.text.lines[line - 1])
+}
+
 /// The patches, hunk by hunk, as far as `budget` reaches; what is left of `whole_budget` is for what follows.
-fn diff(case: &Case<'_>, context_lines: u32, budget: u64, whole_budget: u64) -> (Filling, u64) {
-    let mut filling = Filling {
-        text: String::new(),
-        tokens: 0,
-        budget,
-    };
+fn diff<'c>(
+    case: &'c Case<'_>,
+    context_lines: u32,
+    budget: u64,
+    whole_budget: u64,
+) -> (Filling<'c>, u64) {
+    let mut filling = Filling::within(budget);
     let mut changed = 0;
     for index in 0..case.view.files().len() {
         let Ok(patch) = case.view.patch(index, context_lines) else {
@@ -74,14 +145,14 @@ fn diff(case: &Case<'_>, context_lines: u32, budget: u64, whole_budget: u64) -> 
     (filling, changed)
 }
 
-fn finish((filling, changed_lines): (Filling, u64)) -> Shown {
+fn finish((filling, changed_lines): (Filling<'_>, u64)) -> Shown {
     Shown {
-        text: filling.text,
+        text: filling.text(),
         changed_lines,
     }
 }
 
-fn with_room(case: &Case<'_>, budget: u64) -> (Filling, u64) {
+fn with_room<'c>(case: &'c Case<'_>, budget: u64) -> (Filling<'c>, u64) {
     diff(case, 3, budget * DIFF_PERCENT / 100, budget)
 }
 
@@ -101,22 +172,12 @@ pub fn whole_files(case: &Case<'_>, budget: u64) -> Shown {
     for file in case.tree.iter().filter(|file| case.is_visible(&file.path)) {
         for first in (1..=file.text.lines.len()).step_by(40) {
             let last = (first + 39).min(file.text.lines.len());
-            if !filling.push(&piece(file, first, last)) {
+            if !filling.show(file, first, last) {
                 break;
             }
         }
     }
     finish((filling, changed))
-}
-
-/// Lines under the same heading that our excerpts have.
-fn piece(file: &TreeFile, first: usize, last: usize) -> String {
-    let mut text = format!("{}:{first}-{last}\n", file.path);
-    for line in &file.text.lines[first - 1..last] {
-        text.push_str(line);
-        text.push('\n');
-    }
-    text
 }
 
 /// The patches, then the lines that a search for each name on added lines finds, the rarest name first.
@@ -150,7 +211,7 @@ pub fn grep(case: &Case<'_>, budget: u64) -> Shown {
             let first = line.saturating_sub(GREP_AROUND).max(1);
             let last = (line + GREP_AROUND).min(file.text.lines.len());
             if first <= last {
-                filling.push(&piece(file, first, last));
+                filling.show(file, first, last);
             }
         }
     }
@@ -218,7 +279,7 @@ fn bm25_among(case: &Case<'_>, budget: u64, wanted: impl Fn(&TreeFile) -> bool) 
         if score <= 0.0 || misses > 8 {
             break;
         }
-        if !is_shown && !filling.push(&piece(file, chunk.first, chunk.last)) {
+        if !is_shown && !filling.show(file, chunk.first, chunk.last) {
             misses += 1;
         }
     }
@@ -328,9 +389,38 @@ pub fn page_rank(case: &Case<'_>, budget: u64) -> Shown {
             break;
         }
         if !shown.iter().any(|range| range.contains(lines.last))
-            && !filling.push(&piece(file, lines.first as usize, last))
+            && !filling.show(file, lines.first as usize, last)
         {
             misses += 1;
+        }
+    }
+    finish((filling, changed))
+}
+
+/// The patches, then the beginnings of the files that earlier commits changed most often together with these.
+pub fn partners(case: &Case<'_>, budget: u64) -> Shown {
+    const COMMITS: usize = 500;
+    const LINES: usize = 12;
+    let (mut filling, changed) = with_room(case, budget);
+    let mut together: BTreeMap<&BString, usize> = BTreeMap::new();
+    let earlier = case.view.touched_files(COMMITS).unwrap_or_default();
+    for commit in &earlier {
+        if commit.paths.iter().any(|path| case.is_visible(path)) {
+            for path in &commit.paths {
+                *together.entry(path).or_default() += 1;
+            }
+        }
+    }
+    let mut ranked: Vec<(&TreeFile, usize)> = case
+        .tree
+        .iter()
+        .filter(|file| !case.is_visible(&file.path))
+        .filter_map(|file| Some((file, *together.get(&file.path)?)))
+        .collect();
+    ranked.sort_by_key(|(file, times)| (std::cmp::Reverse(*times), &file.path));
+    for (file, _) in ranked {
+        if !filling.show(file, 1, LINES) {
+            break;
         }
     }
     finish((filling, changed))

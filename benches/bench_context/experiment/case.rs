@@ -42,6 +42,13 @@ pub struct TreeFile {
     pub text: Rc<Text>,
 }
 
+/// A line of a file, as it is compared.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub path: BString,
+    pub line: String,
+}
+
 /// One experiment.
 pub struct Case<'r> {
     pub view: Partial<'r>,
@@ -49,9 +56,9 @@ pub struct Case<'r> {
     pub tree: Vec<TreeFile>,
     pub hidden: BTreeSet<BString>,
     /// For each hidden definition that changed, the line that begins it.
-    pub hidden_symbols: Vec<String>,
+    pub hidden_symbols: Vec<Place>,
     /// For each name on added lines that is defined elsewhere in the tree: the lines that begin its definitions.
-    pub definitions: Vec<Vec<String>>,
+    pub definitions: Vec<Vec<Place>>,
     /// Names on added lines, sorted.
     pub used: BTreeSet<String>,
     /// Changed lines of the visible files.
@@ -220,13 +227,14 @@ impl ChangeView for Partial<'_> {
         self.whole().old_file(path)
     }
 
-    /// No history: it is not what is compared.
+    /// None: its messages may name what is hidden, and no method is told of it.
     fn changed_line_origins(&self, _commits: usize) -> Result<ChangedLineOrigins, ViewError> {
         Ok(ChangedLineOrigins::default())
     }
 
-    fn touched_files(&self, _commits: usize) -> Result<Vec<TouchedFiles>, ViewError> {
-        Ok(Vec::new())
+    /// What lies before the commit. A baseline has the same.
+    fn touched_files(&self, commits: usize) -> Result<Vec<TouchedFiles>, ViewError> {
+        self.whole().touched_files(commits)
     }
 
     fn examination(&self) -> Examination {
@@ -354,18 +362,21 @@ fn hidden_lines(changes: &ChangeSet, hidden: &[usize]) -> BTreeMap<BString, Vec<
         .collect()
 }
 
-/// The line that begins a definition, as it is compared.
-pub fn signature(text: &Text, first: u32, last: u32) -> Option<String> {
+/// The line that begins a definition.
+fn signature(file: &TreeFile, first: u32, last: u32) -> Option<Place> {
     (first..=last)
-        .filter_map(|line| text.lines.get(line as usize - 1))
+        .filter_map(|line| file.text.lines.get(line as usize - 1))
         .map(|line| line.trim())
         // Attributes and decorators name no one.
         .find(|line| !line.starts_with(['@', '#']) || line.starts_with("#define"))
         .filter(|line| line.len() >= SHORTEST_SIGNATURE)
-        .map(str::to_owned)
+        .map(|line| Place {
+            path: file.path.clone(),
+            line: line.to_owned(),
+        })
 }
 
-fn hidden_symbols(tree: &[TreeFile], hidden: &BTreeMap<BString, Vec<LineRange>>) -> Vec<String> {
+fn hidden_symbols(tree: &[TreeFile], hidden: &BTreeMap<BString, Vec<LineRange>>) -> Vec<Place> {
     let mut found = BTreeSet::new();
     for (path, ranges) in hidden {
         let Some(file) = tree.iter().find(|file| file.path == *path) else {
@@ -377,14 +388,14 @@ fn hidden_symbols(tree: &[TreeFile], hidden: &BTreeMap<BString, Vec<LineRange>>)
             let definition = definition.map(|index| &outline.definitions[index]);
             if let Some(definition) = definition.filter(|one| one.kind != Kind::Block) {
                 let lines = definition.signature;
-                found.extend(signature(&file.text, lines.first, lines.last));
+                found.extend(signature(file, lines.first, lines.last));
             }
         }
     }
     found.into_iter().collect()
 }
 
-fn definitions(view: &Partial<'_>, tree: &[TreeFile]) -> (BTreeSet<String>, Vec<Vec<String>>) {
+fn definitions(view: &Partial<'_>, tree: &[TreeFile]) -> (BTreeSet<String>, Vec<Vec<Place>>) {
     let mut used: BTreeMap<String, BTreeSet<Language>> = BTreeMap::new();
     for change in &view.files {
         let Content::Text { added_lines, .. } = &change.content else {
@@ -446,7 +457,7 @@ fn definitions(view: &Partial<'_>, tree: &[TreeFile]) -> (BTreeSet<String>, Vec<
                     .any(|(first, last)| *first <= lines.last && lines.first <= *last),
                 _ => false,
             });
-            signatures.extend(signature(&file.text, lines.first, lines.last));
+            signatures.extend(signature(file, lines.first, lines.last));
         }
         if !is_new && !signatures.is_empty() {
             wanted.push(signatures);

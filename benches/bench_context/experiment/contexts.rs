@@ -38,7 +38,7 @@ const fn ours(name: &'static str, make: fn(&Case<'_>, u64) -> Shown) -> Method {
 }
 
 /// All of them. The first is the one that the others are compared with.
-pub const METHODS: [Method; 10] = [
+pub const METHODS: [Method; 11] = [
     ours("focused", |case, budget| strategy(case, "focused", budget)),
     ours("deep", |case, budget| strategy(case, "deep", budget)),
     ours("inline", |case, budget| strategy(case, "inline", budget)),
@@ -49,6 +49,7 @@ pub const METHODS: [Method; 10] = [
     baseline("BM25", baselines::bm25),
     baseline("BM25, other files", baselines::bm25_elsewhere),
     baseline("PageRank map", baselines::page_rank),
+    baseline("co-change history", baselines::partners),
 ];
 
 /// The sections of a context of ours within `budget` tokens. What frames them (the preface, the envelopes, the ledger)

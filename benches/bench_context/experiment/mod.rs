@@ -18,27 +18,51 @@ use std::path::Path;
 use codex_review::target::{GitEnvironment, Repository};
 
 use case::cases;
-use contexts::METHODS;
+use contexts::Method;
 use corpus::Corpus;
 use measure::{Scores, measure};
 
-/// The scores of every case: by method, budget and case, in the order of [`METHODS`] and of the budgets.
+/// The scores of one case, by method and budget, in the order of the methods and of the budgets.
+pub type Row = Vec<Vec<Scores>>;
+
+/// The cases of one history.
+pub struct Measured {
+    pub name: String,
+    pub rows: Vec<Row>,
+}
+
+impl Measured {
+    /// The value of one measure for every case, where it has it.
+    pub fn values(
+        &self,
+        method: usize,
+        budget: usize,
+        of: fn(&Scores) -> Option<f64>,
+    ) -> impl Iterator<Item = Option<f64>> {
+        self.rows.iter().map(move |row| of(&row[method][budget]))
+    }
+}
+
+/// All that was measured.
 pub struct Results {
     pub budgets: Vec<u64>,
-    /// For each case, the row of each method and budget: `rows[case][method][budget]`.
-    pub rows: Vec<Vec<Vec<Scores>>>,
+    pub measured: Vec<Measured>,
 }
 
 impl Results {
-    /// The value of one measure for every case that has it.
+    pub fn cases(&self) -> usize {
+        self.measured.iter().map(|one| one.rows.len()).sum()
+    }
+
+    /// The value of one measure for every case of every history.
     pub fn values(
         &self,
         method: usize,
         budget: usize,
         of: fn(&Scores) -> Option<f64>,
     ) -> Vec<Option<f64>> {
-        let row = |row: &Vec<Vec<Scores>>| of(&row[method][budget]);
-        self.rows.iter().map(row).collect()
+        let all = self.measured.iter();
+        all.flat_map(|one| one.values(method, budget, of)).collect()
     }
 }
 
@@ -53,8 +77,14 @@ pub enum Half {
     Both,
 }
 
-/// Runs every method at every budget on the commits of one repository.
-pub fn run(root: &Path, half: Half, budgets: &[u64], most_cases: usize) -> Results {
+/// Runs each method at every budget on the commits of one repository.
+pub fn run(
+    root: &Path,
+    half: Half,
+    budgets: &[u64],
+    methods: &[Method],
+    most_cases: usize,
+) -> Vec<Row> {
     let repository = Repository::open(root, &GitEnvironment::default())
         .unwrap_or_else(|error| panic!("{}: {error}", root.display()));
     let mut corpus = Corpus::new();
@@ -71,7 +101,7 @@ pub fn run(root: &Path, half: Half, budgets: &[u64], most_cases: usize) -> Resul
         let Some(case) = case::open(&repository, commit, &mut corpus) else {
             continue;
         };
-        let row = METHODS
+        let row = methods
             .iter()
             .map(|method| {
                 budgets
@@ -82,8 +112,5 @@ pub fn run(root: &Path, half: Half, budgets: &[u64], most_cases: usize) -> Resul
             .collect();
         rows.push(row);
     }
-    Results {
-        budgets: budgets.to_vec(),
-        rows,
-    }
+    rows
 }

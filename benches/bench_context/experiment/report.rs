@@ -11,13 +11,16 @@ use super::statistics::{estimate, paired};
 pub type Measure = (&'static str, fn(&Scores) -> Option<f64>);
 
 /// All measures, in the order of the report.
-pub const MEASURES: [Measure; 5] = [
+pub const MEASURES: [Measure; 6] = [
     ("Definition recall", |scores| scores.definition_recall),
     ("Co-change recall, files", |scores| scores.file_recall),
     ("Co-change recall, definitions", |scores| {
         scores.symbol_recall
     }),
-    ("Precision, files", |scores| scores.precision),
+    ("Precision, changed files", |scores| scores.strict_precision),
+    ("Precision, changed or defining files", |scores| {
+        scores.precision
+    }),
     ("Coverage of changed lines", |scores| scores.coverage),
 ];
 
@@ -70,7 +73,7 @@ pub fn tables(results: &Results) -> String {
 /// `focused` minus each baseline, paired by case, at the budgets that the target names.
 pub fn differences(results: &Results) -> String {
     let mut out = String::from(
-        "| Against | Budget | Definition recall | Co-change recall, files | Precision, files |\n| --- | --- | --- | --- | --- |\n",
+        "| Against | Budget | Definition recall | Co-change recall, files | Precision, changed files | Precision, changed or defining files |\n| --- | --- | --- | --- | --- | --- |\n",
     );
     for (method, info) in METHODS.iter().enumerate().filter(|(_, info)| !info.is_ours) {
         for (number, budget) in results.budgets.iter().enumerate() {
@@ -92,11 +95,12 @@ pub fn differences(results: &Results) -> String {
             };
             writeln!(
                 out,
-                "| {} | {budget} | {} | {} | {} |",
+                "| {} | {budget} | {} | {} | {} | {} |",
                 info.name,
                 cell(0),
                 cell(1),
-                cell(3)
+                cell(3),
+                cell(4)
             )
             .expect("a String takes any text");
         }
@@ -104,15 +108,47 @@ pub fn differences(results: &Results) -> String {
     out
 }
 
+/// A row for each history: how many cases it has, and what the methods that matter reach at 4,000 tokens.
+pub fn histories(results: &Results) -> String {
+    const BUDGET: u64 = 4_000;
+    const AMONG: [&str; 3] = ["focused", "BM25", "PageRank map"];
+    let budget = results.budgets.iter().position(|budget| *budget == BUDGET);
+    let budget = budget.expect("the budgets have the one that is compared");
+    let mut out = String::from(
+        "| History | Cases | Definition recall: focused, BM25, PageRank map | Co-change recall, files: the same |\n| --- | --- | --- | --- |\n",
+    );
+    for one in &results.measured {
+        let cell = |of| {
+            let methods = METHODS.iter().enumerate();
+            let among = methods.filter(|(_, info)| AMONG.contains(&info.name));
+            let cells = among.map(|(method, _)| {
+                let values: Vec<f64> = one.values(method, budget, of).flatten().collect();
+                estimate(&values).map_or("–".to_owned(), |found| percent(found.mean))
+            });
+            cells.collect::<Vec<_>>().join(", ")
+        };
+        writeln!(
+            out,
+            "| {} | {} | {} | {} |",
+            one.name,
+            one.rows.len(),
+            cell(MEASURES[0].1),
+            cell(MEASURES[1].1)
+        )
+        .expect("a String takes any text");
+    }
+    out
+}
+
 /// Three panels, a line for each method, over the budgets.
 pub fn plot(results: &Results) -> String {
-    const COLOURS: [&str; 10] = [
+    const COLOURS: [&str; 11] = [
         "#c1121f", "#e76f51", "#f4a261", "#8d99ae", "#adb5bd", "#6c757d", "#2a9d8f", "#1d3557",
-        "#457b9d", "#8338ec",
+        "#457b9d", "#8338ec", "#588157",
     ];
     const WIDTH: f64 = 300.0;
     const HEIGHT: f64 = 220.0;
-    let panels = [MEASURES[0], MEASURES[1], MEASURES[3]];
+    let panels = [MEASURES[0], MEASURES[1], MEASURES[4]];
     let mut out = String::from(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1080\" height=\"360\" viewBox=\"0 0 1080 360\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"1080\" height=\"360\" fill=\"#ffffff\"/>\n",
     );
@@ -173,8 +209,8 @@ pub fn plot(results: &Results) -> String {
         }
     }
     for (method, info) in METHODS.iter().enumerate() {
-        let x = 50.0 + (method % 5) as f64 * 200.0;
-        let y = 312.0 + (method / 5) as f64 * 22.0;
+        let x = 50.0 + (method % 6) as f64 * 170.0;
+        let y = 312.0 + (method / 6) as f64 * 22.0;
         line(format!(
             "<rect x=\"{x}\" y=\"{:.1}\" width=\"14\" height=\"4\" fill=\"{}\"/>",
             y - 5.0,

@@ -1,6 +1,6 @@
 //! Carries out `estimate`: how big a review would be, and whether to wait for it.
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::FromArgMatches as _;
 use codex_review::jobs::{resume_candidate, resume_candidate_document};
 use codex_review::review::{ExitStatus, SuppressFrom};
 use codex_review::run::{DIFF_REVIEW, Kind, REVIEW};
@@ -8,7 +8,7 @@ use codex_review::target::{Part, Repository, Select, TargetSpec};
 use serde_json::{Value, json};
 
 use crate::cli::arguments;
-use crate::cli::command::{Cli, Verb};
+use crate::cli::command::{Cli, Verb, branch_of, whole_tree};
 use crate::cli::diff_review::{DiffChoice, PatchSource};
 use crate::cli::estimate::{EstimateRequest, TypedSource};
 use crate::cli::failure::Failure;
@@ -70,7 +70,7 @@ pub(crate) fn run(
         Meant::Plan { source, asked } => {
             let repository = workspace.take_repository(surroundings)?;
             let session = workspace.session.as_deref();
-            let found = plan_source::find(&source, surroundings, repository.root(), session)?;
+            let found = plan_source::find(&source, surroundings, &repository, session)?;
             json!({
                 "plan": found.label,
                 "lines": found.plan.line_count(),
@@ -116,9 +116,8 @@ enum Meant {
 
 /// Reads typed arguments as the verb will.
 fn understand(kind: &'static Kind, typed: &str) -> Result<Meant, Failure> {
-    let mut command = Cli::command();
-    command.build();
     let mut argv: Vec<std::ffi::OsString> = vec!["codex-review".into(), kind.name.into()];
+    let mut command = branch_of(&argv).unwrap_or_else(whole_tree);
     if !typed.trim().is_empty() {
         argv.push(typed.into());
     }

@@ -39,7 +39,7 @@ pub(crate) fn run(
     let found = find(
         &request.source,
         surroundings,
-        &workspace.root,
+        &repository,
         workspace.session.as_deref(),
     )?;
     let mut delivery = Delivery::prepare(

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use codex_review::hooks::TRANSCRIPT_PATH_VARIABLE;
 use codex_review::plan::{MAX_PLAN_BYTES, Plan, PlanError, SessionPlans, read_transcript};
 use codex_review::secrets::is_secret_name;
+use codex_review::target::Repository;
 
 use crate::cli::failure::Failure;
 use crate::cli::plan_review::PlanSource;
@@ -59,15 +60,15 @@ impl FoundPlan {
     }
 }
 
-/// Finds and reads the plan. `session` says whether a Claude session asks.
+/// Finds and reads the plan. `session` is the Claude session that asks, if one does.
 pub(crate) fn find(
     source: &PlanSource,
     surroundings: &Surroundings,
-    root: &Path,
+    repository: &Repository,
     session: Option<&str>,
 ) -> Result<FoundPlan, Failure> {
     match source {
-        PlanSource::File(path) => from_file(path, surroundings, root),
+        PlanSource::File(path) => from_file(path, surroundings, repository.root()),
         PlanSource::Stdin => {
             let bytes =
                 read_bounded(std::io::stdin().lock()).map_err(|source| Failure::ReadText {
@@ -77,7 +78,7 @@ pub(crate) fn find(
             found(bytes, NAMELESS.to_owned(), "standard input")
         }
         PlanSource::Last { said: false } if session.is_none() => Err(UsageError::NoPlan.into()),
-        PlanSource::Last { .. } => last(root, session),
+        PlanSource::Last { .. } => last(&Project::of(repository), session),
     }
 }
 
@@ -105,14 +106,14 @@ fn from_file(path: &Path, surroundings: &Surroundings, root: &Path) -> Result<Fo
             source,
         },
     })?;
-    let real = full.canonicalize().unwrap_or(full);
-    let below = real.strip_prefix(real_root(root)).ok();
+    let full = real(&full);
+    let below = full.strip_prefix(real(root)).ok();
     let inside = below
         .and_then(Path::to_str)
         .map(|below| below.replace('\\', "/"));
     let label = match &inside {
         Some(inside) => inside.clone(),
-        None => file_name(&real),
+        None => file_name(&full),
     };
     Ok(FoundPlan {
         inside,
@@ -133,8 +134,7 @@ fn found(bytes: Vec<u8>, label: String, place: &str) -> Result<FoundPlan, Failur
 }
 
 /// The plan that the session presented last, or else the newest plan file of the project.
-fn last(root: &Path, session: Option<&str>) -> Result<FoundPlan, Failure> {
-    let root = real_root(root);
+fn last(project: &Project, session: Option<&str>) -> Result<FoundPlan, Failure> {
     let projects = claude_home().join("projects");
     let transcript = session.and_then(|session| own_transcript(&projects, session));
     if let Some(transcript) = transcript
@@ -142,7 +142,7 @@ fn last(root: &Path, session: Option<&str>) -> Result<FoundPlan, Failure> {
         && presented
             .cwd
             .as_deref()
-            .is_some_and(|cwd| works_in(cwd, &root))
+            .is_some_and(|cwd| project.is_near(cwd))
     {
         let label = presented
             .file
@@ -150,7 +150,7 @@ fn last(root: &Path, session: Option<&str>) -> Result<FoundPlan, Failure> {
             .map_or_else(|| NAMELESS.to_owned(), file_name);
         return found(presented.text.into_bytes(), label, "the session");
     }
-    let file = newest_file(&projects, &root).ok_or(UsageError::NoLastPlan)?;
+    let file = newest_file(&projects, project).ok_or(UsageError::NoLastPlan)?;
     let bytes = read_file(&file).map_err(|error| match error {
         ReadError::Missing | ReadError::NotAFile(_) => Failure::from(UsageError::NoLastPlan),
         ReadError::Io(source) => Failure::ReadText {
@@ -184,13 +184,13 @@ fn own_transcript(projects: &Path, session: &str) -> Option<PathBuf> {
 }
 
 /// Of the plan files that sessions of this project were given, the one that was written last.
-fn newest_file(projects: &Path, root: &Path) -> Option<PathBuf> {
+fn newest_file(projects: &Path, project: &Project) -> Option<PathBuf> {
     let plans = claude_home().join("plans").canonicalize().ok()?;
     // By when it was written: a file that many transcripts name counts once.
     let mut files: BTreeMap<PathBuf, SystemTime> = BTreeMap::new();
-    for transcript in transcripts(projects, root) {
+    for transcript in transcripts(projects, project) {
         for (file, cwd) in plans_of(&transcript).files {
-            if !is_inside(&cwd, root) {
+            if !project.has(&cwd) {
                 continue;
             }
             // What a transcript names is believed only where plan files are.
@@ -210,10 +210,10 @@ fn newest_file(projects: &Path, root: &Path) -> Option<PathBuf> {
     newest.map(|(file, _)| file)
 }
 
-/// The newest transcripts of sessions that began at or below the root, as far as the names of their folders tell: Claude
+/// The newest transcripts of sessions that began in the project, as far as the names of their folders tell: Claude
 /// Code writes a path there with a dash for whatever is no letter or digit, so others may be among them.
-fn transcripts(projects: &Path, root: &Path) -> Vec<PathBuf> {
-    let dashed = |path: &Path| -> String {
+fn transcripts(projects: &Path, project: &Project) -> Vec<PathBuf> {
+    let dashed = |path: &PathBuf| -> String {
         let text = path.to_string_lossy();
         let dash = |character: char| match character {
             letter if letter.is_ascii_alphanumeric() => letter,
@@ -221,10 +221,12 @@ fn transcripts(projects: &Path, root: &Path) -> Vec<PathBuf> {
         };
         text.chars().map(dash).collect()
     };
-    let own = dashed(root);
+    let own: Vec<String> = project.roots.iter().map(dashed).collect();
     let is_ours = |name: &str| {
-        name.strip_prefix(&own)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        let rests = own.iter().filter_map(|own| name.strip_prefix(own.as_str()));
+        rests
+            .into_iter()
+            .any(|rest| rest.is_empty() || rest.starts_with('-'))
     };
     let Ok(folders) = std::fs::read_dir(projects) else {
         return Vec::new();
@@ -266,16 +268,35 @@ fn plans_of(transcript: &Path) -> SessionPlans {
     read_transcript(BufReader::new(file.take(MAX_TRANSCRIPT_BYTES))).unwrap_or_default()
 }
 
-/// Whether a session that works in `cwd` works here: in the repository, or in a folder around it.
-fn works_in(cwd: &Path, root: &Path) -> bool {
-    is_inside(cwd, root) || root.starts_with(real_root(cwd))
+/// The folders of a repository: the working tree that the command runs in, and the main one.
+struct Project {
+    roots: Vec<PathBuf>,
 }
 
-fn is_inside(cwd: &Path, root: &Path) -> bool {
-    real_root(cwd).starts_with(root)
+impl Project {
+    fn of(repository: &Repository) -> Project {
+        let mut roots = vec![real(repository.root())];
+        let main = real(&repository.main_worktree());
+        if !roots.contains(&main) {
+            roots.push(main);
+        }
+        Project { roots }
+    }
+
+    /// Whether a session that works in `cwd` works in it.
+    fn has(&self, cwd: &Path) -> bool {
+        let cwd = real(cwd);
+        self.roots.iter().any(|root| cwd.starts_with(root))
+    }
+
+    /// As [`Project::has`], or in a folder around it.
+    fn is_near(&self, cwd: &Path) -> bool {
+        let around = real(cwd);
+        self.has(cwd) || self.roots.iter().any(|root| root.starts_with(&around))
+    }
 }
 
-fn real_root(path: &Path) -> PathBuf {
+fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
@@ -324,4 +345,28 @@ pub(crate) fn presented(text: &str, file: Option<&Path>) -> Result<FoundPlan, Pl
         label: file.map_or_else(|| NAMELESS.to_owned(), file_name),
         inside: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(label: &str, inside: Option<&str>, taken: &[&str], expected: &str) {
+        let plan = FoundPlan {
+            plan: Plan::from_bytes(b"x".to_vec()).unwrap(),
+            label: label.to_owned(),
+            inside: inside.map(str::to_owned),
+        };
+        let name = plan.name(&|name: &str| taken.contains(&name));
+        assert_eq!(name, expected);
+    }
+
+    #[test]
+    fn a_plan_is_called_by_its_name_unless_a_file_of_the_repository_is() {
+        check("otter.md", None, &[], "otter.md");
+        check("docs/p.md", Some("docs/p.md"), &["docs/p.md"], "docs/p.md");
+        check("README.md", None, &["README.md"], "plan.md");
+        check("a/b", None, &["plan.md", "plan-2.md"], "plan-3.md");
+    }
 }

@@ -116,7 +116,7 @@ fn list(catalog: &Catalog, shape: Shape, ui: &Ui) -> Result<(), Failure> {
             let rows: Vec<[String; 3]> = catalog
                 .entries()
                 .map(|entry| {
-                    let about = match &entry.strategy {
+                    let about = match entry.strategy() {
                         Ok(strategy) => strategy.description.clone(),
                         Err(error) => format!("broken: {error}"),
                     };
@@ -141,7 +141,7 @@ fn show(catalog: &Catalog, name: &str, shape: Shape, ui: &Ui) -> Result<(), Fail
     })?;
     match shape {
         Shape::Json => ui.json(&document(entry))?,
-        Shape::People => match &entry.strategy {
+        Shape::People => match entry.strategy() {
             Ok(strategy) => ui.result(description(strategy).as_bytes())?,
             Err(error) => {
                 return Err(broken(error));
@@ -164,7 +164,7 @@ pub(super) fn broken(error: &StrategyError) -> Failure {
 }
 
 fn document(entry: &codex_review::context::Entry) -> Value {
-    match &entry.strategy {
+    match entry.strategy() {
         Ok(strategy) => json!({
             "name": entry.name,
             "layer": entry.layer.as_str().to_owned(),

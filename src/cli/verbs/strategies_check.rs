@@ -91,7 +91,7 @@ fn missing_programs(strategy: &Strategy, registry: &Registry) -> Vec<String> {
 
 fn named(catalog: &codex_review::context::Catalog, name: &str) -> Option<Checked> {
     let entry = catalog.get(name)?;
-    let strategy = match (&entry.strategy, &entry.folder) {
+    let strategy = match (entry.strategy(), &entry.folder) {
         (Ok(strategy), _) => Ok(strategy.clone()),
         (Err(_), None) => return None,
         // Read once more: an error cannot be copied out of the catalog.

@@ -78,7 +78,7 @@ impl LetsThrough {
         let catalog = catalog_at(root, Trust::Trusted).catalog;
         let mut strategies = Vec::new();
         for entry in catalog.entries() {
-            match &entry.strategy {
+            match entry.strategy() {
                 _ if entry.layer != Layer::Repository => {}
                 Ok(strategy) => {
                     let programs = strategy.programs().into_iter();

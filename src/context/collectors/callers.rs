@@ -34,7 +34,7 @@ pub(super) struct Use {
     pub(super) names: Vec<String>,
 }
 
-fn find(scene: &Scene<'_>) -> Result<Vec<Candidate>, CollectError> {
+pub(super) fn find(scene: &Scene<'_>) -> Result<Vec<Candidate>, CollectError> {
     let index = scene.surroundings.index()?;
     let facts = scene.surroundings.facts()?;
     let mut users: BTreeMap<(usize, Option<usize>), Use> = BTreeMap::new();

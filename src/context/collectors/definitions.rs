@@ -21,7 +21,7 @@ const MOST_MEANINGS: usize = 12;
 /// A definition is shown whole up to this many lines.
 const MOST_LINES: u32 = 24;
 
-fn find(scene: &Scene<'_>) -> Result<Vec<Candidate>, CollectError> {
+pub(super) fn find(scene: &Scene<'_>) -> Result<Vec<Candidate>, CollectError> {
     let index = scene.surroundings.index()?;
     let facts = scene.surroundings.facts()?;
     let mut found: std::collections::BTreeMap<Place, f64> = std::collections::BTreeMap::new();

@@ -22,7 +22,7 @@ const MOST_RELEVANT: usize = 16;
 /// A block told by indentation is shown whole up to this many lines.
 const MOST_BLOCK_LINES: u32 = 40;
 
-fn find(scene: &Scene<'_>) -> Result<Vec<Candidate>, CollectError> {
+pub(super) fn find(scene: &Scene<'_>) -> Result<Vec<Candidate>, CollectError> {
     let index = scene.surroundings.index()?;
     let facts = scene.surroundings.facts()?;
     let mut found = Vec::new();

@@ -13,6 +13,7 @@ mod exec;
 mod guidelines;
 mod history;
 mod left_out;
+mod related;
 mod shell;
 mod stat;
 mod status;
@@ -32,7 +33,7 @@ pub(super) use guidelines::{RULE_FILES, cut_at_line, folders_above};
 pub use shell::shell_quote;
 
 /// All of them.
-pub(super) const ALL: [CollectorInfo; 18] = [
+pub(super) const ALL: [CollectorInfo; 19] = [
     status::INFO,
     diff::COMMITTED,
     diff::STAGED,
@@ -47,6 +48,7 @@ pub(super) const ALL: [CollectorInfo; 18] = [
     definitions::INFO,
     callers::INFO,
     tests::INFO,
+    related::INFO,
     history::INFO,
     guidelines::INFO,
     checks::INFO,

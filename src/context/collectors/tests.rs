@@ -24,7 +24,7 @@ const MOST_LINES: u32 = 24;
 /// What a test gains by being called after a changed file.
 const SAME_SUBJECT: f64 = 2.0;
 
-fn find(scene: &Scene<'_>) -> Result<Vec<Candidate>, CollectError> {
+pub(super) fn find(scene: &Scene<'_>) -> Result<Vec<Candidate>, CollectError> {
     let index = scene.surroundings.index()?;
     let facts = scene.surroundings.facts()?;
     let mut users: BTreeMap<(usize, Option<usize>), Use> = BTreeMap::new();

@@ -3,18 +3,22 @@
 use super::{Layer, Strategy, StrategyError, parse_strategy};
 use crate::context::registry::Registry;
 
-/// One strategy's files.
+/// One strategy's files, and what is asked of it before anybody needs to read them.
+#[derive(Debug)]
 pub(super) struct Embedded {
     pub(super) name: &'static str,
+    /// As the file says.
+    pub(super) rank: Option<u32>,
     pub(super) strategy: &'static str,
     pub(super) guidance: &'static str,
 }
 
 /// Includes the files of one folder.
 macro_rules! embedded {
-    ($name:literal) => {
+    ($name:literal, $rank:expr) => {
         Embedded {
             name: $name,
+            rank: $rank,
             strategy: include_str!(concat!("../../../strategies/", $name, "/strategy.toml")),
             guidance: include_str!(concat!("../../../strategies/", $name, "/guidance.md")),
         }
@@ -22,13 +26,13 @@ macro_rules! embedded {
 }
 
 /// All of them; a test reads the folder and finds any that is missing here.
-pub(super) const EMBEDDED: [Embedded; 6] = [
-    embedded!("deep"),
-    embedded!("focused"),
-    embedded!("history"),
-    embedded!("inline"),
-    embedded!("security"),
-    embedded!("self-collect"),
+pub(super) static EMBEDDED: [Embedded; 6] = [
+    embedded!("deep", None),
+    embedded!("focused", None),
+    embedded!("history", None),
+    embedded!("inline", Some(10)),
+    embedded!("security", None),
+    embedded!("self-collect", Some(100)),
 ];
 
 impl Embedded {
@@ -55,8 +59,9 @@ mod tests {
         folders.sort();
         let names: Vec<&str> = EMBEDDED.iter().map(|embedded| embedded.name).collect();
         assert_eq!(names, folders);
-        for embedded in EMBEDDED {
+        for embedded in &EMBEDDED {
             let strategy = embedded.parse(&Registry::builtin()).unwrap();
+            assert_eq!(strategy.rank, embedded.rank, "{}", embedded.name);
             assert!(!strategy.guidance.is_empty() && !strategy.description.is_empty());
         }
     }

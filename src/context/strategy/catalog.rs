@@ -2,12 +2,14 @@
 //!
 //! A strategy that cannot be read does not stop the others: it is kept as broken, shown in listings, and an error for
 //! whoever asks for it. It still replaces what it was meant to replace, so that a slip in one's own `inline` is an
-//! error and not a silent return to the built-in one.
+//! error and not a silent return to the built-in one. A built-in strategy is sound, as a test says, and is read when it is
+//! asked for: most runs need one.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::{fs, io};
 
-use super::builtin::EMBEDDED;
+use super::builtin::{EMBEDDED, Embedded};
 use super::file::STRATEGY_FILE;
 use super::{Layer, Strategy, StrategyError, load_strategy};
 use crate::context::registry::Registry;
@@ -36,8 +38,49 @@ pub struct Entry {
     pub folder: Option<PathBuf>,
     /// The layer of a strategy that it replaces.
     pub replaces: Option<Layer>,
+    source: Source,
+}
+
+/// Where an entry's strategy comes from.
+#[derive(Debug)]
+enum Source {
+    Folder(Result<Strategy, StrategyError>),
+    Embedded {
+        files: &'static Embedded,
+        registry: Arc<Registry>,
+        read: OnceLock<Result<Strategy, StrategyError>>,
+    },
+}
+
+impl Entry {
     /// The strategy, or what is wrong with it.
-    pub strategy: Result<Strategy, StrategyError>,
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or says what no strategy may say.
+    pub fn strategy(&self) -> Result<&Strategy, &StrategyError> {
+        let read = match &self.source {
+            Source::Folder(read) => read,
+            Source::Embedded {
+                files,
+                registry,
+                read,
+            } => read.get_or_init(|| files.parse(registry)),
+        };
+        read.as_ref()
+    }
+
+    /// The place of a sound strategy in `auto`'s order; `None` where `auto` never takes it.
+    fn rank(&self) -> Option<u32> {
+        match &self.source {
+            Source::Folder(read) => read.as_ref().ok()?.rank,
+            Source::Embedded { files, .. } => files.rank,
+        }
+    }
+
+    fn is_broken(&self) -> bool {
+        matches!(self.source, Source::Folder(Err(_)))
+    }
 }
 
 /// All strategies.
@@ -52,14 +95,19 @@ impl Catalog {
     /// The built-in strategies alone.
     #[must_use]
     pub fn builtin(registry: &Registry) -> Self {
+        let registry = Arc::new(registry.clone());
         let entries = EMBEDDED
             .iter()
-            .map(|embedded| Entry {
-                name: embedded.name.to_owned(),
+            .map(|files| Entry {
+                name: files.name.to_owned(),
                 layer: Layer::BuiltIn,
                 folder: None,
                 replaces: None,
-                strategy: embedded.parse(registry),
+                source: Source::Embedded {
+                    files,
+                    registry: Arc::clone(&registry),
+                    read: OnceLock::new(),
+                },
             })
             .collect();
         Catalog {
@@ -89,7 +137,7 @@ impl Catalog {
     fn add_folder(&mut self, dir: &Path, layer: Layer, registry: &Registry) {
         for name in self.names_in(dir) {
             let entry = Entry {
-                strategy: load_strategy(&dir.join(&name), layer, registry),
+                source: Source::Folder(load_strategy(&dir.join(&name), layer, registry)),
                 layer,
                 folder: Some(dir.join(&name)),
                 replaces: None,
@@ -164,22 +212,23 @@ impl Catalog {
         nearest(name, names.chain(["auto"]))
     }
 
-    /// The strategies that `auto` considers, in its order.
-    pub(in crate::context) fn ranked(&self) -> Vec<&Strategy> {
-        let mut ranked: Vec<&Strategy> = self
+    /// The strategies that `auto` considers, in its order. Each is read when it is its turn.
+    pub(in crate::context) fn ranked(&self) -> impl Iterator<Item = &Strategy> {
+        let mut ranked: Vec<(u32, &Entry)> = self
             .entries
             .iter()
-            .filter_map(|entry| entry.strategy.as_ref().ok())
-            .filter(|strategy| strategy.rank.is_some())
+            .filter_map(|entry| Some((entry.rank()?, entry)))
             .collect();
-        ranked.sort_by_key(|strategy| (strategy.rank, &strategy.name));
+        ranked.sort_by_key(|(rank, entry)| (*rank, &entry.name));
         ranked
+            .into_iter()
+            .filter_map(|(_, entry)| entry.strategy().ok())
     }
 
     /// A broken strategy that replaces another: `auto` must not pass it over in silence.
     pub(in crate::context) fn broken_replacement(&self) -> Option<&Entry> {
         self.entries
             .iter()
-            .find(|entry| entry.replaces.is_some() && entry.strategy.is_err())
+            .find(|entry| entry.replaces.is_some() && entry.is_broken())
     }
 }

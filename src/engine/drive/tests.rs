@@ -612,22 +612,36 @@ async fn an_old_engine_is_told_to_be_too_old() {
     assert_eq!(error.reason(), NotJudgedReason::EngineUnavailable);
 }
 
+/// What used to happen: the turn waited for the name, and Codex for a file that it would have made with the turn.
 #[tokio::test(start_paused = true)]
-async fn a_thread_that_cannot_be_named_works_without_a_name() {
-    let mut request = request();
-    request.thread = ThreadChoice::New {
-        ephemeral: false,
-        name: Some("Codex Task".to_owned()),
+async fn a_thread_is_named_once_the_model_answers_and_works_without_a_name() {
+    let named = || {
+        let mut request = request();
+        request.thread = ThreadChoice::New {
+            ephemeral: false,
+            name: Some("Codex Task".to_owned()),
+        };
+        request
     };
-    let run = run(request, Cancel::never(), async |mut engine| {
+    let refused = run(named(), Cancel::never(), async |mut engine| {
         engine.start_thread().await;
+        engine.start_turn().await;
+        engine.message("I look at it.").await;
         let call = engine.expect("thread/name/set").await;
         engine
             .refuse(&call, -32600, "no metadata", Value::Null)
             .await;
-        engine.start_turn().await;
         engine.complete("completed").await;
     })
     .await;
-    run.result.unwrap();
+    refused.result.unwrap();
+    let unanswered = run(named(), Cancel::never(), async |mut engine| {
+        engine.start_thread().await;
+        engine.start_turn().await;
+        engine.complete("completed").await;
+        engine.expect("thread/name/set").await;
+        engine.stay_silent().await;
+    })
+    .await;
+    unanswered.result.unwrap();
 }

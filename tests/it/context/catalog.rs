@@ -108,7 +108,7 @@ fn a_broken_strategy_is_listed_and_never_passed_over_where_it_replaces_one() {
     };
     write(&sandbox.path("new"), "mine", &MINE.replace("rank", "rnak"));
     let catalog = load("new");
-    assert!(catalog.get("mine").unwrap().strategy.is_err());
+    assert!(catalog.get("mine").unwrap().strategy().is_err());
     assert_eq!(auto(&catalog, &registry).unwrap().strategy, "inline");
 
     write(

@@ -3,10 +3,10 @@
 //! `PROPTEST_CASES=10000 cargo test --test it context::properties` tries that many.
 
 use codex_review::context::{Budget, Claims, Context, ContextError, HeldChanges, Presenter, Shown};
-use codex_review::target::{Content, Part, Status};
+use codex_review::target::{Content, Part, Status, TouchedFiles};
 use proptest::prelude::*;
 
-use super::made::{Hunk, branch, built_with, commit, file, working_tree};
+use super::made::{Hunk, branch, built_with, commit, file, id, working_tree};
 
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let marker = prop_oneof![Just(b'+'), Just(b'-'), Just(b' ')];
@@ -76,6 +76,7 @@ fn changes() -> impl Strategy<Value = HeldChanges> {
             changes.patches.push(patch);
         }
         surround(&mut changes);
+        remember(&mut changes);
         for (author, subject, body) in commits {
             changes.commits.push(commit('7', &author, &subject, &body));
         }
@@ -128,6 +129,17 @@ fn surround(changes: &mut HeldChanges) {
             changes.snapshot.entry(path.into()).or_insert(text);
         }
     }
+}
+
+/// An earlier commit that touched the changed files and some of those around them.
+fn remember(changes: &mut HeldChanges) {
+    let around = changes.snapshot.keys().take(6).cloned();
+    let own = changes.files.iter().map(|file| file.path.clone());
+    let paths = own.take(2).chain(around).collect();
+    changes.touched.push(TouchedFiles {
+        commit: id('7'),
+        paths,
+    });
 }
 
 fn changed(change: &codex_review::target::FileChange) -> u64 {

@@ -104,6 +104,10 @@ fn inside_a_session_it_is_the_plan_that_was_presented_last() {
     let below = desk.world.repo.join("deep");
     std::fs::create_dir(&below).unwrap();
     desk.check(by_id().cwd(&below), "sunny-otter.md", "   1 1. second\n");
+    let linked = desk.world.sandbox.path("linked");
+    let add = ["worktree", "add", "--detach", linked.to_str().unwrap()];
+    desk.world.repo.git(add);
+    desk.check(by_id().cwd(&linked), "sunny-otter.md", "   1 1. second\n");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What `focused` shows around a change.
+//! What `focused` and `deep` show around a change.
 
 use codex_review::context::{
     Budget, CachedChanges, Catalog, ChangeView, Claims, Context, ContextInput, Registry,
@@ -38,6 +38,21 @@ fn changed(sandbox: &Sandbox, name: &str) -> Repo {
 }
 
 fn focused(repo: &Repo, threads: usize, cached: bool, sandbox: &Sandbox, tokens: u64) -> Context {
+    context("focused", repo, threads, cached, sandbox, tokens)
+}
+
+fn deep(repo: &Repo, sandbox: &Sandbox) -> Context {
+    context("deep", repo, 0, false, sandbox, 8_000)
+}
+
+fn context(
+    strategy: &str,
+    repo: &Repo,
+    threads: usize,
+    cached: bool,
+    sandbox: &Sandbox,
+    tokens: u64,
+) -> Context {
     let repository = Repository::open(repo.path(), &GitEnvironment::default()).unwrap();
     let target = repository
         .resolve(&TargetSpec::of(Select::WorkingTree))
@@ -62,7 +77,7 @@ fn focused(repo: &Repo, threads: usize, cached: bool, sandbox: &Sandbox, tokens:
     let registry = Registry::builtin();
     let input = ContextInput {
         changes: view,
-        strategy: &StrategyChoice::Named("focused".into()),
+        strategy: &StrategyChoice::Named(strategy.into()),
         catalog: &Catalog::builtin(&registry),
         budget: Some(Budget {
             bytes: 100_000,
@@ -87,7 +102,7 @@ fn section<'a>(context: &'a Context, title: &str) -> &'a str {
 fn each_collector_shows_what_it_is_for_and_nothing_else() {
     let sandbox = Sandbox::new();
     let repo = changed(&sandbox, "app");
-    let context = focused(&repo, 0, false, &sandbox, 8_000);
+    let context = deep(&repo, &sandbox);
     let definitions = section(&context, "Definitions of what the change uses");
     assert!(definitions.contains("src/limits.rs:5-7  used by the change: function is_too_long\npub fn is_too_long(count: usize) -> bool {\n    count > MOST_TOKENS\n}\n"), "{definitions}");
     assert!(!definitions.contains("unrelated_thing"), "{definitions}");
@@ -166,9 +181,69 @@ fn a_secret_in_an_excerpt_is_taken_out() {
     );
     repo.git(["add", "src/report.rs"]);
     repo.git(["commit", "-qm", "Key", "src/report.rs"]);
+    for (context, title) in [
+        (
+            focused(&repo, 0, false, &sandbox, 8_000),
+            "What the change uses, and what may belong to it",
+        ),
+        (deep(&repo, &sandbox), "Users of what the change touches"),
+    ] {
+        assert!(!context.text.contains(&token));
+        let users = section(&context, title);
+        assert!(users.contains("let key = \"[redacted:"), "{users}");
+        assert_eq!(context.redactions.len(), 1);
+    }
+}
+
+#[test]
+fn related_code_stands_under_one_heading_a_file_with_its_reasons() {
+    let sandbox = Sandbox::new();
+    let repo = changed(&sandbox, "app");
     let context = focused(&repo, 0, false, &sandbox, 8_000);
-    assert!(!context.text.contains(&token));
-    let callers = section(&context, "Users of what the change touches");
-    assert!(callers.contains("let key = \"[redacted:"), "{callers}");
-    assert_eq!(context.redactions.len(), 1);
+    let related = section(&context, "What the change uses, and what may belong to it");
+    assert!(
+        related.contains("pub fn is_too_long(count: usize) -> bool {\n"),
+        "{related}"
+    );
+    assert!(!related.contains("unrelated_thing"), "{related}");
+    for (path, reason) in [
+        ("src/limits.rs", "defines"),
+        ("src/report.rs", "uses"),
+        ("tests/parser.rs", "tests"),
+    ] {
+        let headings: Vec<&str> = related
+            .lines()
+            .filter(|line| line.starts_with(&format!("{path}:")))
+            .collect();
+        let [heading] = headings[..] else {
+            panic!("{path}: {related}");
+        };
+        assert!(heading.contains(reason), "{heading}");
+    }
+    assert!(
+        !context.text.contains("parse_all=1"),
+        "a file that bears a secret by its name is never read"
+    );
+}
+
+/// Nothing but history ties `src/table.rs` to the change.
+#[test]
+fn a_file_that_used_to_change_along_is_shown() {
+    let sandbox = Sandbox::new();
+    let repo = sandbox.repo("app");
+    let partner = |number: u32| format!("pub fn rows_{number}() {{}}\n\nfn other() {{}}\n");
+    for number in 0..4 {
+        repo.write(
+            "src/parser.rs",
+            PARSER.replace("100", &format!("10{number}")),
+        );
+        repo.write("src/table.rs", partner(number));
+        repo.write("src/apart.rs", "pub fn never_touched() {}\n");
+        repo.commit("Both");
+    }
+    repo.write("src/parser.rs", PARSER.replace("100", "999"));
+    let context = focused(&repo, 0, false, &sandbox, 4_000);
+    let related = section(&context, "What the change uses, and what may belong to it");
+    assert!(related.contains("pub fn rows_3() {}\n"), "{related}");
+    assert!(!related.contains("never_touched"), "{related}");
 }
