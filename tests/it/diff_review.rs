@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::end_to_end::Chain;
 use crate::support::{CommandOutput, Invocation, Repo, Sandbox};
 
-/// Adds a call to `a`, and a file.
+/// Adds calls to `a`, and a file; `TOKEN` stands for a secret.
 const PATCH: &str = "\
 diff --git a/src/a.rs b/src/a.rs
 --- a/src/a.rs
@@ -14,8 +14,8 @@ diff --git a/src/a.rs b/src/a.rs
  fn a() {
      one();
      two();
-+    let password = \"hunter2-correct-horse-battery\";
-+    extra(password);
++    let token = \"TOKEN\";
++    extra(used(token));
      three();
  }
 diff --git a/src/n.rs b/src/n.rs
@@ -59,13 +59,17 @@ fn everything(repo: &Repo) -> Vec<String> {
 fn a_patch_is_reviewed_by_the_real_codex_where_it_would_stand_and_nothing_is_applied() {
     let Some(chain) = Chain::start() else { return };
     // The working tree is dirty in the same place; the patch is for HEAD.
-    chain.repo.write("src/b.rs", "fn b() {\n    a();\n}\n");
+    chain.repo.write(
+        "src/b.rs",
+        "fn b() {\n    a();\n}\n\nfn used(token: &str) -> &str {\n    token\n}\n",
+    );
     chain.repo.git(["add", "src/b.rs"]);
     chain
         .repo
         .git(["commit", "--quiet", "--message", "A caller"]);
     let file = chain.sandbox.path("fix.patch");
-    std::fs::write(&file, PATCH).unwrap();
+    let secret = &["ghp_", "16C7e42F292c6912E7710c838347Ae178B4a"].concat();
+    std::fs::write(&file, PATCH.replace("TOKEN", secret)).unwrap();
     let file = file.to_str().unwrap().to_owned();
     let answer = json!({
         "verdict": "needs-attention", "summary": "Not yet.", "next_steps": [],
@@ -128,16 +132,17 @@ fn a_patch_is_reviewed_by_the_real_codex_where_it_would_stand_and_nothing_is_app
     let prompt = chain.api.requests()[0].prompt();
     for part in [
         "Review exactly the diff below",
-        "+    extra(password);",
+        "+    extra(used(token));",
         "+fn extra(_: &str) {}",
         "the patch is not applied",
         "with the patch",
-        "src/b.rs",
+        // What the added lines use is looked up where the patch would stand.
+        "fn used(",
         focus,
     ] {
         assert!(prompt.contains(part), "{part:?} is not in {prompt}");
     }
-    for absent in ["changed()", "hunter2"] {
+    for absent in ["changed()", secret] {
         assert!(!prompt.contains(absent), "{absent:?} is in {prompt}");
     }
 
@@ -379,7 +384,7 @@ fn files_and_hunks_in_front_are_what_is_reviewed_and_the_rest_is_focus() {
 #[test]
 fn what_cannot_be_reviewed_is_one_error_with_a_hint() {
     let desk = Desk::new();
-    desk.repo.write("fifo.patch", PATCH);
+    let good = "--- a/src/b.rs\n+++ b/src/b.rs\n@@ -1 +1 @@\n-fn b() {}\n+fn c() {}\n";
     let hunk = "@@ -1,2 +1,2 @@\n let x1 = 1;\n-let y = 2;\n+let z = 2;\n";
     for (patch, args, error, hint) in [
         ("", &[][..], "there is no diff in the patch", "git diff"),
@@ -413,27 +418,27 @@ fn what_cannot_be_reviewed_is_one_error_with_a_hint() {
             "line 6 of the patch: the hunk is cut",
             "git diff",
         ),
-        (PATCH, &["--base", "nope"], "unknown revision `nope`", ""),
-        (PATCH, &["--commit", "HEAD"], "cannot be used with", ""),
+        (good, &["--base", "nope"], "unknown revision `nope`", ""),
+        (good, &["--commit", "HEAD"], "cannot be used with", ""),
         (
-            PATCH,
+            good,
             &["--prompt-file", "-"],
             "both read standard input",
             "into a file",
         ),
         (
-            PATCH,
+            good,
             &["--out", "missing/x.md"],
             "the folder of `missing/x.md` does not exist",
             "mkdir",
         ),
         (
-            PATCH,
+            good,
             &["--background", "--out", "x.md"],
             "returns before there is a report",
             "result",
         ),
-        (PATCH, &["--scope", "staged"], "cannot be used with", ""),
+        (good, &["--scope", "staged"], "cannot be used with", ""),
     ] {
         let refused = desk.patched(patch, args).expect_code(2);
         refused.assert_stderr_has(error);
