@@ -93,7 +93,14 @@ fn a_patch_is_reviewed_by_the_real_codex_where_it_would_stand_and_nothing_is_app
         "--",
         focus,
     ];
-    let report = chain.json(&asked);
+    let cached = || {
+        chain
+            .command(&asked)
+            .env("CODEX_REVIEW_CACHE", "true")
+            .run_ok()
+            .json()
+    };
+    let report = cached();
     assert_eq!(report["review"], "Diff Review");
     assert_eq!(report["target"]["mode"], "patch", "{report}");
     let label = report["target"]["label"].as_str().unwrap();
@@ -148,7 +155,7 @@ fn a_patch_is_reviewed_by_the_real_codex_where_it_would_stand_and_nothing_is_app
 
     // The same question is not asked again; in the background it is a job like any other.
     let asked_before = chain.api.requests().len();
-    assert!(chain.json(&asked)["cached"].is_object());
+    assert_eq!(cached()["cached"]["job"], report["jobId"]);
     assert_eq!(chain.api.requests().len(), asked_before);
     chain.api.hold();
     let queued = chain.json(&[
