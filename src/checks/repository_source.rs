@@ -203,7 +203,7 @@ impl<R: Borrow<Repository>, C: Borrow<ChangeSet>> ChangeSource for RepositorySou
             .is_some();
         // What a commit tracked and the working tree no longer has is not there to be updated.
         committed
-            && (matches!(self.new, Endpoint::Commit(_))
+            && (matches!(self.new, Endpoint::Commit(_) | Endpoint::Patched(_))
                 || !matches!(
                     repository.read_worktree_file(path.as_bstr(), 0),
                     Ok(WorktreeFile::Missing)

@@ -10,9 +10,9 @@ use clap::{Args, Command, CommandFactory as _, Parser, Subcommand};
 
 use super::options::GlobalArgs;
 use super::{
-    account, agent_team, baseline, broker, cancel, ci, completions, config, context, demo, engine,
-    estimate, gate, hook, logs, manual, merge, optimize, plan_review, result, resume_candidate,
-    review, setup, status, strategies, task, test, transfer, trust, verbs, watch,
+    account, agent_team, baseline, broker, cancel, ci, completions, config, context, demo,
+    diff_review, engine, estimate, gate, hook, logs, manual, merge, optimize, plan_review, result,
+    resume_candidate, review, setup, status, strategies, task, test, transfer, trust, verbs, watch,
 };
 
 /// Asks a second model family to review work in a git repository
@@ -67,6 +67,7 @@ verbs! {
     "review" => Review(review::ReviewArgs),
     "adversarial-review" => AdversarialReview(review::AdversarialReviewArgs),
     "optimize" => Optimize(optimize::OptimizeArgs),
+    "diff-review" => DiffReview(diff_review::DiffReviewArgs),
     "plan-review" => PlanReview(plan_review::PlanReviewArgs),
     "context" => Context(context::ContextArgs),
     "strategies" => Strategies(strategies::StrategiesArgs),

@@ -25,6 +25,7 @@ pub(super) fn dispatch(
 
         Verb::Review(args) => verbs::review::run(args.into_request()?, surroundings, ui),
         Verb::AdversarialReview(args) => verbs::review::run(args.into_request()?, surroundings, ui),
+        Verb::DiffReview(args) => verbs::review::run(args.into_request()?, surroundings, ui),
         Verb::Optimize(args) => verbs::review::run(args.into_request()?, surroundings, ui),
         Verb::PlanReview(args) => verbs::plan_review::run(args.into_request()?, surroundings, ui),
         Verb::Context(args) => verbs::context::run(args.into_request()?, surroundings, ui),

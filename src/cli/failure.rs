@@ -14,7 +14,7 @@ use codex_review::jobs::{JobId, JobsError};
 use codex_review::report::json::ParseError;
 use codex_review::review::{ExitStatus, NotJudged};
 use codex_review::run::{ApplyError, NoTests, PrepareError, TermsError};
-use codex_review::target::{ChangesError, CreateError, OpenError, ResolveError};
+use codex_review::target::{ChangesError, CreateError, OpenError, PatchError, ResolveError};
 use codex_review::team::TeamError;
 use codex_review::worktrees::WorktreeError;
 
@@ -44,6 +44,18 @@ pub(crate) enum Failure {
         #[source]
         source: io::Error,
     },
+    /// A patch could not be read.
+    #[error("cannot read the patch from {place}")]
+    ReadPatch {
+        /// A path in backticks, or `standard input`.
+        place: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A patch cannot be reviewed.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
     /// A text could not be read.
     #[error("cannot read the text from {place}")]
     ReadText {
@@ -366,6 +378,18 @@ impl Failure {
                 ExitStatus::Usage,
                 Some("give a folder that exists with `--cwd`".to_owned()),
             ),
+            Failure::ReadPatch { .. } => (
+                ExitStatus::Usage,
+                Some("name a file that `git diff`, `git format-patch` or `diff -u` wrote".to_owned()),
+            ),
+            Failure::Patch(error) => {
+                let status = match error {
+                    PatchError::Base(error) => resolve_status(error),
+                    PatchError::Read(_) => ExitStatus::Incomplete,
+                    _ => ExitStatus::Usage,
+                };
+                (status, error.hint())
+            }
             Failure::Resolve(error) => (resolve_status(error), error.hint()),
             Failure::Changes(error) => (ExitStatus::Incomplete, error.hint()),
             Failure::Context(error) => (ExitStatus::Usage, error.hint()),

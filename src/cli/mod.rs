@@ -21,6 +21,7 @@ mod completions;
 mod config;
 mod context;
 mod demo;
+mod diff_review;
 mod dispatch;
 mod engine;
 mod estimate;

@@ -8,6 +8,7 @@ use codex_review::config::Flag;
 use codex_review::run::{ADVERSARIAL_REVIEW, Kind, REVIEW};
 use codex_review::target::TargetSpec;
 
+use super::diff_review::DiffChoice;
 use super::options::{
     Attendance, EngineOptions, Isolation, MemoryArgs, MemoryRequest, ReportArgs, ReportRequest,
     StrategyArgs, TargetArgs, WaitArgs,
@@ -88,6 +89,8 @@ pub(crate) struct ReviewRequest {
     pub(crate) focus: TextSource,
     /// Whose context.
     pub(crate) context: Context,
+    /// What is said of exactly one diff; `None` for other kinds.
+    pub(crate) diff: Option<DiffChoice>,
     /// Which findings count, and which part of the change is judged.
     pub(crate) terms: TermsRequest,
     /// How the engine is reached.
@@ -146,6 +149,7 @@ impl CommonArgs {
             target: self.target.into_spec()?,
             focus: TextSource::new(words, self.text_file.prompt_file)?,
             context,
+            diff: None,
             terms,
             isolation,
             memory: self.memory.into_request(),

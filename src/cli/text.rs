@@ -57,6 +57,22 @@ impl TextSource {
         }
     }
 
+    /// Takes out words that were typed; other sources stay.
+    pub(crate) fn take_words(&mut self) -> Option<String> {
+        match std::mem::replace(self, TextSource::None) {
+            TextSource::Words(words) => Some(words),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+
+    /// Whether it comes on standard input.
+    pub(crate) fn is_stdin(&self) -> bool {
+        *self == TextSource::Stdin
+    }
+
     /// The text, exactly as it was given; `None` when there is none or it is blank. Files are looked up from `cwd`. More
     /// than four MiB is refused.
     pub(crate) fn read(self, cwd: &Path) -> Result<Option<String>, Failure> {

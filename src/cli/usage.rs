@@ -230,6 +230,28 @@ pub(crate) enum UsageError {
         /// As given.
         given: String,
     },
+    /// Standard input holds one thing.
+    #[error("`--patch -` and `--prompt-file -` both read standard input")]
+    StdinTwice,
+    /// There is no standard input behind a slash command.
+    #[error("`--patch -` reads standard input, which a slash command has not")]
+    NoStdin,
+    /// A word that was meant as a file names none of the change.
+    #[error("`{given}` is no file of this change")]
+    NotInChange {
+        /// As given.
+        given: String,
+        /// A changed file that was probably meant.
+        nearest: Option<String>,
+    },
+    /// Lines that the change does not touch.
+    #[error("no hunk of the change is at `{given}`")]
+    NoHunk {
+        /// As given.
+        given: String,
+        /// Where the file's hunks are.
+        hunks: Vec<String>,
+    },
     /// Rules cannot answer what the verb asks.
     #[error("the builtin engine checks fixed rules, and none of them answers `{0}`")]
     NoRules(&'static str),
@@ -256,6 +278,22 @@ impl UsageError {
                 "leave out `--native`, or use `/codex:adversarial-review` for a review with a focus"
             }
             UsageError::SinceLastWithNative => "leave one of both out",
+            UsageError::StdinTwice => "put one of them into a file",
+            UsageError::NoStdin => "put the patch into a file and name it",
+            UsageError::NotInChange {
+                nearest: Some(nearest),
+                ..
+            } => return Some(format!("did you mean `{nearest}`?")),
+            UsageError::NotInChange { nearest: None, .. } => {
+                "name changed files first, as paths from the root of the repository, and then what to look at"
+            }
+            UsageError::NoHunk { hunks, .. } if hunks.is_empty() => "its change has no lines",
+            UsageError::NoHunk { hunks, .. } => {
+                return Some(format!(
+                    "lines of the new version count; its hunks are at {}",
+                    hunks.join(", ")
+                ));
+            }
             UsageError::NoRules(_) => "ask Codex: `--engine codex`",
             UsageError::BuiltinWritesNothing => "use `--engine codex`",
             UsageError::ApplyOfJobAlone => "leave the job out to have tests written and applied",

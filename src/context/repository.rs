@@ -10,7 +10,7 @@ use super::patch::PatchParts;
 use super::view::{ChangeView, ChangedLineOrigins, SnapshotFile, ViewError};
 use crate::checks::{Examination, RepositorySource, examine};
 use crate::target::{
-    ChangeSet, CommitLog, Content, Endpoint, FileChange, LeftOut, LineQuery, ObjectId,
+    ChangeSet, CommitLog, Content, Endpoint, FileChange, LeftOut, LineQuery, ObjectId, Part,
     REVIEW_IGNORE_FILE, Repository, ResolvedTarget, ReviewIgnore, TouchedFiles,
 };
 
@@ -37,7 +37,9 @@ impl RepositoryChanges<'_> {
     fn old_commit(&self) -> Option<&ObjectId> {
         match &self.target.old {
             Endpoint::Commit(old) => Some(old),
-            Endpoint::EmptyTree | Endpoint::Index | Endpoint::WorkTree => None,
+            Endpoint::EmptyTree | Endpoint::Index | Endpoint::WorkTree | Endpoint::Patched(_) => {
+                None
+            }
         }
     }
 
@@ -102,10 +104,15 @@ impl ChangeView for RepositoryChanges<'_> {
     /// What the commit or the index has, with the changed files as they are now. What `.codexreviewignore` takes out of
     /// reviews is no supporting code either.
     fn snapshot(&self) -> Result<Vec<SnapshotFile>, ViewError> {
-        let stored = match &self.target.new {
+        // What a patch does not touch is as it is without it.
+        let side = match &self.target.new {
+            Endpoint::Patched(_) => &self.target.old,
+            new => new,
+        };
+        let stored = match side {
             Endpoint::Commit(commit) => self.repository.files_at(commit),
             Endpoint::Index | Endpoint::WorkTree => self.repository.files_in_index(),
-            Endpoint::EmptyTree => Ok(Vec::new()),
+            Endpoint::EmptyTree | Endpoint::Patched(_) => Ok(Vec::new()),
         };
         let stored = stored.map_err(|error| ViewError::of(&error))?;
         let mut files: BTreeMap<BString, SnapshotFile> = stored
@@ -120,6 +127,13 @@ impl ChangeView for RepositoryChanges<'_> {
             })
             .collect();
         for (index, change) in self.changes.files.iter().enumerate() {
+            if let Some(old_path) = change
+                .old_path
+                .as_ref()
+                .filter(|_| change.part == Part::Patched)
+            {
+                files.remove(old_path);
+            }
             match &change.new {
                 Some(side) if side.mode & 0o170_000 == 0o100_000 => {
                     let entry = SnapshotFile {

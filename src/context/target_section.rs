@@ -51,6 +51,7 @@ fn endpoint(side: &Endpoint, target: &ResolvedTarget) -> String {
         },
         Endpoint::Index => "the index".to_owned(),
         Endpoint::WorkTree => "the working tree".to_owned(),
+        Endpoint::Patched(_) => "the same with the patch".to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ use super::{Envelope, findings_schema, optimization_schema, visible};
 
 const REVIEW: &str = include_str!("templates/review.md");
 const ADVERSARIAL_REVIEW: &str = include_str!("templates/adversarial-review.md");
+const DIFF_REVIEW: &str = include_str!("templates/diff-review.md");
 const OPTIMIZE: &str = include_str!("templates/optimize.md");
 const PLAN_REVIEW: &str = include_str!("templates/plan-review.md");
 const FOCUS: &str = include_str!("templates/focus.md");
@@ -84,6 +85,8 @@ pub enum Brief {
     Adversarial,
     /// Find what is slow, wasteful or needlessly complex.
     Optimize,
+    /// Review exactly a diff that was chosen.
+    Diff,
     /// Check a plan against the code, before it is carried out.
     Plan,
 }
@@ -94,13 +97,14 @@ impl Brief {
             Brief::Adversarial => ADVERSARIAL_REVIEW,
             Brief::Plan => PLAN_REVIEW,
             Brief::Optimize => OPTIMIZE,
+            Brief::Diff => DIFF_REVIEW,
         }
     }
 
     /// The shape of the answer: that of every review, and what this brief asks for beyond it.
     fn schema(self) -> Value {
         match self {
-            Brief::Adversarial | Brief::Plan => findings_schema(),
+            Brief::Adversarial | Brief::Diff | Brief::Plan => findings_schema(),
             Brief::Optimize => optimization_schema(),
         }
     }
@@ -252,6 +256,7 @@ mod tests {
                 review_instructions(&input),
                 briefed(Brief::Adversarial, &input).text,
                 briefed(Brief::Optimize, &input).text,
+                briefed(Brief::Diff, &input).text,
                 briefed(Brief::Plan, &input).text,
             ] {
                 assert!(text.contains("CONTEXT\n"));

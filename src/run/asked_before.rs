@@ -110,7 +110,14 @@ impl<'a> Question<'a> {
     /// Whether the files of the working tree that the change is made of are as they were when it was read. Commits
     /// never change.
     fn stayed(&self) -> bool {
-        if self.change.pinned["mode"] == "commits" {
+        let pinned = &self.change.pinned;
+        let is_pinned = match pinned["mode"].as_str() {
+            Some("commits") => true,
+            // What a patch makes of a commit is nowhere else.
+            Some("patch") => pinned["old"].is_string(),
+            _ => false,
+        };
+        if is_pinned {
             return true;
         }
         let took = self.change.draft.timings.context.unwrap_or_default();

@@ -14,7 +14,7 @@ use crate::review::{
 };
 use crate::target::{GitEnvironment, ObjectId};
 
-use super::EngineChoice;
+use super::{EngineChoice, PinnedPatch};
 use super::new_side::NewSide;
 
 /// What counting needs of the change.
@@ -24,6 +24,8 @@ pub struct CountedChange {
     pub files: Vec<ChangedFile>,
     /// The new content of changed files by path, where a commit or the index holds it.
     pub blobs: BTreeMap<String, ObjectId>,
+    /// The patch that is judged, where one is: then its files are nowhere else.
+    pub patch: Option<PinnedPatch>,
     /// What may excuse a finding.
     pub suppressions: Suppressions,
 }
@@ -42,7 +44,7 @@ impl CountedChange {
         let Outcome::Judged(judgement) = &mut report.outcome else {
             return;
         };
-        let new_side = NewSide::open(root, environment, &report.identity, &self.blobs);
+        let new_side = NewSide::open(root, environment, &report.identity, self);
         for finding in &mut judgement.findings {
             finding.exclusion = None;
         }

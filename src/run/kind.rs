@@ -147,6 +147,18 @@ pub static GATE: Kind = Kind {
     thread: Thread::Ephemeral,
 };
 
+/// `codex-review diff-review`.
+pub static DIFF_REVIEW: Kind = Kind {
+    name: "diff-review",
+    report_name: "Diff Review",
+    title: "Codex Diff Review",
+    label: "diff-review",
+    job_class: "review",
+    ask: Ask::Structured(Brief::Diff),
+    may_write: MayWrite::Never,
+    thread: Thread::Persistent,
+};
+
 /// `codex-review plan-review`.
 pub static PLAN_REVIEW: Kind = Kind {
     name: "plan-review",
@@ -208,6 +220,7 @@ pub static KINDS: &[&Kind] = &[
     &AGENT,
     &WATCH_REVIEW,
     &TEST,
+    &DIFF_REVIEW,
 ];
 
 impl Kind {

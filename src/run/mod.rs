@@ -17,6 +17,7 @@ mod hunks;
 mod kind;
 mod new_side;
 mod open_code;
+mod pinned_patch;
 mod plan;
 mod prepare;
 mod redaction;
@@ -34,9 +35,10 @@ pub use counting::CountedChange;
 pub use decide::{decide_again, merge_reports, shard_label};
 pub use execute::{RunEnd, execute, unreadable_request};
 pub use kind::{
-    ADVERSARIAL_REVIEW, AGENT, Ask, GATE, KINDS, Kind, MayWrite, OPTIMIZE, PLAN_GATE, PLAN_REVIEW,
-    REVIEW, Subject, TASK, TEST, Thread, WATCH_REVIEW, find_kind,
+    ADVERSARIAL_REVIEW, AGENT, Ask, DIFF_REVIEW, GATE, KINDS, Kind, MayWrite, OPTIMIZE, PLAN_GATE,
+    PLAN_REVIEW, REVIEW, Subject, TASK, TEST, Thread, WATCH_REVIEW, find_kind,
 };
+pub use pinned_patch::PinnedPatch;
 pub use plan::PlanReview;
 pub use prepare::{EngineOptions, PrepareError, ReviewPlan, first_line, task_request};
 pub use request::{

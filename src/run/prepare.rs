@@ -20,8 +20,9 @@ use crate::target::{
 
 use super::kind::{Ask, Kind};
 use super::{
-    Access, Budgets, CacheUse, CountedChange, EngineChoice, NativeTarget, Question, ReviewHistory,
-    ReviewTerms, ReviewedChange, RunRequest, Since, ThreadChoice, hunks, review_ignore,
+    Access, Budgets, CacheUse, CountedChange, EngineChoice, NativeTarget, PinnedPatch, Question,
+    ReviewHistory, ReviewTerms, ReviewedChange, RunRequest, Since, ThreadChoice, hunks,
+    review_ignore,
 };
 
 /// Who answers, how, and how long it may take: what is the same for every kind of run.
@@ -205,6 +206,7 @@ impl ReviewPlan<'_> {
         CountedChange {
             files: changed_files(&self.changes.files, &self.changes.left_out),
             blobs: blobs(self.changes),
+            patch: self.patch(),
             suppressions: self.terms.suppressions.clone(),
         }
     }
@@ -228,12 +230,15 @@ impl ReviewPlan<'_> {
         let target = self.target;
         let commit = |endpoint: &Endpoint| match endpoint {
             Endpoint::Commit(id) => Value::from(id.as_hex()),
-            Endpoint::EmptyTree | Endpoint::Index | Endpoint::WorkTree => Value::Null,
+            Endpoint::EmptyTree | Endpoint::Index | Endpoint::WorkTree | Endpoint::Patched(_) => {
+                Value::Null
+            }
         };
         let mode = match target.mode {
             Mode::WorkingTree => "working-tree",
             Mode::Staged => "staged",
             Mode::Branch | Mode::Commit | Mode::Range => "commits",
+            Mode::Patch => "patch",
         };
         let mut pinned = json!({
             "mode": mode,
@@ -241,16 +246,35 @@ impl ReviewPlan<'_> {
             "new": commit(&target.new),
             "paths": target.spec.paths,
         });
+        // Another engine has no use for it, and it can be long.
+        if let Some(patch) = self
+            .patch()
+            .filter(|_| self.options.engine == EngineChoice::Builtin)
+        {
+            pinned["patch"] = Value::from(patch.patch.to_wire());
+            pinned["onWorkTree"] = Value::from(patch.old == Endpoint::WorkTree);
+        }
         match review_ignore(target, self.terms.noise.from) {
             IgnoreSource::WorkTree => {}
             IgnoreSource::Nothing => pinned["reviewIgnore"] = Value::from("none"),
             IgnoreSource::Commit(id) => pinned["reviewIgnore"] = Value::from(id.as_hex()),
         }
-        if self.terms.identity.shard.is_some() {
+        if self.terms.identity.shard.is_some() || self.changes.is_narrowed() {
             let files = changed_files(&self.changes.files, &self.changes.left_out).into_iter();
             pinned["only"] = files.map(|file| Value::from(file.path)).collect();
         }
         pinned
+    }
+
+    /// The patch that is under review, if one is.
+    fn patch(&self) -> Option<PinnedPatch> {
+        match &self.target.new {
+            Endpoint::Patched(side) => Some(PinnedPatch {
+                patch: side.patch.clone(),
+                old: self.target.old.clone(),
+            }),
+            _ => None,
+        }
     }
 
     fn question(&self, context: &Context) -> Question {
@@ -418,6 +442,7 @@ fn native_target(target: &ResolvedTarget) -> Result<NativeTarget, PrepareError> 
             sha: id.as_hex().to_owned(),
         }),
         (Mode::Staged, _, _) => Err(PrepareError::NotNative("the index alone")),
+        (Mode::Patch, _, _) => Err(PrepareError::NotNative("a patch that is not applied")),
         _ => Err(PrepareError::NotNative("a range")),
     }
 }
@@ -522,7 +547,7 @@ fn blobs(changes: &ChangeSet) -> BTreeMap<String, ObjectId> {
             (Part::Committed | Part::Staged, Some(new)) => {
                 blobs.insert(path, new.id.clone());
             }
-            (Part::Unstaged | Part::Untracked, _) | (_, None) => {
+            (Part::Unstaged | Part::Untracked | Part::Patched, _) | (_, None) => {
                 blobs.remove(&path);
             }
         }

@@ -18,6 +18,7 @@ use crate::target::ObjectId;
 use super::CountedChange;
 use super::Trail;
 use super::kind::{Kind, find_kind};
+use super::pinned_patch::StoredPatch;
 use super::suppression_wire::StoredSuppressions;
 use super::testing::{StoredOrder, TestOrder};
 
@@ -245,6 +246,8 @@ struct StoredChange {
     counted_files: Vec<StoredFile>,
     #[serde(default)]
     blobs: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    patch: Option<StoredPatch>,
     #[serde(default)]
     suppressions: StoredSuppressions,
     roots: Vec<String>,
@@ -376,6 +379,7 @@ impl From<&ReviewedChange> for StoredChange {
                 .iter()
                 .map(|(path, id)| (path.clone(), id.as_hex().to_owned()))
                 .collect(),
+            patch: change.counted.patch.as_ref().map(StoredPatch::from),
             suppressions: StoredSuppressions::from(&change.counted.suppressions),
             roots: change.roots.clone(),
             pinned: change.pinned.clone(),
@@ -408,6 +412,7 @@ impl TryFrom<StoredChange> for ReviewedChange {
                     .into_iter()
                     .filter_map(|(path, id)| Some((path, ObjectId::from_hex(&id)?)))
                     .collect(),
+                patch: stored.patch.and_then(StoredPatch::into_pinned),
                 suppressions: stored.suppressions.into(),
             },
             roots: stored.roots,

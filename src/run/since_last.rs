@@ -60,7 +60,7 @@ pub struct Since {
 }
 
 impl ReviewHistory {
-    /// Places a change in its line. `None` for single commits and ranges, which follow nothing, and for a change of too
+    /// Places a change in its line. `None` for single commits, ranges and patches, which follow nothing, and for a change of too
     /// many hunks.
     #[must_use]
     pub fn of(
@@ -70,7 +70,7 @@ impl ReviewHistory {
         changes: &dyn ChangeView,
     ) -> Option<ReviewHistory> {
         let target = changes.target();
-        if matches!(target.mode, Mode::Commit | Mode::Range) || kind.ask == Ask::Text {
+        if matches!(target.mode, Mode::Commit | Mode::Range | Mode::Patch) || kind.ask == Ask::Text {
             return None;
         }
         let base = target.base.as_ref().map_or("", |base| &base.name);
@@ -417,7 +417,7 @@ impl NewTree<'_> {
                 Err(_) => FileNow::Unknown,
             },
             Endpoint::EmptyTree => FileNow::Gone,
-            Endpoint::Index | Endpoint::WorkTree => {
+            Endpoint::Index | Endpoint::WorkTree | Endpoint::Patched(_) => {
                 match self.repository.read_worktree_file(path, MOST_FILE_BYTES) {
                     Ok(WorktreeFile::Content(content)) => FileNow::Content(content),
                     Ok(WorktreeFile::Missing) => FileNow::Gone,

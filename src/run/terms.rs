@@ -17,8 +17,8 @@ use crate::review::{
     SuppressFrom, Suppressions, partition, read_markers,
 };
 use crate::target::{
-    ChangeSet, ChangesError, Content, Endpoint, IgnoreSource, ObjectId, REVIEW_IGNORE_FILE,
-    Repository, ResolvedTarget, ReviewIgnore, WorktreeFile,
+    ChangeSet, ChangesError, Content, Endpoint, IgnoreSource, ObjectId, PatchedSide,
+    REVIEW_IGNORE_FILE, Repository, ResolvedTarget, ReviewIgnore, WorktreeFile,
 };
 
 /// A larger file is not searched for markers.
@@ -117,12 +117,18 @@ pub fn change_hash(changes: &ChangeSet) -> String {
             Some(side) => format!("{:o} {}", side.mode, side.id).into_bytes(),
             None => Vec::new(),
         };
-        entries.push(vec![
+        let mut entry = vec![
             file.path.to_vec(),
             file.part.as_str().into(),
             side(&file.old),
             side(&file.new),
-        ]);
+        ];
+        if let Content::Text { hunks, .. } = &file.content
+            && changes.is_narrowed()
+        {
+            entry.push(format!("{hunks:?}").into_bytes());
+        }
+        entries.push(entry);
     }
     for left_out in &changes.left_out {
         let size = left_out.size.map_or(String::new(), |size| size.to_string());
@@ -172,7 +178,7 @@ pub fn review_terms(input: &TermsInput<'_>) -> Result<ReviewTerms, TermsError> {
     remarks.sort();
     let commit = |endpoint: &Endpoint| match endpoint {
         Endpoint::Commit(id) => Some(id.as_hex().to_owned()),
-        Endpoint::EmptyTree | Endpoint::Index | Endpoint::WorkTree => None,
+        Endpoint::EmptyTree | Endpoint::Index | Endpoint::WorkTree | Endpoint::Patched(_) => None,
     };
     Ok(ReviewTerms {
         identity: ReviewIdentity {
@@ -278,13 +284,18 @@ fn accepted(
 }
 
 /// The baseline of the new side: that of its commit in a bare repository or where a change is judged by its base, else
-/// that of the working tree.
+/// that of the working tree, which a patch does not change.
 fn new_baseline(input: &TermsInput<'_>) -> Result<Option<Vec<u8>>, TermsError> {
     let bare = input.repository.is_bare();
     if let Endpoint::Commit(commit) = &input.target.new
         && (bare || input.from == SuppressFrom::Base)
     {
         return Ok(input.repository.file_at(commit, BASELINE_FILE.into())?);
+    }
+    if let Endpoint::Patched(side) = &input.target.new
+        && (bare || input.from == SuppressFrom::Base)
+    {
+        return Ok(patched(input, side, BASELINE_FILE.into())?);
     }
     if bare {
         return Ok(None);
@@ -301,6 +312,19 @@ fn new_baseline(input: &TermsInput<'_>) -> Result<Option<Vec<u8>>, TermsError> {
         WorktreeFile::TooLarge { .. } => Err(not_a_file("too large")),
         WorktreeFile::Symlink => Err(not_a_file("a symbolic link")),
         WorktreeFile::NotRegular(what) => Err(not_a_file(what)),
+    }
+}
+
+/// A file as a patch would leave it.
+fn patched(
+    input: &TermsInput<'_>,
+    side: &PatchedSide,
+    path: &BStr,
+) -> Result<Option<Vec<u8>>, ChangesError> {
+    match (side.applied.file(path), &input.target.old) {
+        (Some(file), _) => Ok(file.new_bytes().map(<[u8]>::to_vec)),
+        (None, Endpoint::Commit(commit)) => input.repository.file_at(commit, path),
+        (None, _) => Ok(None),
     }
 }
 
@@ -390,6 +414,7 @@ fn ignore_attempts(input: &TermsInput<'_>, remarks: &mut Vec<Remark>) {
     let path: &BStr = REVIEW_IGNORE_FILE.into();
     let text = match &input.target.new {
         Endpoint::Commit(commit) => input.repository.file_at(commit, path).ok().flatten(),
+        Endpoint::Patched(side) => patched(input, side, path).ok().flatten(),
         _ if input.repository.is_bare() => None,
         _ => match input.repository.read_worktree_file(path, IGNORE_BYTES) {
             Ok(WorktreeFile::Content(content)) => Some(content),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bstr::{BStr, BString};
 
 use super::repo::Snapshot;
-use super::{Content, FileChange, LeftOut, ObjectId, Part};
+use super::{Content, FileChange, HunkRange, LeftOut, ObjectId, Part};
 
 /// How ids on `index` lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,6 +79,7 @@ pub struct ChangeSet {
     pub ignored: usize,
     /// Things to know about the change as a whole, such as a line of `.codexreviewignore` that was not understood.
     pub notes: Vec<String>,
+    pub(super) is_narrowed: bool,
     pub(super) snapshot: Snapshot,
 }
 
@@ -115,6 +116,62 @@ impl ChangeSet {
         self.snapshot.retain(&kept);
         self.left_out
             .retain(|left_out| keep(left_out.path.as_ref()));
+    }
+
+    /// Leaves of the change the hunks that are chosen. A file without hunks is asked about as one hunk that is all of it.
+    /// Files of which nothing is left are dropped, and so is what was left out.
+    pub fn choose(&mut self, chosen: impl Fn(&BStr, &HunkRange) -> bool) {
+        const WHOLE: HunkRange = HunkRange {
+            old_start: 1,
+            old_lines: u32::MAX,
+            new_start: 1,
+            new_lines: u32::MAX,
+        };
+        self.is_narrowed = true;
+        let mut kept = Vec::with_capacity(self.files.len());
+        for (index, file) in self.files.iter_mut().enumerate() {
+            let path: &BStr = file.path.as_ref();
+            let Content::Text {
+                added,
+                removed,
+                hunks,
+                added_lines,
+                ..
+            } = &mut file.content
+            else {
+                kept.push(chosen(path, &WHOLE));
+                continue;
+            };
+            if hunks.is_empty() {
+                kept.push(chosen(path, &WHOLE));
+                continue;
+            }
+            let before = hunks.len();
+            hunks.retain(|hunk| chosen(path, hunk));
+            kept.push(!hunks.is_empty());
+            if hunks.len() < before {
+                (*added, *removed) = self.snapshot.narrow(index, hunks);
+                added_lines.retain(|(start, end)| {
+                    let shows = |hunk: &HunkRange| {
+                        *start >= hunk.new_start
+                            && *end < hunk.new_start.saturating_add(hunk.new_lines)
+                    };
+                    hunks.iter().any(shows)
+                });
+            }
+        }
+        let mut flags = kept.iter();
+        self.files
+            .retain(|_| *flags.next().expect("there is a flag for each file"));
+        self.snapshot.retain(&kept);
+        self.left_out.clear();
+        self.left_out_more = 0;
+    }
+
+    /// Whether [`ChangeSet::choose`] was asked: the same files may then be another change.
+    #[must_use]
+    pub fn is_narrowed(&self) -> bool {
+        self.is_narrowed
     }
 
     /// Sums over all files, or over those of one part.

@@ -15,6 +15,8 @@ pub enum Part {
     Unstaged,
     /// Not known to git, shown as an added file.
     Untracked,
+    /// In a patch that is not applied.
+    Patched,
 }
 
 impl Part {
@@ -26,6 +28,7 @@ impl Part {
             Part::Staged => "staged",
             Part::Unstaged => "unstaged",
             Part::Untracked => "untracked",
+            Part::Patched => "not applied",
         }
     }
 }

@@ -16,6 +16,7 @@
 mod change_set;
 mod changes;
 mod environment;
+mod given_patch;
 mod id;
 mod patch;
 mod path_filter;
@@ -29,6 +30,10 @@ mod spec;
 pub use change_set::{Abbreviation, ChangeOptions, ChangeSet, ChangesError, IgnoreSource, Totals};
 pub use changes::{Content, FileChange, HunkRange, LeftOut, LeftOutReason, Part, Side, Status};
 pub use environment::GitEnvironment;
+pub use given_patch::{
+    AppliedFile, AppliedPatch, BaseFile, GivenPatch, MOST_PATCH_BYTES, Misfit, NewContent, PatchBase,
+    PatchError,
+};
 pub use id::ObjectId;
 pub use path_filter::{PathFilter, REVIEW_IGNORE_FILE, ReviewIgnore, literal_glob};
 pub use push::{HooksFolder, HooksSource, PushedChange};
@@ -39,5 +44,7 @@ pub use repo::{
     WatchedFolders, WorktreeFile,
     create_repository, hooks_folder_everywhere,
 };
-pub use resolve::{BaseChoice, Endpoint, Mode, ResolveError, ResolvedTarget, Twin};
+pub use resolve::{
+    BaseChoice, Endpoint, Mode, PatchedSide, ResolveError, ResolvedTarget, Twin,
+};
 pub use spec::{SCOPES, Select, SpecArguments, SpecError, TargetSpec};

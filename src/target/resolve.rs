@@ -1,5 +1,8 @@
 //! From a [`TargetSpec`](super::TargetSpec) to object ids: done once, before anything else runs.
 
+use std::sync::Arc;
+
+use super::given_patch::{AppliedPatch, GivenPatch};
 use super::{ObjectId, TargetSpec};
 
 /// What kind of target was resolved.
@@ -15,10 +18,12 @@ pub enum Mode {
     Commit,
     /// A range of two revisions.
     Range,
+    /// A patch that is not applied.
+    Patch,
 }
 
 impl Mode {
-    /// The word that JSON uses (`working-tree`, `staged`, `branch`, `commit`, `range`).
+    /// The word that JSON uses (`working-tree`, `staged`, `branch`, `commit`, `range`, `patch`).
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -27,6 +32,7 @@ impl Mode {
             Mode::Branch => "branch",
             Mode::Commit => "commit",
             Mode::Range => "range",
+            Mode::Patch => "patch",
         }
     }
 }
@@ -42,6 +48,17 @@ pub enum Endpoint {
     Index,
     /// The files in the working tree, untracked ones included.
     WorkTree,
+    /// The other side with a patch, which is nowhere but in memory.
+    Patched(Arc<PatchedSide>),
+}
+
+/// The new side of a patch that is not applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatchedSide {
+    /// The patch as it was given.
+    pub patch: GivenPatch,
+    /// What it makes of the old side.
+    pub applied: AppliedPatch,
 }
 
 /// The base that a branch is compared with.

@@ -410,6 +410,48 @@ fn tests_are_written_from_inside_and_go_into_the_working_tree_when_the_user_says
     host.assert_nothing_ran();
 }
 
+#[test]
+fn a_patch_and_a_search_for_waste_reach_codex_through_the_client() {
+    let Some(host) = Host::start() else { return };
+    host.assistant.respond(obedient);
+    let patch = host.sandbox.path("fix.patch");
+    let text = "--- a/src/a.rs\n+++ b/src/a.rs\n@@ -2,3 +2,4 @@\n     one();\n+    between();\n     two();\n }\n";
+    std::fs::write(&patch, text).unwrap();
+    let typed = format!(
+        "/codex:diff-review --wait --patch {} {HOSTILE}",
+        patch.display()
+    );
+    let (output, asked) = host.ask(&typed);
+    let estimate = estimate(&asked[0]).unwrap_or_else(|| panic!("{}", asked[0].user_text()));
+    assert_eq!(
+        (&estimate["target"]["mode"], &estimate["addedLines"]),
+        (&json!("patch"), &json!(1)),
+        "{estimate}"
+    );
+    assert!(output.stdout().contains("Retry loses data"), "{output}");
+    let prompt = host
+        .model
+        .requests()
+        .pop()
+        .expect("Codex was asked")
+        .prompt();
+    for part in [HOSTILE, "+    between();", "the patch is not applied"] {
+        assert!(prompt.contains(part), "{part:?} is not in {prompt}");
+    }
+    let (output, _) = host.ask(&format!("/codex:optimize --wait {HOSTILE}"));
+    assert!(output.stdout().contains("Retry loses data"), "{output}");
+    let prompt = host
+        .model
+        .requests()
+        .pop()
+        .expect("Codex was asked")
+        .prompt();
+    for part in [HOSTILE, "+    changed();", "slow, wasteful"] {
+        assert!(prompt.contains(part), "{part:?} is not in {prompt}");
+    }
+    host.assert_nothing_ran();
+}
+
 /// What the plugin's commands used to be: a line of a shell, or a here-document that a typed line could end.
 #[test]
 fn every_text_behind_every_command_arrives_byte_for_byte_or_is_refused_and_nothing_runs() {
@@ -431,7 +473,13 @@ fn every_text_behind_every_command_arrives_byte_for_byte_or_is_refused_and_nothi
     };
 
     let typed = |(command, text): &(String, &str)| format!("/codex:{command} {text}");
-    for command in ["review", "adversarial-review", "optimize", "rescue"] {
+    for command in [
+        "review",
+        "adversarial-review",
+        "optimize",
+        "diff-review",
+        "rescue",
+    ] {
         let stored = prompts(&[command]);
         let told = host.prompts(&stored.iter().map(typed).collect::<Vec<_>>());
         for ((_, text), told) in stored.iter().zip(told) {

@@ -12,15 +12,15 @@ use crate::support::{Invocation, Repo, Sandbox};
 /// A repository with a change, and everything to review it with Codex.
 pub struct Chain {
     codex: &'static RealCodex,
-    api: ResponsesApi,
-    repo: Repo,
+    pub api: ResponsesApi,
+    pub repo: Repo,
     // Last, so that its check for processes that were left comes after everything else has ended.
-    sandbox: Sandbox,
+    pub sandbox: Sandbox,
 }
 
 impl Chain {
     /// `None` without npm, which says so in one line.
-    fn start() -> Option<Chain> {
+    pub fn start() -> Option<Chain> {
         let codex = RealCodex::find()?;
         let sandbox = Sandbox::new();
         let api = ResponsesApi::start();
@@ -43,7 +43,7 @@ impl Chain {
         })
     }
 
-    fn command(&self, args: &[&str]) -> Invocation {
+    pub fn command(&self, args: &[&str]) -> Invocation {
         self.sandbox
             .command(args)
             .cwd(self.repo.path())
@@ -52,7 +52,7 @@ impl Chain {
             .time_limit(Duration::from_secs(60))
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub fn json(&self, args: &[&str]) -> Value {
         self.command(args).run_ok().json()
     }
 }

@@ -18,6 +18,7 @@ mod config;
 mod context;
 mod demo;
 mod dependencies;
+mod diff_review;
 mod end_to_end;
 mod engine;
 mod exit_codes;

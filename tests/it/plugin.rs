@@ -80,6 +80,7 @@ fn there_is_one_command_for_each_verb_that_people_know() {
             "agent-team",
             "cancel",
             "config",
+            "diff-review",
             "optimize",
             "plan-review",
             "rescue",
@@ -126,6 +127,7 @@ fn what_is_typed_stands_in_no_command_text() {
             "plan-review",
             "rescue",
             "test",
+            "diff-review",
         ]
         .contains(&name.as_str());
         let expected = match (takes_text, name.as_str()) {

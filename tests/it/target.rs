@@ -6,6 +6,7 @@ mod sandbox;
 mod attributes;
 mod clone;
 mod excludes;
+mod given_patches;
 mod histories;
 mod programs;
 mod random;

@@ -125,10 +125,11 @@ fn holds(value: &Value, text: &str) -> bool {
 fn every_text_reaches_its_job_byte_for_byte_and_none_is_executed() {
     let desk = Desk::new();
     for (at, text) in TEXTS.into_iter().enumerate() {
-        let (command, kind) = match at % 4 {
+        let (command, kind) = match at % 5 {
             0 => ("codex:rescue", "task"),
             1 => ("codex:review", "review"),
             2 => ("codex:optimize", "optimize"),
+            3 => ("codex:diff-review", "diff-review"),
             _ => ("codex:adversarial-review", "adversarial-review"),
         };
         desk.type_in(command, &format!("--effort low {text}"));

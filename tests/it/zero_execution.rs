@@ -364,7 +364,7 @@ fn trap_script(marker: &Path) -> String {
 }
 
 /// A verb, the arguments that it is run with, and its input; `{session}` is what a hook of Claude Code is told,
-/// `{push}` what git's is.
+/// `{push}` what git's is, `{patch}` and `{misfit}` are patches.
 type Case = (&'static str, &'static [&'static str], &'static str);
 
 const CASES: &[Case] = &[
@@ -395,6 +395,18 @@ const CASES: &[Case] = &[
         "optimize",
         &["--engine", "codex", "--base", "base", "the", "traps"],
         "",
+    ),
+    (
+        "diff-review",
+        &["--base", "base", "--out", "report.md", "the", "traps"],
+        "",
+    ),
+    ("diff-review", &["--patch", "-"], "{patch}"),
+    ("diff-review", &["--patch", "-"], "{misfit}"),
+    (
+        "diff-review",
+        &["--engine", "codex", "--patch", "-", "--base", "base"],
+        "{patch}",
     ),
     ("context", &["--scope", "working-tree"], ""),
     (
@@ -475,6 +487,13 @@ const CASES: &[Case] = &[
     ("broker stop", &["--force"], ""),
 ];
 
+/// A patch of files that a filter is configured for.
+const PATCH: &str = "diff --git a/new.clean b/new.clean\nnew file mode 100644\n--- /dev/null\n+++ b/new.clean\n\
+                     @@ -0,0 +1 @@\n+new();\ndiff --git a/new.js b/new.js\nnew file mode 100755\n--- /dev/null\n\
+                     +++ b/new.js\n@@ -0,0 +1 @@\n+new();\n";
+/// A patch that is tried on HEAD and then on the files of the working tree, filters and all, in vain.
+const MISFIT: &str = "--- a/a.clean\n+++ b/a.clean\n@@ -7,2 +7,2 @@\n nothing\n-of the sort\n+is there\n";
+
 /// Verbs that read no repository, and verbs that others start for themselves.
 const EXEMPT: &[(&str, &str)] = &[
     ("demo", "reviews a repository that it makes itself"),
@@ -512,7 +531,9 @@ fn no_command_of_ours_runs_what_the_repository_names() {
             &all,
             &stdin
                 .replace("{session}", &session.to_string())
-                .replace("{push}", &push),
+                .replace("{push}", &push)
+                .replace("{patch}", PATCH)
+                .replace("{misfit}", MISFIT),
         );
     }
     // The same repository where its configuration moves the working tree elsewhere, and through a `.git` file.

@@ -2,13 +2,14 @@
 
 use clap::FromArgMatches as _;
 use codex_review::jobs::{resume_candidate, resume_candidate_document};
-use codex_review::review::ExitStatus;
-use codex_review::run::{Kind, REVIEW};
+use codex_review::review::{ExitStatus, SuppressFrom};
+use codex_review::run::{DIFF_REVIEW, Kind, REVIEW};
 use codex_review::target::{Part, Repository, Select, TargetSpec};
 use serde_json::{Value, json};
 
 use crate::cli::arguments;
 use crate::cli::command::{Cli, Verb, branch_of, whole_tree};
+use crate::cli::diff_review::{DiffChoice, PatchSource};
 use crate::cli::estimate::{EstimateRequest, TypedSource};
 use crate::cli::failure::Failure;
 use crate::cli::options::Shape;
@@ -19,7 +20,8 @@ use crate::cli::text::TextSource;
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
-use super::review::{Resolved, resolve_for};
+use super::diff_choice;
+use super::review::{Resolved, read_change_for, resolve_for};
 use super::workspace::Workspace;
 use super::{plan_source, typed_store};
 
@@ -50,9 +52,18 @@ pub(crate) fn run(
     };
     let meant = understand(typed.kind, &text)?;
     let mut document = match meant {
-        Meant::Review { target, asked } => {
+        Meant::Review {
+            target,
+            diff,
+            asked,
+        } => {
             let repository = workspace.take_repository(surroundings)?;
-            let estimate = Estimate::of(typed.kind, &target, &workspace, &repository)?;
+            let estimate = match diff {
+                Some(diff) => {
+                    Estimate::of_diff(diff, &target, surroundings, &workspace, &repository)?
+                }
+                None => Estimate::of(typed.kind, &target, &workspace, &repository)?,
+            };
             let mut document = estimate.document();
             document["asked"] = json!(asked);
             document
@@ -88,6 +99,8 @@ pub(crate) fn run(
 enum Meant {
     Review {
         target: TargetSpec,
+        /// For a review of exactly one diff.
+        diff: Option<DiffChoice>,
         /// `wait` or `background`, where the user said so.
         asked: Option<&'static str>,
     },
@@ -140,23 +153,35 @@ fn understand(kind: &'static Kind, typed: &str) -> Result<Meant, Failure> {
     Ok(match parsed.verb {
         Verb::Review(args) => Meant::Review {
             target: args.into_request()?.target,
+            diff: None,
             asked,
         },
         Verb::AdversarialReview(args) => Meant::Review {
             target: args.into_request()?.target,
+            diff: None,
             asked,
         },
         Verb::Test(args) => match args.into_request()? {
             TestRequest::Write(request) => Meant::Review {
                 target: request.target,
+                diff: None,
                 asked,
             },
             TestRequest::Apply { .. } => Meant::Apply,
         },
         Verb::Optimize(args) => Meant::Review {
             target: args.into_request()?.target,
+            diff: None,
             asked,
         },
+        Verb::DiffReview(args) => {
+            let request = args.into_request()?;
+            Meant::Review {
+                target: request.target,
+                diff: request.diff,
+                asked,
+            }
+        }
         Verb::PlanReview(args) => Meant::Plan {
             source: args.into_request()?.source,
             asked,
@@ -181,6 +206,36 @@ struct Estimate {
 }
 
 impl Estimate {
+    /// Of a diff, as far as words in front choose something of it.
+    fn of_diff(
+        diff: DiffChoice,
+        spec: &TargetSpec,
+        surroundings: &Surroundings,
+        workspace: &Workspace,
+        repository: &Repository,
+    ) -> Result<Estimate, Failure> {
+        let target = match &diff.patch {
+            Some(PatchSource::Stdin) => return Err(UsageError::NoStdin.into()),
+            Some(source) => {
+                let patch = diff_choice::read_patch(source, &surroundings.cwd)?;
+                diff_choice::resolve_patch(repository, &patch, spec)?
+            }
+            None => repository.resolve(spec)?,
+        };
+        let mut resolved = read_change_for(
+            &DIFF_REVIEW,
+            workspace,
+            repository,
+            target,
+            SuppressFrom::New,
+        )?;
+        diff_choice::take_chosen(diff.words, &mut resolved)?;
+        Ok(Estimate {
+            resolved,
+            select: spec.select.clone(),
+        })
+    }
+
     fn of(
         kind: &Kind,
         target: &TargetSpec,

@@ -45,6 +45,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("review", "review"),
     ("adversarial-review", "adversarial-review"),
     ("optimize", "optimize"),
+    ("diff-review", "diff-review"),
     ("plan-review", "plan-review"),
     ("rescue", "task"),
     ("test", "test"),

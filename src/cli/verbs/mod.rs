@@ -18,6 +18,7 @@ pub(crate) mod context;
 pub(crate) mod decide;
 mod delivery;
 pub(crate) mod demo;
+mod diff_choice;
 pub(crate) mod engine;
 pub(crate) mod estimate;
 pub(crate) mod gate;

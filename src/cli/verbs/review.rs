@@ -1,4 +1,4 @@
-//! Carries out `review`, `adversarial-review` and `optimize`.
+//! Carries out `review`, `adversarial-review`, `optimize` and `diff-review`.
 
 use std::time::Instant;
 
@@ -27,6 +27,7 @@ use crate::cli::usage::UsageError;
 
 use super::attend::{Attended, Telling, attend, print_queued};
 use super::delivery::Delivery;
+use super::diff_choice;
 use super::strategies::{CatalogOf, catalog};
 use super::workspace::{Workspace, in_ci, side_with_the_word, today};
 
@@ -102,7 +103,7 @@ pub(crate) fn resolve_for(
 
 /// As [`read_change`]. Where a kind says so and no file of the chosen paths is changed, the change is these files as HEAD
 /// has them, which is what they are in the working tree as well.
-fn read_change_for(
+pub(crate) fn read_change_for(
     kind: &Kind,
     workspace: &Workspace,
     repository: &Repository,
@@ -207,15 +208,25 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     ui: &Ui,
 ) -> Result<ExitStatus, Failure> {
-    let focus = request.focus.read(&surroundings.cwd)?;
+    let mut focus = request.focus.read(&surroundings.cwd)?;
     let (mut workspace, repository) =
         Workspace::open_repository(surroundings, request.flags.clone(), ui)?;
     let began = Instant::now();
-    let target = repository.resolve(&request.target)?;
+    let patch = request.diff.as_ref().and_then(|diff| diff.patch.as_ref());
+    let target = match patch {
+        Some(patch) => {
+            let patch = diff_choice::read_patch(patch, &surroundings.cwd)?;
+            diff_choice::resolve_patch(&repository, &patch, &request.target)?
+        }
+        None => repository.resolve(&request.target)?,
+    };
     let from = side_with_the_word(request.terms.from);
     let mut settled = None;
     if from == SuppressFrom::Base {
         settled = workspace.settle_by_base(&repository, &target, request.flags, ui)?;
+    }
+    if request.diff.is_some() {
+        diff_choice::set_defaults(&mut workspace);
     }
     let settings = workspace.settings();
     let format = Format::find(&settings.format).map_err(UsageError::from)?;
@@ -234,6 +245,9 @@ pub(crate) fn run(
         return Err(UsageError::NoRules(request.kind.name).into());
     }
     let mut resolved = read_change_for(request.kind, &workspace, &repository, target, from)?;
+    if let Some(words) = request.diff.and_then(|diff| diff.words) {
+        focus = diff_choice::take_chosen(Some(words), &mut resolved)?;
+    }
     let change = change_hash(&resolved.changes);
     let mut on_empty = request.report.on_empty;
     if let Some(shard) = request.terms.shard {
@@ -272,10 +286,12 @@ pub(crate) fn run(
         target: &resolved.target,
         changes: &resolved.changes,
     };
-    // A shard follows no earlier review: what it saw says nothing about the rest of the branch.
+    // A shard or a choice follows no earlier review: what it saw says nothing about the rest of the branch.
     let history = match request.terms.shard {
-        None => ReviewHistory::of(request.kind, &options.engine, focus.as_deref(), &view),
-        Some(_) => None,
+        None if !resolved.changes.is_narrowed() => {
+            ReviewHistory::of(request.kind, &options.engine, focus.as_deref(), &view)
+        }
+        _ => None,
     };
     let mut notes = resolved.changes.notes.clone();
     notes.extend(settled);

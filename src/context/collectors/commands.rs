@@ -119,6 +119,13 @@ fn whole(scene: &Scene<'_>, files_follow: bool) -> String {
         lines.push(format!("# one file with {} changes", part.as_str()));
         lines.push(format!("{diff} -- ':(top,literal)PATH'"));
     }
+    if let Endpoint::Patched(_) = &target.new {
+        lines.push("# no command shows a patch that is not applied".to_owned());
+        if let Endpoint::Commit(old) = &target.old {
+            lines.push("# a file as it is without the patch".to_owned());
+            lines.push(format!("{GIT} cat-file blob '{old}:PATH'"));
+        }
+    }
     if let Endpoint::Commit(new) = &target.new {
         lines.push("# a file as it is in the new version".to_owned());
         lines.push(format!("{GIT} cat-file blob '{new}:PATH'"));
@@ -163,7 +170,7 @@ fn diff_of(target: &ResolvedTarget, part: Part) -> String {
             Some(old) => format!("{GIT} {DIFF} --cached {old}"),
             None => format!("{GIT} {DIFF} --cached"),
         },
-        Part::Unstaged | Part::Untracked => format!("{GIT} {DIFF}"),
+        Part::Unstaged | Part::Untracked | Part::Patched => format!("{GIT} {DIFF}"),
     }
 }
 
@@ -171,7 +178,7 @@ fn revision<'a>(side: &'a Endpoint, target: &'a ResolvedTarget) -> Option<&'a st
     match side {
         Endpoint::Commit(id) => Some(id.as_hex()),
         Endpoint::EmptyTree => Some(empty_tree(target)),
-        Endpoint::Index | Endpoint::WorkTree => None,
+        Endpoint::Index | Endpoint::WorkTree | Endpoint::Patched(_) => None,
     }
 }
 
@@ -225,6 +232,17 @@ fn one_file(target: &ResolvedTarget, file: &FileChange) -> String {
             (None, None) => diff_of(target, file.part),
         };
         return format!("{command}  # {}\n", show_path(&file.path));
+    }
+    if file.part == Part::Patched {
+        let before = file
+            .old
+            .as_ref()
+            .filter(|_| matches!(target.old, Endpoint::Commit(_)));
+        let command = before.map_or_else(
+            || "# only in the patch".to_owned(),
+            |side| format!("{GIT} cat-file blob {}  # without the patch", side.id),
+        );
+        return format!("{command}: {}\n", show_path(&file.path));
     }
     if file.part == Part::Untracked {
         // From the root of the repository: git has no command that shows a file that it does not know.

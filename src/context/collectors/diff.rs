@@ -13,7 +13,7 @@ use crate::target::{Content, FileChange, HunkRange, Part, Side};
 
 pub(super) const COMMITTED: CollectorInfo = info(
     "committed-diff",
-    "the patches between two commits: of a branch, a range or one commit",
+    "the patches between two commits: of a branch, a range or one commit; or those of a patch that is not applied",
     |options| make(Part::Committed, options),
 );
 pub(super) const STAGED: CollectorInfo = info(
@@ -76,11 +76,18 @@ struct Diff {
     context_lines: u32,
 }
 
+impl Diff {
+    /// A patch that is not applied stands where it would be once it is committed: every strategy has that section.
+    fn shows(&self, part: Part) -> bool {
+        part == self.part || (part == Part::Patched && self.part == Part::Committed)
+    }
+}
+
 impl Collector for Diff {
     fn items(&self, scene: &Scene<'_>) -> Result<Vec<Item>, CollectError> {
         let files = scene.changes.files().iter().enumerate();
         Ok(files
-            .filter(|(index, file)| file.part == self.part && !scene.secret_names[*index])
+            .filter(|(index, file)| self.shows(file.part) && !scene.secret_names[*index])
             .map(|(index, _)| Item::of_file(index))
             .collect())
     }

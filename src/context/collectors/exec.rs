@@ -321,6 +321,7 @@ fn endpoint(side: &Endpoint) -> &str {
         Endpoint::Commit(id) => id.as_hex(),
         Endpoint::Index => "index",
         Endpoint::WorkTree => "worktree",
+        Endpoint::Patched(_) => "patch",
     }
 }
 

@@ -24,7 +24,7 @@ impl Collector for StatusLines {
     fn items(&self, scene: &Scene<'_>) -> Result<Vec<Item>, CollectError> {
         let files = scene.changes.files();
         let mut order: Vec<usize> = (0..files.len())
-            .filter(|index| files[*index].part != Part::Committed)
+            .filter(|index| !matches!(files[*index].part, Part::Committed | Part::Patched))
             .collect();
         // By path, so that what is staged and what is not of one file share a line; untracked files come last.
         order.sort_by_key(|index| {

@@ -333,12 +333,13 @@ impl Check<'_> {
     }
 
     fn mode(&self, word: &Spanned<String>) -> Result<Mode, StrategyError> {
-        const MODES: [Mode; 5] = [
+        const MODES: [Mode; 6] = [
             Mode::WorkingTree,
             Mode::Staged,
             Mode::Branch,
             Mode::Commit,
             Mode::Range,
+            Mode::Patch,
         ];
         MODES
             .into_iter()

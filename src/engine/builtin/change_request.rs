@@ -44,6 +44,15 @@ pub enum ChangeSelect {
         /// The new side.
         new: String,
     },
+    /// A patch that is not applied.
+    Patch {
+        /// The commit that it was laid over.
+        old: Option<String>,
+        /// Without a commit: whether it was laid over the working tree, or over nothing.
+        on_work_tree: bool,
+        /// The patch, as [`crate::target::GivenPatch::to_wire`] writes it.
+        patch: String,
+    },
     /// HEAD against its merge base with a branch.
     Base(String),
     /// One commit against its first parent.
@@ -76,6 +85,10 @@ struct WireChange {
     old: Option<String>,
     #[serde(default)]
     new: Option<String>,
+    #[serde(default)]
+    patch: Option<String>,
+    #[serde(default)]
+    on_work_tree: bool,
     #[serde(default)]
     paths: Vec<String>,
     /// A commit's id, or `none`; absent is the working tree.
@@ -143,10 +156,20 @@ fn from_pinned(pinned: &Value) -> Result<ChangeRequest, ChangeRequestError> {
                 "codexReview.change.new",
             )?,
         },
+        "patch" => ChangeSelect::Patch {
+            old: wire
+                .old
+                .map(|old| id(old, "codexReview.change.old"))
+                .transpose()?,
+            on_work_tree: wire.on_work_tree,
+            patch: wire
+                .patch
+                .ok_or_else(|| malformed("codexReview.change.patch", "missing"))?,
+        },
         other => {
             return Err(malformed(
                 "codexReview.change.mode",
-                format!("`{other}` (expected working-tree, staged or commits)"),
+                format!("`{other}` (expected working-tree, staged, commits or patch)"),
             ));
         }
     };

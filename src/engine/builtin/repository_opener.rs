@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::checks::{CONTENT_CAP, RepositorySource};
 use crate::secrets;
 use crate::target::{
-    ChangeOptions, Endpoint, GitEnvironment, Mode, ObjectId, Repository, ResolvedTarget, Select,
+    ChangeOptions, Endpoint, GitEnvironment, GivenPatch, Mode, ObjectId, Repository, ResolvedTarget, Select,
     TargetSpec,
 };
 
@@ -62,12 +62,33 @@ fn resolve(
         ChangeSelect::Commits { old, new } => {
             return pinned(repository, request, old.as_deref(), new);
         }
+        ChangeSelect::Patch {
+            old,
+            on_work_tree,
+            patch,
+        } => {
+            let patch = GivenPatch::from_wire(patch).map_err(|error| chain(&error))?;
+            let old = match (old, on_work_tree) {
+                (Some(id), _) => commit(id)?,
+                (None, true) => Endpoint::WorkTree,
+                (None, false) => Endpoint::EmptyTree,
+            };
+            return repository
+                .repeat_patch(&patch, old, &request.paths)
+                .map_err(|error| chain(&error));
+        }
     };
     let spec = TargetSpec {
         select,
         paths: request.paths.clone(),
     };
     repository.resolve(&spec).map_err(|error| chain(&error))
+}
+
+fn commit(hex: &str) -> Result<Endpoint, OpenChangeError> {
+    ObjectId::from_hex(hex)
+        .map(Endpoint::Commit)
+        .ok_or_else(|| OpenChangeError(format!("`{hex}` is not an object id")))
 }
 
 /// Two commits by id: there is nothing left to look up.
@@ -77,11 +98,6 @@ fn pinned(
     old: Option<&str>,
     new: &str,
 ) -> Result<ResolvedTarget, OpenChangeError> {
-    let commit = |hex: &str| {
-        ObjectId::from_hex(hex)
-            .map(Endpoint::Commit)
-            .ok_or_else(|| OpenChangeError(format!("`{hex}` is not an object id")))
-    };
     Ok(ResolvedTarget {
         spec: TargetSpec {
             select: Select::Range {

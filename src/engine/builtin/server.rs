@@ -406,6 +406,7 @@ fn hint(change: &ChangeRequest) -> String {
     match &change.select {
         ChangeSelect::WorkingTree => "current changes".to_owned(),
         ChangeSelect::Staged => "staged changes".to_owned(),
+        ChangeSelect::Patch { .. } => "a patch".to_owned(),
         ChangeSelect::Base(branch) => format!("changes against `{branch}`"),
         ChangeSelect::Commit(sha) => format!("commit {sha}"),
         ChangeSelect::Commits {

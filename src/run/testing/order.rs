@@ -290,14 +290,17 @@ fn commit(target: &ResolvedTarget) -> Option<ObjectId> {
     match &target.new {
         Endpoint::Commit(commit) => Some(commit.clone()),
         Endpoint::WorkTree | Endpoint::Index => target.head.clone(),
-        Endpoint::EmptyTree => None,
+        Endpoint::EmptyTree | Endpoint::Patched(_) => None,
     }
 }
 
 fn base(target: &ResolvedTarget) -> Option<ObjectId> {
     match &target.old {
         Endpoint::Commit(commit) => Some(commit.clone()),
-        Endpoint::WorkTree | Endpoint::Index | Endpoint::EmptyTree => None,
+        Endpoint::WorkTree
+        | Endpoint::Index
+        | Endpoint::EmptyTree
+        | Endpoint::Patched(_) => None,
     }
 }
 

@@ -42,7 +42,7 @@ impl Repository {
             list_ignored: options.list_ignored,
             ignored: 0,
         };
-        let notes = selection.rules.notes.clone();
+        let mut notes = selection.rules.notes.clone();
         let root = self.root().to_owned();
         let place = |index: Arc<gix::index::File>| Place {
             root: root.clone(),
@@ -88,6 +88,14 @@ impl Repository {
                 );
                 place
             }
+            (old, Endpoint::Patched(side)) => {
+                notes.extend(side.applied.notes.iter().cloned());
+                raw.extend(selection.take(self.patched(&side.applied)?));
+                place(match old {
+                    Endpoint::WorkTree => Arc::new(self.read_index()?),
+                    _ => Arc::new(self.no_index()),
+                })
+            }
             (old, new) => {
                 let (old, new) = (self.tree_at(old)?, self.tree_at(new)?);
                 let changes = tree_diff::between_trees(
@@ -97,11 +105,7 @@ impl Repository {
                     new,
                     options.threads,
                 )?;
-                let empty = gix::index::State::new(self.gix.object_hash());
-                let place = place(Arc::new(gix::index::File::from_state(
-                    empty,
-                    self.index_path.clone(),
-                )));
+                let place = place(Arc::new(self.no_index()));
                 raw.extend(selection.take(renames::detect(
                     &mut Reader::new(&self.gix, &place),
                     changes,
@@ -133,6 +137,7 @@ impl Repository {
             left_out_more: selection.left_out_more,
             ignored: selection.ignored,
             notes,
+            is_narrowed: false,
             snapshot: Snapshot {
                 repository: self.gix.clone(),
                 place,
@@ -178,10 +183,19 @@ impl Repository {
         }
     }
 
+    /// An index without entries, where attributes come from the working tree alone.
+    pub(super) fn no_index(&self) -> gix::index::File {
+        let empty = gix::index::State::new(self.gix.object_hash());
+        gix::index::File::from_state(empty, self.index_path.clone())
+    }
+
     fn tree_at(&self, endpoint: &Endpoint) -> Result<Option<gix::ObjectId>, ChangesError> {
         match endpoint {
             Endpoint::Commit(commit) => objects::tree_of(&self.gix, &gix_id(commit)).map(Some),
-            Endpoint::EmptyTree | Endpoint::Index | Endpoint::WorkTree => Ok(None),
+            Endpoint::EmptyTree
+            | Endpoint::Index
+            | Endpoint::WorkTree
+            | Endpoint::Patched(_) => Ok(None),
         }
     }
 
@@ -285,6 +299,7 @@ fn finish(change: RawChange, facts: Facts) -> (FileChange, Detail) {
         new: change.new,
         shown: facts.shown,
         edits: facts.edits,
+        chosen: None,
     };
     (file, detail)
 }

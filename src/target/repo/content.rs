@@ -64,6 +64,7 @@ impl<'r> Reader<'r> {
                     .ok()
                     .map(|found| found.len())
             }
+            Source::Unseen => None,
             Source::Commit { dirty } => Some(submodule_text(&side.id, *dirty).len() as u64),
         }
     }
@@ -83,7 +84,7 @@ impl<'r> Reader<'r> {
             Source::OnDisk => self
                 .read_again(side, path)
                 .map(|content| Some(Cow::Owned(content))),
-            Source::TooLarge => Ok(None),
+            Source::TooLarge | Source::Unseen => Ok(None),
             Source::Commit { dirty } => Ok(Some(Cow::Owned(submodule_text(&side.id, *dirty)))),
         }
     }

@@ -17,6 +17,7 @@ mod made_patch;
 mod objects;
 mod open;
 mod parallel;
+mod patched;
 mod push_base;
 mod raw;
 mod refs;

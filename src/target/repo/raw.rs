@@ -17,6 +17,8 @@ pub(super) enum Source {
     OnDisk,
     /// In the working tree, and larger than the threshold: never held.
     TooLarge,
+    /// Nowhere: a patch names these bytes and does not show them.
+    Unseen,
     /// A submodule's commit.
     Commit {
         /// Whether files in the submodule differ from that commit.

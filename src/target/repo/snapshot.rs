@@ -11,7 +11,7 @@ use super::own_id;
 use super::raw::RawSide;
 use crate::target::patch::{Body, Edit, PatchSide, count_lines, render};
 use crate::target::quote::push_quoted;
-use crate::target::{Abbreviation, ChangesError, FileChange, Status};
+use crate::target::{Abbreviation, ChangesError, FileChange, HunkRange, Status};
 
 /// One file's sides and edits.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(super) struct Detail {
     pub(super) new: Option<RawSide>,
     pub(super) shown: Shown,
     pub(super) edits: Vec<Edit>,
+    /// The hunks that are shown, where some are not.
+    pub(super) chosen: Option<Vec<HunkRange>>,
 }
 
 /// What a [`ChangeSet`](crate::target::ChangeSet) keeps.
@@ -45,6 +47,22 @@ impl Snapshot {
         let mut flags = kept.iter();
         self.details
             .retain(|_| *flags.next().expect("there is a flag for each detail"));
+    }
+
+    /// Shows only these hunks of a file from now on, and says how many lines they add and remove.
+    pub(in crate::target) fn narrow(&mut self, index: usize, hunks: &[HunkRange]) -> (u32, u32) {
+        let detail = &mut self.details[index];
+        detail.chosen = Some(hunks.to_vec());
+        let shown = detail
+            .edits
+            .iter()
+            .filter(|edit| hunks.iter().any(|hunk| holds(hunk, edit)));
+        shown.fold((0, 0), |(added, removed), edit| {
+            (
+                added + (edit.new_end - edit.new_start),
+                removed + (edit.old_end - edit.old_start),
+            )
+        })
     }
 
     /// The patch of one file.
@@ -96,6 +114,9 @@ impl Snapshot {
                     context: context_lines,
                 };
                 render(&mut out, old, new, similarity, &null_id, &body);
+                if let Some(chosen) = &detail.chosen {
+                    out = only(&out, chosen);
+                }
             }
             Shown::Sides {
                 old_is_binary,
@@ -185,4 +206,63 @@ fn one_side<'a>(is_binary: bool, old: &'a [u8], new: &'a [u8], edits: &'a [Edit]
             context: 0,
         }
     }
+}
+
+/// The first and the line behind the last of one side of a hunk, from 0.
+fn span(start: u32, lines: u32) -> (u32, u32) {
+    // An empty side names the line before it.
+    let first = if lines == 0 {
+        start
+    } else {
+        start.saturating_sub(1)
+    };
+    (first, first.saturating_add(lines))
+}
+
+fn holds(hunk: &HunkRange, edit: &Edit) -> bool {
+    let (old, new) = (
+        span(hunk.old_start, hunk.old_lines),
+        span(hunk.new_start, hunk.new_lines),
+    );
+    old.0 <= edit.old_start
+        && edit.old_end <= old.1
+        && new.0 <= edit.new_start
+        && edit.new_end <= new.1
+}
+
+/// A patch with those of its hunks that share a line with a chosen one: with more lines around them two hunks can be one.
+fn only(patch: &[u8], chosen: &[HunkRange]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut is_shown = true;
+    for line in patch.split_inclusive(|byte| *byte == b'\n') {
+        if let Some(range) = hunk_range(line) {
+            is_shown = chosen.iter().any(|hunk| {
+                let meets =
+                    |a: (u32, u32), b: (u32, u32)| a.0 < b.1.max(b.0 + 1) && b.0 < a.1.max(a.0 + 1);
+                let old = (span(hunk.old_start, hunk.old_lines), span(range.0, range.1));
+                let new = (span(hunk.new_start, hunk.new_lines), span(range.2, range.3));
+                meets(old.0, old.1) && meets(new.0, new.1)
+            });
+        }
+        if is_shown {
+            out.extend_from_slice(line);
+        }
+    }
+    out
+}
+
+/// The numbers of a line that begins a hunk; no line inside of one begins like that.
+fn hunk_range(line: &[u8]) -> Option<(u32, u32, u32, u32)> {
+    let line = std::str::from_utf8(
+        line.strip_prefix(b"@@ -")?
+            .split(|byte| *byte == b'@')
+            .next()?,
+    );
+    let (old, new) = line.ok()?.trim_end().split_once(" +")?;
+    let side = |text: &str| match text.split_once(',') {
+        Some((start, lines)) => Some((start.parse().ok()?, lines.parse().ok()?)),
+        None => Some((text.parse().ok()?, 1)),
+    };
+    let (old, new): ((u32, u32), (u32, u32)) = (side(old)?, side(new)?);
+    Some((old.0, old.1, new.0, new.1))
 }

@@ -2,8 +2,8 @@
 
 use bstr::{BString, ByteSlice};
 use codex_review::target::{
-    Abbreviation, ChangeOptions, ChangeSet, Content, FileChange, LeftOutReason, Part, Repository,
-    Select, Status, TargetSpec,
+    Abbreviation, ChangeOptions, ChangeSet, Content, FileChange, GivenPatch, LeftOutReason, Part,
+    Repository, Select, Status, TargetSpec,
 };
 
 use super::sandbox::{DIFF, Sandbox};
@@ -111,7 +111,24 @@ fn git_numstat(output: &[u8]) -> Vec<(String, BString)> {
     found
 }
 
-/// `git diff` between two commits, with short and with full ids, and the counts.
+/// What git prints, given back as a patch that is not applied: laid over `from` it must come to the very same change.
+#[track_caller]
+fn check_given(repository: &Repository, from: &str, git: &[u8], options: &ChangeOptions) {
+    if git.is_empty() {
+        return;
+    }
+    let patch = GivenPatch::parse(git).unwrap();
+    let target = repository.resolve_patch(&patch, Some(from), &[]).unwrap();
+    let given = repository.changes(&target, options).unwrap();
+    assert_same(
+        &patches(&given, |_| true),
+        git,
+        "the patch laid over its base",
+    );
+}
+
+/// `git diff` between two commits, with short and with full ids, and the counts; and the diff as a patch to be laid over
+/// the first.
 #[track_caller]
 pub(crate) fn check_range(sandbox: &Sandbox, from: &str, to: &str) {
     let select = || Select::Range {
@@ -134,6 +151,7 @@ pub(crate) fn check_range(sandbox: &Sandbox, from: &str, to: &str) {
         &git,
         &format!("{from}..{to} --full-index"),
     );
+    check_given(&repository, from, &git, &full);
     let files: Vec<&FileChange> = set.files.iter().collect();
     assert_eq!(
         numstat(&files),
