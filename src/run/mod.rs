@@ -34,8 +34,8 @@ pub use counting::CountedChange;
 pub use decide::{decide_again, merge_reports, shard_label};
 pub use execute::{RunEnd, execute, unreadable_request};
 pub use kind::{
-    ADVERSARIAL_REVIEW, AGENT, Ask, DIFF_REVIEW, GATE, KINDS, Kind, MayWrite, OPTIMIZE, PLAN_GATE, PLAN_REVIEW,
-    REVIEW, Subject, TASK, Thread, find_kind,
+    ADVERSARIAL_REVIEW, AGENT, Ask, DIFF_REVIEW, GATE, KINDS, Kind, MayWrite, OPTIMIZE, PLAN_GATE,
+    PLAN_REVIEW, REVIEW, Subject, TASK, Thread, find_kind,
 };
 pub use pinned_patch::PinnedPatch;
 pub use plan::PlanReview;
