@@ -14,8 +14,8 @@ use crate::review::{
 };
 use crate::target::{GitEnvironment, ObjectId};
 
-use super::{EngineChoice, PinnedPatch};
 use super::new_side::NewSide;
+use super::{EngineChoice, PinnedPatch};
 
 /// What counting needs of the change.
 #[derive(Debug, Clone, Default, PartialEq)]

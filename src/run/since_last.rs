@@ -70,7 +70,8 @@ impl ReviewHistory {
         changes: &dyn ChangeView,
     ) -> Option<ReviewHistory> {
         let target = changes.target();
-        if matches!(target.mode, Mode::Commit | Mode::Range | Mode::Patch) || kind.ask == Ask::Text {
+        if matches!(target.mode, Mode::Commit | Mode::Range | Mode::Patch) || kind.ask == Ask::Text
+        {
             return None;
         }
         let base = target.base.as_ref().map_or("", |base| &base.name);

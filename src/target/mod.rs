@@ -31,8 +31,8 @@ pub use change_set::{Abbreviation, ChangeOptions, ChangeSet, ChangesError, Ignor
 pub use changes::{Content, FileChange, HunkRange, LeftOut, LeftOutReason, Part, Side, Status};
 pub use environment::GitEnvironment;
 pub use given_patch::{
-    AppliedFile, AppliedPatch, BaseFile, GivenPatch, MOST_PATCH_BYTES, Misfit, NewContent, PatchBase,
-    PatchError,
+    AppliedFile, AppliedPatch, BaseFile, GivenPatch, MOST_PATCH_BYTES, Misfit, NewContent,
+    PatchBase, PatchError,
 };
 pub use id::ObjectId;
 pub use path_filter::{PathFilter, REVIEW_IGNORE_FILE, ReviewIgnore, literal_glob};
@@ -44,7 +44,5 @@ pub use repo::{
     WatchedFolders, WorktreeFile,
     create_repository, hooks_folder_everywhere,
 };
-pub use resolve::{
-    BaseChoice, Endpoint, Mode, PatchedSide, ResolveError, ResolvedTarget, Twin,
-};
+pub use resolve::{BaseChoice, Endpoint, Mode, PatchedSide, ResolveError, ResolvedTarget, Twin};
 pub use spec::{SCOPES, Select, SpecArguments, SpecError, TargetSpec};

@@ -492,7 +492,8 @@ const PATCH: &str = "diff --git a/new.clean b/new.clean\nnew file mode 100644\n-
                      @@ -0,0 +1 @@\n+new();\ndiff --git a/new.js b/new.js\nnew file mode 100755\n--- /dev/null\n\
                      +++ b/new.js\n@@ -0,0 +1 @@\n+new();\n";
 /// A patch that is tried on HEAD and then on the files of the working tree, filters and all, in vain.
-const MISFIT: &str = "--- a/a.clean\n+++ b/a.clean\n@@ -7,2 +7,2 @@\n nothing\n-of the sort\n+is there\n";
+const MISFIT: &str =
+    "--- a/a.clean\n+++ b/a.clean\n@@ -7,2 +7,2 @@\n nothing\n-of the sort\n+is there\n";
 
 /// Verbs that read no repository, and verbs that others start for themselves.
 const EXEMPT: &[(&str, &str)] = &[

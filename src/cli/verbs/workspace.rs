@@ -127,10 +127,7 @@ impl Workspace {
                 commit.short().to_owned(),
                 repository.file_at(commit, REPOSITORY_FILE.into())?,
             ),
-            Endpoint::EmptyTree
-            | Endpoint::Index
-            | Endpoint::WorkTree
-            | Endpoint::Patched(_) => {
+            Endpoint::EmptyTree | Endpoint::Index | Endpoint::WorkTree | Endpoint::Patched(_) => {
                 ("the base".to_owned(), None)
             }
         };

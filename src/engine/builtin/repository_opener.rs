@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::checks::{CONTENT_CAP, RepositorySource};
 use crate::secrets;
 use crate::target::{
-    ChangeOptions, Endpoint, GitEnvironment, GivenPatch, Mode, ObjectId, Repository, ResolvedTarget, Select,
-    TargetSpec,
+    ChangeOptions, Endpoint, GitEnvironment, GivenPatch, Mode, ObjectId, Repository,
+    ResolvedTarget, Select, TargetSpec,
 };
 
 use super::change_request::{ChangeRequest, ChangeSelect};

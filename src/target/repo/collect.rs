@@ -192,10 +192,9 @@ impl Repository {
     fn tree_at(&self, endpoint: &Endpoint) -> Result<Option<gix::ObjectId>, ChangesError> {
         match endpoint {
             Endpoint::Commit(commit) => objects::tree_of(&self.gix, &gix_id(commit)).map(Some),
-            Endpoint::EmptyTree
-            | Endpoint::Index
-            | Endpoint::WorkTree
-            | Endpoint::Patched(_) => Ok(None),
+            Endpoint::EmptyTree | Endpoint::Index | Endpoint::WorkTree | Endpoint::Patched(_) => {
+                Ok(None)
+            }
         }
     }
 
