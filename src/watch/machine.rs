@@ -157,17 +157,16 @@ impl Watcher {
 
     fn proceed(&mut self, actions: &mut Vec<Action>) {
         match &self.doing {
-            Doing::Nothing => {
+            Doing::Nothing
                 if self
                     .pending
-                    .is_some_and(|changed| self.now >= self.due(changed))
-                {
-                    self.pending = None;
-                    self.doing = Doing::Looking;
-                    actions.push(Action::Look {
-                        base: self.base.head.clone(),
-                    });
-                }
+                    .is_some_and(|changed| self.now >= self.due(changed)) =>
+            {
+                self.pending = None;
+                self.doing = Doing::Looking;
+                actions.push(Action::Look {
+                    base: self.base.head.clone(),
+                });
             }
             Doing::Stopping { over, until } if self.now >= *until => {
                 actions.push(Action::End(*over));

@@ -258,12 +258,25 @@ impl<'a> Teller<'a> {
         }
     }
 
+    /// Puts down what was decided, and then tells it: whoever is told finds it put down.
     fn tell(&mut self, watcher: &Watcher, actions: &[Action]) {
         let wall = Clock::system().now();
-        for action in actions {
-            let Action::Say(notice) = action else {
-                continue;
-            };
+        let notices = || {
+            actions.iter().filter_map(|action| match action {
+                Action::Say(notice) => Some(notice),
+                _ => None,
+            })
+        };
+        for notice in notices() {
+            self.record.note(wall, notice);
+        }
+        self.record.doing = watcher.doing().to_owned();
+        if !actions.is_empty() || self.saved.is_none() {
+            self.record
+                .note_spending(watcher.spending(), watcher.now(), wall);
+        }
+        self.save();
+        for notice in notices() {
             self.phase(match notice {
                 Notice::Began(_) => Phase::Reviewing,
                 _ => watching(),
@@ -277,17 +290,10 @@ impl<'a> Teller<'a> {
                     self.log(format!("And {} more.", new.len() - TOLD_FINDINGS));
                 }
             }
-            self.record.note(wall, notice);
         }
         if self.phase.is_none() {
             self.phase(watching());
         }
-        self.record.doing = watcher.doing().to_owned();
-        if !actions.is_empty() || self.saved.is_none() {
-            self.record
-                .note_spending(watcher.spending(), watcher.now(), wall);
-        }
-        self.save();
     }
 
     /// Recording never fails the work; that it does not work is said once.
