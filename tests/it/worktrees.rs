@@ -65,12 +65,7 @@ impl World {
             .write("odd \"name\"\n\ttab", "odd\n")
             .write("ignored.log", "ignored\n")
             .symlink("new/dangling", "nowhere");
-        fs::write(
-            repo.path()
-                .join(std::ffi::OsStr::new("caf\u{e9}.txt").to_owned()),
-            "x",
-        )
-        .unwrap();
+        fs::write(repo.path().join("caf\u{e9}.txt"), "x").unwrap();
         let raw = <std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(
             b"raw-\xff\xfe".to_vec(),
         );
