@@ -121,8 +121,9 @@ impl Chain {
         let turn = TurnRequest {
             cwd: self.repo.path().to_owned(),
             sandbox: EngineSandbox::ReadOnly,
+            // Kept, as a review's thread is: Codex then has files to write before it asks the model.
             thread: ThreadChoice::New {
-                ephemeral: true,
+                ephemeral: false,
                 name: None,
             },
             action: action(&self.newest()),

@@ -5,7 +5,8 @@
 //!
 //! - For a verb that takes text, options that the verb knows are taken off the front. From the first word that is none
 //!   of them, or behind `--`, the rest is text, byte for byte.
-//! - For a verb with subcommands, where the one that is named takes no text, it is split into literal words: what stands there may be a value to be kept.
+//! - For a verb with subcommands, of which the first word names none that takes text, it is split into literal words: what
+//!   stands there may be a value to be kept.
 //! - For every other verb the whole argument is split into words.
 //!
 //! Words are split at blanks. A word in quotes holds blanks; a backslash takes the meaning from a blank, a quote or a
@@ -58,6 +59,13 @@ fn takes_text(verb: &Command) -> bool {
         .any(|arg| arg.get_id() == TEXT_ARGUMENT)
 }
 
+/// How many words the verb wants before its text.
+fn words_before_text(verb: &Command) -> usize {
+    verb.get_positionals()
+        .filter(|arg| arg.get_id() != TEXT_ARGUMENT)
+        .count()
+}
+
 /// Appends what `line` says to the verb.
 fn push_line(expanded: &mut Vec<OsString>, line: &str, verb: &Command) -> Result<(), UsageError> {
     let (words, text) = if takes_text(verb) {
@@ -97,18 +105,27 @@ fn find_verb<'a>(argv: &[OsString], command: &'a Command) -> Option<(usize, &'a 
 /// Options that stand behind the beginning of the text, and so belong to it, where they may have been meant otherwise.
 /// Nothing behind `--` and nothing inside a quoted argument counts.
 pub(super) fn options_in_text(argv: &[OsString], command: &Command) -> Vec<String> {
-    let Some((verb_at, verb)) = find_verb(argv, command) else {
+    let Some((mut verb_at, mut verb)) = find_verb(argv, command) else {
         return Vec::new();
     };
+    let below = argv.get(verb_at + 1);
+    if let Some(below) = below.and_then(|word| verb.find_subcommand(word)) {
+        (verb_at, verb) = (verb_at + 1, below);
+    }
     if !takes_text(verb) {
         return Vec::new();
     }
+    let mut wanted = words_before_text(verb);
     let mut index = verb_at + 1;
     while let Some(word) = argv.get(index).and_then(|word| word.to_str()) {
         index += match known_option(word, verb) {
             Some(Takes::NextWord) => 2,
             Some(Takes::Nothing) => 1,
             None if word == "--" => return Vec::new(),
+            None if wanted > 0 => {
+                wanted -= 1;
+                1
+            }
             None => break,
         };
     }
@@ -174,10 +191,7 @@ fn takes_value(arg: &Arg) -> bool {
 
 /// Takes the verb's options off the front of `line`, and the words that it wants before its text; the rest is text.
 fn take_options(line: &str, verb: &Command) -> Result<(Vec<String>, Option<String>), UsageError> {
-    let mut wanted = verb
-        .get_positionals()
-        .filter(|arg| arg.get_id() != TEXT_ARGUMENT)
-        .count();
+    let mut wanted = words_before_text(verb);
     let mut words = Vec::new();
     let mut rest = line.trim_start();
     loop {
@@ -557,6 +571,15 @@ mod tests {
             (&["review", "look at --json"], &[]),
             (&["status", "job", "--json"], &[]),
             (&["--help"], &[]),
+            (
+                &["agent-team", "start", "2", "fix", "--names", "a,b"],
+                &["--names"],
+            ),
+            (
+                &["agent-team", "start", "--names", "a", "1", "fix", "it"],
+                &[],
+            ),
+            (&["agent-team", "list", "--json"], &[]),
         ] {
             let argv: Vec<OsString> = ["codex-review"]
                 .iter()

@@ -221,7 +221,7 @@ impl Drive<'_> {
         let limits = self.request.limits;
         let mut is_named = false;
         loop {
-            if !is_named && self.has_begun() {
+            if !is_named && self.may_be_named() {
                 is_named = true;
                 match self.name_thread(thread_id).await {
                     Err(EngineError::Lost { .. }) if self.progress() != Progress::Running => {
@@ -272,14 +272,14 @@ impl Drive<'_> {
         }
     }
 
-    /// Whether the engine said that the turn began.
-    fn has_begun(&self) -> bool {
+    /// Whether naming the thread takes nothing from its turn any more.
+    fn may_be_named(&self) -> bool {
         let reducer = self.reducer.as_ref().expect("set before the turn starts");
-        reducer.has_begun() || reducer.progress() == Progress::Over
+        reducer.model_answers() || reducer.progress() == Progress::Over
     }
 
-    /// Names a new thread that is kept. Its turn runs by then: the engine has made the thread's file, and nothing waits for
-    /// the name.
+    /// Names a new thread that is kept. By then the engine has made the thread's file and has asked the model: nothing waits
+    /// for the name.
     async fn name_thread(&mut self, thread_id: &str) -> Result<(), EngineError> {
         let ThreadChoice::New {
             ephemeral: false,

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::jobs::ensure_private;
 use crate::target::{GitEnvironment, LeftOut, Repository};
-use crate::worktrees::{CarryLimits, Git, WorktreeError, create};
+use crate::worktrees::{CarryLimits, Git, WorktreeError, check_free, create};
 
 use super::manifest::{Agent, AgentState, Team};
 use super::name::BRANCH_FOLDER;
@@ -44,6 +44,14 @@ pub struct Made {
     /// What was not carried into the worktrees, with the reason.
     pub left_out: Vec<LeftOut>,
     _hold: Hold,
+}
+
+impl Made {
+    /// The team, which other commands may change from now on.
+    #[must_use]
+    pub fn release(self) -> Team {
+        self.team
+    }
 }
 
 impl TeamFolder {
@@ -90,7 +98,6 @@ impl TeamFolder {
                 more: uncommitted.paths().len() - 1,
             });
         }
-        ensure_private(&folder)?;
         let agents = start.agents.iter().map(|name| Agent {
             name: name.clone(),
             branch: format!("{BRANCH_FOLDER}/{}/{name}", start.name),
@@ -108,6 +115,11 @@ impl TeamFolder {
             agents: agents.collect(),
             folder,
         };
+        // What is taken is somebody's: it must not get into the manifest, from which everything is removed again.
+        for agent in &team.agents {
+            check_free(repository, &agent.worktree, Some(&agent.branch))?;
+        }
+        ensure_private(&team.folder)?;
         // Before anything is made in the repository: a crash from here on leaves nothing that is not written down.
         team.save()?;
         let mut left_out = Vec::new();

@@ -84,6 +84,10 @@ impl Git {
         let variables = environment
             .into_iter()
             .filter(|(name, _)| PASSED.iter().any(|passed| name == passed))
+            .map(|(name, value)| match name.to_str() {
+                Some("PATH") => (name, absolute(&value)),
+                _ => (name, value),
+            })
             .collect();
         Git { variables }
     }
@@ -212,6 +216,12 @@ impl Git {
         off.dedup();
         Ok(off)
     }
+}
+
+/// A search path without entries that mean the folder which git stands in: it looks for programs of its own there.
+fn absolute(path: &std::ffi::OsStr) -> OsString {
+    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
+    std::env::join_paths(folders).unwrap_or_default()
 }
 
 fn program() -> Program {

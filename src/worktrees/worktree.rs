@@ -37,21 +37,8 @@ pub fn create(
     let text = at
         .to_str()
         .ok_or_else(|| WorktreeError::NotUtf8(at.clone()))?;
-    if fs::symlink_metadata(&at).is_ok() {
-        return Err(WorktreeError::Exists(at));
-    }
+    check_free(repository, &at, branch)?;
     let common_dir = repository.common_dir();
-    let git_dir = registration(&common_dir, &at);
-    if fs::symlink_metadata(&git_dir).is_ok() {
-        let registered = registered_place(&git_dir).unwrap_or_else(|| git_dir.clone());
-        return Err(WorktreeError::NameTaken {
-            name: name_of(&at),
-            at: registered,
-        });
-    }
-    if let Some(branch) = branch {
-        refuse_taken(repository, branch)?;
-    }
     let mut words = vec!["worktree", "add", "--quiet", "--no-checkout"];
     match branch {
         Some(branch) => words.extend(["--no-track", "-b", branch]),
@@ -72,6 +59,31 @@ pub fn create(
             drop(delete_branch(git, repository, branch, commit));
         }
     })
+}
+
+/// Whether nothing is in the way of [`create`]: neither at the place, nor of its name, nor a branch.
+///
+/// # Errors
+///
+/// Says what is.
+pub fn check_free(
+    repository: &Repository,
+    at: &Path,
+    branch: Option<&str>,
+) -> Result<(), WorktreeError> {
+    let at = settled(at)?;
+    if fs::symlink_metadata(&at).is_ok() {
+        return Err(WorktreeError::Exists(at));
+    }
+    let git_dir = registration(&repository.common_dir(), &at);
+    if fs::symlink_metadata(&git_dir).is_ok() {
+        let registered = registered_place(&git_dir).unwrap_or_else(|| git_dir.clone());
+        return Err(WorktreeError::NameTaken {
+            name: name_of(&at),
+            at: registered,
+        });
+    }
+    branch.map_or(Ok(()), |branch| refuse_taken(repository, branch))
 }
 
 fn check_out(

@@ -2,7 +2,7 @@
 
 mod crashes;
 mod panes;
-mod real;
+pub mod real;
 mod results;
 mod starting;
 mod world;

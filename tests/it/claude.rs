@@ -416,9 +416,7 @@ fn every_text_behind_every_command_arrives_byte_for_byte_or_is_refused_and_nothi
         assert!(kept != refused, "/codex:{command} {text:?}: {told}");
     }
 
-    let refused = prompts(&[
-        "transfer", "status", "result", "cancel", "setup", "config", "usage",
-    ]);
+    let refused = prompts(&["transfer", "status", "result", "cancel", "setup", "usage"]);
     let told = host.prompts(&refused.iter().map(typed).collect::<Vec<_>>());
     for ((command, text), told) in refused.iter().zip(told) {
         assert_eq!(
@@ -429,6 +427,65 @@ fn every_text_behind_every_command_arrives_byte_for_byte_or_is_refused_and_nothi
         assert!(!told.contains("Seen: "), "a model was asked: {told}");
     }
     host.assert_nothing_ran();
+}
+
+#[test]
+fn a_team_is_started_compared_applied_and_cleared_away_from_the_client() {
+    let Some(host) = Host::start() else { return };
+    host.model.respond(crate::agent_team::real::busy_agent);
+    host.assistant.respond(|request| {
+        if request.last_user_text().contains("the last word") {
+            return Say::text(LAST_WORD);
+        }
+        // What the command put into the prompt.
+        Say::text(format!("Seen: {}", request.last_user_text()))
+    });
+    let typed = |line: &str| format!("/codex:agent-team {line}");
+    let told = host.prompts(&[
+        typed(&format!("start 2 --names ada,ben {HOSTILE}")),
+        typed("start 0 nobody"),
+        typed("apply adda"),
+        typed("nonsense"),
+    ]);
+    assert!(told[0].contains("codex-team/team/ada"), "{}", told[0]);
+    assert!(told[0].contains("/codex:agent-team list"), "{}", told[0]);
+    for (told, said) in told[1..]
+        .iter()
+        .zip(["1..=12", "did you mean `ada`?", "nonsense"])
+    {
+        assert!(told.contains(said) && !told.contains("Seen: "), "{told}");
+    }
+    // The session is over; the agents are not.
+    let listed = host
+        .command(&["agent-team", "list", "--json"])
+        .run_ok()
+        .json();
+    for agent in listed["teams"][0]["agents"].as_array().unwrap() {
+        let id = agent["jobId"].as_str().unwrap();
+        let status = host.command(&["status", id, "--wait", "--json"]);
+        let status = status.args(["--poll-interval-ms", "20"]).run_ok().json();
+        assert_eq!(status["job"]["status"], "completed", "{status}");
+    }
+    assert!(host.model.requests()[0].prompt().contains(HOSTILE));
+    host.assert_nothing_ran();
+    let told = host.prompts(&[
+        typed("list"),
+        typed("diff ada"),
+        typed("apply ada"),
+        typed("clean"),
+        typed("clean --force"),
+    ]);
+    for (told, said) in told.iter().zip([
+        "completed",
+        "collides, hunks overlap",
+        "Applied `ada`: 2 files",
+        "the work of ben was not applied",
+        "Removed the team `team`: worktrees 2, branches 2.",
+    ]) {
+        assert!(told.contains(said), "{said} is not in {told}");
+    }
+    let written = std::fs::read_to_string(host.repo.join("ada.txt")).unwrap();
+    assert_eq!(written, "by ada\n");
 }
 
 #[test]

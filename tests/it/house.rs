@@ -45,10 +45,6 @@ const EDGES: &[(&str, &[&str])] = &[
     ("external", &["context", "engine"]),
     ("worktrees", &["context", "external", "target"]),
     (
-        "team",
-        &["atomic_file", "jobs", "near_miss", "target", "worktrees"],
-    ),
-    (
         "broker",
         &[
             "atomic_file",
@@ -63,6 +59,10 @@ const EDGES: &[(&str, &[&str])] = &[
         &["atomic_file", "process_identity", "review", "timestamp"],
     ),
     ("cache", &["atomic_file", "jobs"]),
+    (
+        "team",
+        &["atomic_file", "jobs", "near_miss", "target", "worktrees"],
+    ),
     ("hooks", &["jobs", "review", "target"]),
     (
         "run",

@@ -124,12 +124,12 @@ fn every_format_has_the_findings_of_a_plan() {
     ];
     let mut command = world.command(["plan-review"]).stdin(PLAN);
     for format in formats {
-        let path = world.sandbox.path(&format!("out.{format}"));
+        let path = world.sandbox.path(format!("out.{format}"));
         command = command.arg(format!("--output={format}={}", path.display()));
     }
     let _report = command.arg("-").run_ok();
     for format in formats {
-        let text = std::fs::read_to_string(world.sandbox.path(&format!("out.{format}"))).unwrap();
+        let text = std::fs::read_to_string(world.sandbox.path(format!("out.{format}"))).unwrap();
         assert!(text.contains("No such function"), "{format}: {text}");
         assert!(text.contains("plan.md"), "{format}: {text}");
     }
@@ -213,7 +213,10 @@ fn what_is_no_plan_gets_one_clear_error_and_asks_nobody() {
         (&[".env"], "secret"),
         (&["--last"], "no plan of this project"),
         (&[], "no plan was given"),
-        (&["--engine", "builtin", "a.rs"], "none of them answers `plan-review`"),
+        (
+            &["--engine", "builtin", "a.rs"],
+            "none of them answers `plan-review`",
+        ),
         (&["-"], "the plan is empty"),
         (&["--lsat x"], "--last"),
     ];

@@ -278,6 +278,29 @@ fn flags_and_ids_reach_the_commands_that_take_them_once() {
 }
 
 #[test]
+fn a_teams_task_arrives_byte_for_byte_behind_its_number_and_options() {
+    let desk = Desk::new();
+    for text in ["it's \"quoted\" $(touch pwned)", "a  b\\d+ --json\n\tend"] {
+        desk.type_in("codex:agent-team", &format!("start 1 --names ada {text}"));
+        let started = desk
+            .command(&["agent-team", "--session-arguments"])
+            .run_ok();
+        started.assert_stdout_has("/codex:agent-team list");
+        let list = desk
+            .command(&["agent-team", "list", "--json"])
+            .run_ok()
+            .json();
+        let team = &list["teams"][0];
+        assert_eq!(team["task"], text);
+        let id = team["agents"][0]["jobId"].as_str().unwrap();
+        let request = std::fs::read(desk.find(&format!("{id}.request.json"))).unwrap();
+        assert!(holds(&serde_json::from_slice(&request).unwrap(), text));
+        desk.command(&["agent-team", "clean", "--force"]).run_ok();
+    }
+    assert!(!desk.repo.join("pwned").exists());
+}
+
+#[test]
 fn typed_arguments_are_taken_once_and_a_slip_is_told_before_anything_runs() {
     let desk = Desk::new();
     let missing = json!({"arguments": "missing"});

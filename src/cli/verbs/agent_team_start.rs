@@ -43,7 +43,7 @@ pub(super) fn start(
     let desk = Desk::open(surroundings, request.flags, ui)?;
     let options = engine_options(&desk, request.isolation);
     let launcher = desk.workspace.launcher()?;
-    let made = desk.teams.start(
+    let mut made = desk.teams.start(
         &desk.git,
         &desk.repository,
         &Surroundings::git_environment(),
@@ -55,7 +55,6 @@ pub(super) fn start(
             created_at: Clock::system().now().to_string(),
         },
     )?;
-    let mut made = made;
     let summary = first_line(&task);
     for at in 0..made.team.agents.len() {
         let agent = &made.team.agents[at];
@@ -102,9 +101,10 @@ pub(super) fn start(
     }
     tell_left_out(left_out, "is not in the worktrees", ui);
     desk.workspace.tell_warnings(ui);
+    let team = made.release();
     match request.following {
         Following::None => Ok(ExitStatus::Passed),
-        Following::Tmux => follow(&desk, &made.team, ui),
+        Following::Tmux => follow(&desk, &team, ui),
     }
 }
 
@@ -184,8 +184,8 @@ fn tell(
         ));
     }
     text.push_str(&format!(
-        "`{command} list` shows how they stand, `{command} diff` what they did, `{command} apply AGENT` brings it over.\n",
-        command = desk.command()
+        "`{} list` shows how they stand; then `diff`, `apply AGENT`, `clean`.\n",
+        desk.command()
     ));
     ui.result(text.as_bytes())?;
     Ok(())

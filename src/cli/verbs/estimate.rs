@@ -8,7 +8,7 @@ use codex_review::target::{Part, Repository, Select, TargetSpec};
 use serde_json::{Value, json};
 
 use crate::cli::arguments;
-use crate::cli::command::{Cli, Verb, branch_of};
+use crate::cli::command::{Cli, Verb, branch_of, whole_tree};
 use crate::cli::estimate::{EstimateRequest, TypedSource};
 use crate::cli::failure::Failure;
 use crate::cli::options::Shape;
@@ -104,7 +104,7 @@ enum Meant {
 /// Reads typed arguments as the verb will.
 fn understand(kind: &'static Kind, typed: &str) -> Result<Meant, Failure> {
     let mut argv: Vec<std::ffi::OsString> = vec!["codex-review".into(), kind.name.into()];
-    let mut command = branch_of(&argv).expect("a kind's name is its verb's");
+    let mut command = branch_of(&argv).unwrap_or_else(whole_tree);
     if !typed.trim().is_empty() {
         argv.push(typed.into());
     }

@@ -346,3 +346,27 @@ pub(crate) fn presented(text: &str, file: Option<&Path>) -> Result<FoundPlan, Pl
         inside: None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(label: &str, inside: Option<&str>, taken: &[&str], expected: &str) {
+        let plan = FoundPlan {
+            plan: Plan::from_bytes(b"x".to_vec()).unwrap(),
+            label: label.to_owned(),
+            inside: inside.map(str::to_owned),
+        };
+        let name = plan.name(&|name: &str| taken.contains(&name));
+        assert_eq!(name, expected);
+    }
+
+    #[test]
+    fn a_plan_is_called_by_its_name_unless_a_file_of_the_repository_is() {
+        check("otter.md", None, &[], "otter.md");
+        check("docs/p.md", Some("docs/p.md"), &["docs/p.md"], "docs/p.md");
+        check("README.md", None, &["README.md"], "plan.md");
+        check("a/b", None, &["plan.md", "plan-2.md"], "plan-3.md");
+    }
+}

@@ -142,8 +142,7 @@ fn looks_like_a_file(word: &str) -> bool {
     let Some((folder, name)) = word.rsplit_once('/') else {
         return false;
     };
-    let ending = name.rsplit_once('.').map(|(stem, ending)| (stem, ending));
-    let has_ending = ending.is_some_and(|(stem, ending)| {
+    let has_ending = name.rsplit_once('.').is_some_and(|(stem, ending)| {
         !stem.is_empty()
             && (1..=6).contains(&ending.len())
             && ending

@@ -614,7 +614,7 @@ async fn an_old_engine_is_told_to_be_too_old() {
 
 /// What used to happen: the turn waited for the name, and Codex for a file that it would have made with the turn.
 #[tokio::test(start_paused = true)]
-async fn a_thread_is_named_once_its_turn_runs_and_works_without_a_name() {
+async fn a_thread_is_named_once_the_model_answers_and_works_without_a_name() {
     let named = || {
         let mut request = request();
         request.thread = ThreadChoice::New {
@@ -626,6 +626,7 @@ async fn a_thread_is_named_once_its_turn_runs_and_works_without_a_name() {
     let refused = run(named(), Cancel::never(), async |mut engine| {
         engine.start_thread().await;
         engine.start_turn().await;
+        engine.message("I look at it.").await;
         let call = engine.expect("thread/name/set").await;
         engine
             .refuse(&call, -32600, "no metadata", Value::Null)

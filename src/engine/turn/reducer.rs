@@ -46,6 +46,7 @@ pub struct TurnReducer {
     agents: Agents,
     phase: Option<Phase>,
     in_review: bool,
+    model_answers: bool,
     message: String,
     final_message: Option<String>,
     repeated_message: Option<String>,
@@ -75,6 +76,7 @@ impl TurnReducer {
             agents: Agents::default(),
             phase: None,
             in_review: false,
+            model_answers: false,
             message: String::new(),
             final_message: None,
             repeated_message: None,
@@ -127,10 +129,10 @@ impl TurnReducer {
         }
     }
 
-    /// Whether the engine said that the turn began, which is more than that it took it on.
+    /// Whether the model was heard of: the engine has asked it, and has nothing left to prepare.
     #[must_use]
-    pub fn has_begun(&self) -> bool {
-        !self.started.is_empty()
+    pub fn model_answers(&self) -> bool {
+        self.model_answers
     }
 
     /// Whether there is anything that an answer could be read from.
@@ -307,6 +309,11 @@ impl TurnReducer {
             .and_then(|id| self.agents.name(id))
             .map(str::to_owned);
         let own = agent_id.is_none();
+        // What the engine itself puts down, such as the question, is `Other`.
+        self.model_answers |= !matches!(
+            item,
+            Item::EnteredReview | Item::ExitedReview { .. } | Item::Other
+        );
         match item {
             Item::AgentMessage { text, phase } => {
                 self.said(text, phase.as_deref(), begins, own, agent, emit);

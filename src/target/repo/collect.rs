@@ -12,7 +12,7 @@ use super::snapshot::{Detail, Snapshot};
 use super::status::Status;
 use super::worktree::Wanted;
 use super::worktree_file::{self, Opened};
-use super::{Repository, gix_id, objects, own_id, renames, threads, tree_diff};
+use super::{Repository, gix_id, objects, own_id, renames, tree_diff};
 use crate::target::{
     ChangeOptions, ChangeSet, ChangesError, Endpoint, FileChange, IgnoreSource, LeftOut,
     LeftOutReason, Part, PathFilter, REVIEW_IGNORE_FILE, ResolvedTarget, ReviewIgnore, Side,
@@ -90,9 +90,13 @@ impl Repository {
             }
             (old, new) => {
                 let (old, new) = (self.tree_at(old)?, self.tree_at(new)?);
-                let threads = threads(options.threads);
-                let changes =
-                    tree_diff::between_trees(&self.gix, Part::Committed, old, new, threads)?;
+                let changes = tree_diff::between_trees(
+                    &self.gix,
+                    Part::Committed,
+                    old,
+                    new,
+                    options.threads,
+                )?;
                 let empty = gix::index::State::new(self.gix.object_hash());
                 let place = place(Arc::new(gix::index::File::from_state(
                     empty,
@@ -106,7 +110,7 @@ impl Repository {
             }
         };
 
-        let facts = compare::compare_all(&self.gix, &place, &raw, threads(options.threads));
+        let facts = compare::compare_all(&self.gix, &place, &raw, options.threads);
         let mut files = Vec::with_capacity(raw.len());
         let mut details = Vec::with_capacity(raw.len());
         for (change, facts) in raw.into_iter().zip(facts) {

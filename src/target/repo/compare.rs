@@ -212,7 +212,7 @@ const CHANGES_FOR_THREADS: usize = 24;
 /// How many changes a thread takes at once: neighbours share a directory, whose attribute files are then read once.
 const BATCH: usize = 8;
 
-/// Compares all changes over several threads; results are in the order of the changes.
+/// Compares all changes over several threads (0 asks the system); results are in the order of the changes.
 pub(super) fn compare_all(
     repository: &gix::Repository,
     place: &Place,
@@ -221,7 +221,7 @@ pub(super) fn compare_all(
 ) -> Vec<Result<Facts, ChangesError>> {
     let threads = match changes.len() {
         0..CHANGES_FOR_THREADS => 1,
-        _ => threads,
+        _ => super::threads(threads),
     };
     in_parallel(repository, changes, BATCH, threads, |repository, share| {
         let mut reader = Reader::new(repository, place);

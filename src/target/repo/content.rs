@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::convert::{Converter, blob_id, submodule_text};
+use super::loose::Objects;
 use super::objects;
 use super::raw::{RawSide, Source};
 use super::worktree::BIG_FILE_BYTES;
@@ -16,6 +17,7 @@ use crate::target::ChangesError;
 /// Reads contents. One for each thread.
 pub(super) struct Reader<'r> {
     repository: &'r gix::Repository,
+    objects: Objects<'r>,
     place: &'r Place,
     converter: Option<Converter<'r>>,
 }
@@ -35,6 +37,7 @@ impl<'r> Reader<'r> {
     pub(super) fn new(repository: &'r gix::Repository, place: &'r Place) -> Self {
         Reader {
             repository,
+            objects: Objects::new(repository),
             place,
             converter: None,
         }
@@ -73,7 +76,7 @@ impl<'r> Reader<'r> {
     ) -> Result<Option<Cow<'s, [u8]>>, ChangesError> {
         match &side.source {
             Source::Object => {
-                let content = objects::read_blob(self.repository, &side.id)?;
+                let content = self.objects.read_blob(&side.id)?;
                 Ok(content.map(Cow::Owned))
             }
             Source::Kept(content) => Ok(Some(Cow::Borrowed(content))),

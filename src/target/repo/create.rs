@@ -1,6 +1,6 @@
 //! Writes a small new repository: for `codex-review demo`, and for tests that must not need git.
 //!
-//! The only place that writes to a repository, and only to one that it has just made.
+//! The only place where gix writes to a repository, and only to one that it has just made.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ mod files;
 mod hooks_folder;
 mod line_origins;
 mod listing;
+mod loose;
 mod objects;
 mod open;
 mod parallel;

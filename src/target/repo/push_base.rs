@@ -2,7 +2,7 @@
 
 use bstr::ByteSlice;
 
-use super::{Repository, gix_id, own_id, refs, threads, tree_diff};
+use super::{Repository, gix_id, own_id, refs, tree_diff};
 use crate::target::{
     Endpoint, Mode, ObjectId, Part, PushedChange, ResolveError, ResolvedTarget, Select, TargetSpec,
 };
@@ -213,14 +213,10 @@ impl Repository {
     fn changed_paths(&self, old: gix::ObjectId, new: gix::ObjectId) -> usize {
         let tree = |commit: gix::ObjectId| super::objects::tree_of(&self.gix, &commit).ok();
         match (tree(old), tree(new)) {
-            (Some(old), Some(new)) => tree_diff::between_trees(
-                &self.gix,
-                Part::Committed,
-                Some(old),
-                Some(new),
-                threads(0),
-            )
-            .map_or(usize::MAX, |changes| changes.len()),
+            (Some(old), Some(new)) => {
+                tree_diff::between_trees(&self.gix, Part::Committed, Some(old), Some(new), 0)
+                    .map_or(usize::MAX, |changes| changes.len())
+            }
             _ => usize::MAX,
         }
     }

@@ -7,7 +7,7 @@ use bstr::{BStr, BString, ByteSlice};
 use gix::index::entry::{Flags, Mode};
 use gix::index::extension::Tree as CachedTree;
 
-use super::objects::read;
+use super::loose::Objects;
 use super::parallel::in_parallel;
 use super::raw::{RawChange, RawSide, canonical, is_tree};
 use crate::target::{ChangesError, Part};
@@ -17,7 +17,7 @@ const FOLDERS_FOR_THREADS: usize = 16;
 /// How many folders a thread takes at once.
 const BATCH: usize = 4;
 
-/// What differs between two trees, in path order. `None` is the empty tree.
+/// What differs between two trees, in path order. `None` is the empty tree; 0 threads asks the system for how many.
 pub(super) fn between_trees(
     repository: &gix::Repository,
     part: Part,
@@ -41,12 +41,13 @@ pub(super) fn between_trees(
             break;
         }
         let (reach, threads) = match folders.len() {
-            FOLDERS_FOR_THREADS.. => (Reach::Whole, threads),
+            FOLDERS_FOR_THREADS.. => (Reach::Whole, super::threads(threads)),
             _ => (Reach::OneLevel, 1),
         };
         let inside = in_parallel(repository, &folders, BATCH, threads, |repository, share| {
+            let mut objects = Objects::new(repository);
             share
-                .map(|(index, folder)| (index, inside(repository, part, folder, reach)))
+                .map(|(index, folder)| (index, inside(&mut objects, part, folder, reach)))
                 .collect()
         });
         found = put_in_place(found, inside)?;
@@ -98,14 +99,14 @@ fn changes(found: Vec<Difference>) -> Vec<RawChange> {
 }
 
 fn inside(
-    repository: &gix::Repository,
+    objects: &mut Objects<'_>,
     part: Part,
     folder: &Folder,
     reach: Reach,
 ) -> Result<Vec<Difference>, ChangesError> {
     let mut found = Vec::new();
     Walk {
-        repository,
+        objects,
         part,
         prefix: folder.prefix.clone(),
         reach,
@@ -140,7 +141,7 @@ pub(super) fn tree_and_index(
 ) -> Result<Vec<RawChange>, ChangesError> {
     let mut found = Vec::new();
     let walk = Walk {
-        repository,
+        objects: &mut Objects::new(repository),
         part: Part::Staged,
         prefix: BString::default(),
         reach: Reach::Whole,
@@ -169,8 +170,11 @@ impl TreeEntry<'_> {
 
 /// Reads a tree's entries one by one: most of them are only compared, and never kept.
 struct Entries<'t> {
-    rest: gix::objs::TreeRefIter<'t>,
-    next: Option<TreeEntry<'t>>,
+    /// From the next entry on.
+    rest: &'t [u8],
+    /// The next entry with its length.
+    next: Option<(TreeEntry<'t>, usize)>,
+    kind: gix::hash::Kind,
     /// The tree, for an error.
     tree: gix::ObjectId,
 }
@@ -182,45 +186,82 @@ impl<'t> Entries<'t> {
         tree: Option<gix::ObjectId>,
     ) -> Result<Self, ChangesError> {
         let mut entries = Entries {
-            rest: gix::objs::TreeRefIter::from_bytes(buffer, kind),
+            rest: buffer,
             next: None,
+            kind,
             tree: tree.unwrap_or(kind.null()),
         };
-        entries.take()?;
+        entries.skip(0)?;
         Ok(entries)
     }
 
     fn peek(&self) -> Option<TreeEntry<'t>> {
-        self.next
+        self.next.map(|(entry, _)| entry)
     }
 
     /// The next entry, which is then no longer the next one.
     fn take(&mut self) -> Result<Option<TreeEntry<'t>>, ChangesError> {
-        let following = self.rest.next().transpose();
-        let following = following.map_err(|error| ChangesError::Repository {
+        let Some((entry, length)) = self.next else {
+            return Ok(None);
+        };
+        self.skip(length)?;
+        Ok(Some(entry))
+    }
+
+    /// Goes on behind so many bytes, which are whole entries.
+    fn skip(&mut self, length: usize) -> Result<(), ChangesError> {
+        self.rest = &self.rest[length..];
+        let mut following = gix::objs::TreeRefIter::from_bytes(self.rest, self.kind);
+        let entry = following.next().transpose();
+        let entry = entry.map_err(|error| ChangesError::Repository {
             what: format!("tree {}", self.tree),
             source: Box::new(error),
         })?;
-        let following = following.map(|entry| TreeEntry {
-            name: entry.filename,
-            mode: canonical(u32::from(entry.mode.value())),
-            id: entry.oid,
+        self.next = entry.map(|entry| {
+            let entry = TreeEntry {
+                name: entry.filename,
+                mode: canonical(u32::from(entry.mode.value())),
+                id: entry.oid,
+            };
+            (entry, following.offset_to_next_entry(self.rest))
         });
-        Ok(std::mem::replace(&mut self.next, following))
+        Ok(())
     }
 }
 
+/// Bytes of the entries that two trees both go on with. The same bytes are the same entries, so that most of a large
+/// folder needs no closer look.
+fn common_entries(one: &[u8], other: &[u8], id_bytes: usize) -> usize {
+    const STEP: usize = 64;
+    let steps = one.chunks_exact(STEP).zip(other.chunks_exact(STEP));
+    let near = steps.take_while(|(one, other)| one == other).count() * STEP;
+    let common = near
+        + one[near..]
+            .iter()
+            .zip(&other[near..])
+            .take_while(|(one, other)| one == other)
+            .count();
+    let mut end = 0;
+    // A mode and a name, a NUL, an id.
+    while let Some(name) = one[end..common].find_byte(0) {
+        let next = end + name + 1 + id_bytes;
+        if next > common {
+            break;
+        }
+        end = next;
+    }
+    end
+}
+
 fn load_tree(
-    repository: &gix::Repository,
+    objects: &mut Objects<'_>,
     id: Option<gix::ObjectId>,
     buffer: &mut Vec<u8>,
 ) -> Result<(), ChangesError> {
     match id {
         // The empty tree is known without being stored.
         Some(id) if id == gix::ObjectId::empty_tree(id.kind()) => buffer.clear(),
-        Some(id) => {
-            read(repository, &id, buffer)?;
-        }
+        Some(id) => objects.read(&id, buffer)?,
         None => buffer.clear(),
     }
     Ok(())
@@ -243,8 +284,8 @@ fn tree_id(entry: TreeEntry<'_>) -> gix::ObjectId {
     entry.id.to_owned()
 }
 
-struct Walk<'w> {
-    repository: &'w gix::Repository,
+struct Walk<'w, 'r> {
+    objects: &'w mut Objects<'r>,
     part: Part,
     /// The directory that is looked at, with a slash at its end.
     prefix: BString,
@@ -252,7 +293,7 @@ struct Walk<'w> {
     out: &'w mut Vec<Difference>,
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     fn inside<T>(&mut self, name: &BStr, look: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.prefix.len();
         self.prefix.extend_from_slice(name);
@@ -286,12 +327,17 @@ impl Walk<'_> {
     ) -> Result<(), ChangesError> {
         self.check_depth()?;
         let (mut old_buffer, mut new_buffer) = (Vec::new(), Vec::new());
-        load_tree(self.repository, old, &mut old_buffer)?;
-        load_tree(self.repository, new, &mut new_buffer)?;
-        let kind = self.repository.object_hash();
+        load_tree(self.objects, old, &mut old_buffer)?;
+        load_tree(self.objects, new, &mut new_buffer)?;
+        let kind = self.objects.repository().object_hash();
         let mut olds = Entries::of(&old_buffer, kind, old)?;
         let mut news = Entries::of(&new_buffer, kind, new)?;
         loop {
+            let common = common_entries(olds.rest, news.rest, kind.len_in_bytes());
+            if common > 0 {
+                olds.skip(common)?;
+                news.skip(common)?;
+            }
             let next = match (olds.peek(), news.peek()) {
                 (None, None) => return Ok(()),
                 (Some(_), None) => Ordering::Less,
@@ -346,8 +392,8 @@ impl Walk<'_> {
     }
 }
 
-struct IndexWalk<'w> {
-    walk: Walk<'w>,
+struct IndexWalk<'w, 'r> {
+    walk: Walk<'w, 'r>,
     index: &'w gix::index::State,
 }
 
@@ -358,7 +404,7 @@ struct IndexChild<'i> {
     range: Range<usize>,
 }
 
-impl<'w> IndexWalk<'w> {
+impl<'w> IndexWalk<'w, '_> {
     /// Compares one directory: its tree, the index entries in it, and what the index remembers of its tree.
     fn level(
         &mut self,
@@ -374,8 +420,8 @@ impl<'w> IndexWalk<'w> {
         }
         self.walk.check_depth()?;
         let mut buffer = Vec::new();
-        load_tree(self.walk.repository, tree, &mut buffer)?;
-        let kind = self.walk.repository.object_hash();
+        load_tree(self.walk.objects, tree, &mut buffer)?;
+        let kind = self.walk.objects.repository().object_hash();
         let mut trees = Entries::of(&buffer, kind, tree)?;
         let mut position = range.start;
         let mut child = self.child_at(position, range.end);
@@ -476,5 +522,51 @@ impl<'w> IndexWalk<'w> {
             self.walk.push(child.name, old, new);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_that_two_trees_begin_with_are_passed_over_whole() {
+        let entry = |name: &str, id: u8| {
+            let mut entry = format!("100644 {name}\0").into_bytes();
+            entry.extend([id; 20]);
+            entry
+        };
+        let tree = |entries: &[(&str, u8)]| -> Vec<u8> {
+            entries
+                .iter()
+                .flat_map(|(name, id)| entry(name, *id))
+                .collect()
+        };
+        let many: Vec<(String, u8)> = (0..40).map(|n| (format!("file{n:02}"), n)).collect();
+        let many: Vec<(&str, u8)> = many.iter().map(|(name, id)| (name.as_str(), *id)).collect();
+        let mut edited = many.clone();
+        edited[25].1 = 99;
+        let whole = tree(&many);
+        // An id may hold NULs, and may be what another entry looks like.
+        for (one, other, expected) in [
+            (&many[..], &many[..], whole.len()),
+            (&many, &edited, tree(&many[..25]).len()),
+            (&many, &many[..7], tree(&many[..7]).len()),
+            (&many, &[], 0),
+            (
+                &[("a", 0), ("b", 1)],
+                &[("a", 0), ("c", 1)],
+                entry("a", 0).len(),
+            ),
+            (&[("a", 0)], &[("a", 1)], 0),
+        ] {
+            assert_eq!(common_entries(&tree(one), &tree(other), 20), expected);
+            assert_eq!(common_entries(&tree(other), &tree(one), 20), expected);
+        }
+        // Cut off amid an entry.
+        assert_eq!(
+            common_entries(&whole, &whole[..whole.len() - 1], 20),
+            whole.len() - entry("file39", 0).len()
+        );
     }
 }

@@ -4,6 +4,8 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 
+pub(super) use imp::open_no_follow;
+
 /// What was found.
 #[derive(Debug)]
 pub(super) enum Opened {
@@ -98,7 +100,7 @@ mod imp {
 
     use rustix::fs::OFlags;
 
-    pub(super) fn open_no_follow(path: &Path) -> io::Result<File> {
+    pub(in crate::target::repo) fn open_no_follow(path: &Path) -> io::Result<File> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         let flags = i32::try_from(flags.bits()).expect("open flags fit the type that open takes");
         OpenOptions::new().read(true).custom_flags(flags).open(path)
@@ -130,7 +132,7 @@ mod imp {
     use std::io;
     use std::path::Path;
 
-    pub(super) fn open_no_follow(path: &Path) -> io::Result<File> {
+    pub(in crate::target::repo) fn open_no_follow(path: &Path) -> io::Result<File> {
         File::open(path)
     }
 

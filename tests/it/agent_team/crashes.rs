@@ -4,13 +4,27 @@ use std::fs;
 
 use super::world::World;
 
-/// Stands in for git: at its Nth call it kills its parent, before or behind the real one's work.
-fn git_that_kills(world: &World, at: usize, moment: &str) -> std::path::PathBuf {
+/// Stands in for git: fails where an argument holds `word`.
+fn git_that_fails(world: &World, word: &str) -> std::path::PathBuf {
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *{word}*) echo broken >&2; exit 1 ;; esac\nexec '{}' \"$@\"\n",
+        real_git().display()
+    );
+    world.sandbox.script("fake-bin/git", script);
+    world.sandbox.path("fake-bin")
+}
+
+fn real_git() -> std::path::PathBuf {
     let path = std::env::var("PATH").unwrap();
-    let real = std::env::split_paths(&path)
+    std::env::split_paths(&path)
         .map(|folder| folder.join("git"))
         .find(|git| git.is_file())
-        .unwrap();
+        .unwrap()
+}
+
+/// Stands in for git: at its Nth call it kills its parent, before or behind the real one's work.
+fn git_that_kills(world: &World, at: usize, moment: &str) -> std::path::PathBuf {
+    let real = real_git();
     let count = world.sandbox.path("calls");
     fs::write(&count, "").unwrap();
     let script = format!(
@@ -64,9 +78,16 @@ fn a_start_that_is_killed_at_any_step_is_cleaned_without_a_trace() {
 }
 
 #[test]
-fn a_start_that_fails_halfway_takes_everything_back() {
+fn a_start_that_fails_takes_everything_back_and_nothing_that_was_there() {
     let world = World::new("");
     world.repo.write("new.txt", "new\n");
+    let clean = world.everything();
+    // The second agent's worktree cannot be made.
+    let folder = git_that_fails(&world, "codex-team--ben");
+    let start = ["start", "3", "--names", "ada,ben,cleo", "x"];
+    let failed = world.team(&start).path_prepend(folder).run().expect_code(4);
+    failed.assert_stderr_has("`git worktree add` failed");
+    world.assert_same(&clean, "after a start that failed halfway");
     world
         .repo
         .git(["update-ref", "refs/heads/codex-team/team/ben", "HEAD"]);

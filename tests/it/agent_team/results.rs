@@ -193,7 +193,7 @@ fn all_of_an_agents_work_is_brought_over_or_nothing() {
     let index = world.repo.git_bytes(["ls-files", "--stage", "-z"]);
     let output = world.team(&["apply", "ada"]).run_ok();
     output.assert_stdout_has("Applied `ada`: 8 files of your working tree. Nothing was staged.");
-    output.assert_stderr_has("`nested/` was not brought over: it is a repository of its own");
+    output.assert_stderr_has("`nested` was not brought over: it is a repository of its own");
     assert_eq!(world.repo.git_bytes(["ls-files", "--stage", "-z"]), index);
     let status = world.repo.git(["status", "--porcelain", "-uall"]);
     let expected = [

@@ -264,7 +264,7 @@ fn more_agents_than_places_wait_their_turn_and_stop_ends_them_all() {
         let id = agent["jobId"].as_str().unwrap();
         let log = world.command(&["logs", "--follow", id]);
         let log = log.spawn();
-        log.stdout_line(|line| line.contains("urn started") || line.contains("in line"));
+        log.stdout_line(|line| line.contains("Turn started") || line.contains("place "));
     }
     let listed = world.json(&["list"]);
     let agents = listed["teams"][0]["agents"].as_array().unwrap().clone();

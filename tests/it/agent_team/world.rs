@@ -68,7 +68,8 @@ impl World {
     /// Starts a team and waits until its jobs are over.
     #[track_caller]
     pub fn finished(&self, args: &[&str]) -> Value {
-        let started = self.json(&[&["start"], args].concat());
+        let words = [&["start", "--json"], args].concat();
+        let started = self.team(&words).run_ok().json();
         self.wait_for_all(&started);
         started
     }

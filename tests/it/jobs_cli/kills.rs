@@ -19,9 +19,6 @@ on initialize
 on thread/start
   @thread
   default
-on thread/name/set
-  @name
-  default
 on review/start
   @turn
   reply {"turn": {"id": "t1", "items": [], "status": "inProgress", "error": null}, "reviewThreadId": "{{thread}}"}
@@ -30,6 +27,7 @@ on review/start
   notify item/completed {"threadId": "{{thread}}", "turnId": "t1", "item": {"type": "enteredReviewMode", "id": "e1", "review": "x"}}
   @begun
   notify item/started {"threadId": "{{thread}}", "turnId": "t1", "item": {"type": "commandExecution", "id": "c1", "command": "git log", "cwd": "{{cwd}}", "status": "inProgress"}}
+  wait name
   @working
   ask item/commandExecution/requestApproval {"threadId": "{{thread}}", "turnId": "t1", "itemId": "c1"}
   @asked
@@ -38,14 +36,21 @@ on review/start
   notify item/completed {"threadId": "{{thread}}", "turnId": "t1", "item": {"type": "exitedReviewMode", "id": "x1", "review": "All is well."}}
   @over
   notify turn/completed {"threadId": "{{thread}}", "turn": {"id": "t1", "items": [], "status": "completed", "error": null}}
+on thread/name/set
+  @name
+  default
 "#;
 
-/// The points, in order.
+/// The points, in the order in which they are reached: the thread is named once the model works.
 fn points() -> Vec<&'static str> {
-    SCRIPT
+    let mut points: Vec<&str> = SCRIPT
         .lines()
         .filter_map(|line| line.trim().strip_prefix('@'))
-        .collect()
+        .collect();
+    let name = points.pop().expect("the script names points");
+    let working = points.iter().position(|point| *point == "working");
+    points.insert(working.expect("the model works at some point"), name);
+    points
 }
 
 fn script() -> String {
@@ -139,7 +144,7 @@ impl Standing {
         }
         assert_eq!(job["status"], "failed", "at {point}: {job:#}");
         assert!(error_of(&job).contains(reason), "at {point}: {job:#}");
-        if !matches!(point, "initialize" | "thread" | "name" | "turn") {
+        if !matches!(point, "initialize" | "thread" | "turn") {
             // Not the turn failed, but the engine under it.
             let stored = self.world.json(["result", self.id.as_str()]);
             let why = &stored["storedJob"]["result"]["notJudged"];

@@ -147,15 +147,19 @@ fn it_is_off_until_it_is_switched_on_and_then_answers_before_anybody_notices() {
 #[test]
 fn the_users_setting_switches_it_on_and_setup_switches_one_repository_off() {
     let planning = Planning::new();
-    let by_setting = |script: &str| {
-        planning
-            .presenting(PLAN, script)
-            .env("CODEX_REVIEW_PLAN_REVIEW_HOOK", "true")
-            .run_ok()
-    };
-    let _reason = held(&by_setting(&objecting()));
+    let switch = |on: bool| format!("[plan_review]\nhook = {on}\n");
+    let sandbox = &planning.world.sandbox;
+    sandbox.write("config/codex-review/config.toml", switch(true));
+    // What a repository says against it does not count, unless its user trusts it.
+    planning
+        .world
+        .repo
+        .write(".codex-review.toml", switch(false));
+    planning.is_held(PLAN, &objecting());
     planning.setup("--disable-plan-review", false);
-    assert_eq!(by_setting(&objecting()).stdout(), "");
+    assert_eq!(planning.passes("Another plan", &objecting()), "");
+    planning.setup("--enable-plan-review", true);
+    planning.is_held("Another plan", &objecting());
 }
 
 #[test]
