@@ -9,3 +9,4 @@ mod properties;
 mod real;
 mod sections;
 mod shown;
+mod worth;
