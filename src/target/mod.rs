@@ -41,8 +41,7 @@ pub use quote::quote_path;
 pub use repo::{
     CommitLog, CommitSummary, CreateError, HeadMove, LineOrigin, LineOrigins, LineQuery, NewFile,
     OnDisk, OpenError, Repository, StagedEntry, StoredFile, TouchedFiles, Uncommitted, WatchRules,
-    WatchedFolders, WorktreeFile,
-    create_repository, hooks_folder_everywhere,
+    WatchedFolders, WorktreeFile, create_repository, hooks_folder_everywhere,
 };
 pub use resolve::{BaseChoice, Endpoint, Mode, PatchedSide, ResolveError, ResolvedTarget, Twin};
 pub use spec::{SCOPES, Select, SpecArguments, SpecError, TargetSpec};

@@ -176,7 +176,10 @@ pub(crate) fn build_context(
 }
 
 /// As [`build_context`], of any view of a change.
-pub(crate) fn build_context_of(workspace: &Workspace, changes: &dyn ChangeView) -> Result<Context, Failure> {
+pub(crate) fn build_context_of(
+    workspace: &Workspace,
+    changes: &dyn ChangeView,
+) -> Result<Context, Failure> {
     let outlines = workspace.store.folder().join(OUTLINES);
     let changes = context::CachedChanges {
         changes,

@@ -297,10 +297,7 @@ fn commit(target: &ResolvedTarget) -> Option<ObjectId> {
 fn base(target: &ResolvedTarget) -> Option<ObjectId> {
     match &target.old {
         Endpoint::Commit(commit) => Some(commit.clone()),
-        Endpoint::WorkTree
-        | Endpoint::Index
-        | Endpoint::EmptyTree
-        | Endpoint::Patched(_) => None,
+        Endpoint::WorkTree | Endpoint::Index | Endpoint::EmptyTree | Endpoint::Patched(_) => None,
     }
 }
 
