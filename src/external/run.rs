@@ -91,7 +91,16 @@ async fn watch(
     kill_group(leader);
     asking.abort();
     let status = status.map_err(|source| Fault::Output { source })?;
-    if !status.success() {
+    let read = match output {
+        Some(read) => Some(read),
+        None => match timeout(DRAIN, &mut reading).await {
+            Ok(read) => Some(read.map_err(|_| Fault::Unwatched)?),
+            Err(_) => None,
+        },
+    };
+    // Before how it ended: whoever writes more than is read dies of it.
+    let too_much = matches!(read, Some(Ok(Read::TooMuch)));
+    if !too_much && !status.success() {
         let complaints = timeout(DRAIN, complaining).await;
         return Err(Fault::Ended {
             ended: ended(status),
@@ -101,19 +110,13 @@ async fn watch(
                 .and_then(|complaints| last_words(&complaints)),
         });
     }
-    let read = match output {
-        Some(read) => read,
-        None => match timeout(DRAIN, &mut reading).await {
-            Ok(read) => read.map_err(|_| Fault::Unwatched)?,
-            Err(_) => return Err(Fault::StillOpen),
-        },
-    };
     match read {
-        Ok(Read::All(bytes)) => Ok(bytes),
-        Ok(Read::TooMuch) => Err(Fault::TooMuch {
+        Some(Ok(Read::All(bytes))) => Ok(bytes),
+        Some(Ok(Read::TooMuch)) => Err(Fault::TooMuch {
             most_bytes: call.most_bytes,
         }),
-        Err(source) => Err(Fault::Output { source }),
+        Some(Err(source)) => Err(Fault::Output { source }),
+        None => Err(Fault::StillOpen),
     }
 }
 
