@@ -9,16 +9,15 @@ use codex_review::run::{EngineChoice, EngineOptions, PLAN_REVIEW, PlanReview};
 use codex_review::target::{Repository, Select, TargetSpec};
 
 use crate::cli::failure::Failure;
-use crate::cli::options::{Attendance, Shape};
+use crate::cli::options::Attendance;
 use crate::cli::plan_review::{PlanReviewRequest, PlanSource};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
-use super::attend::{Attended, Telling, attend, print_queued};
 use super::delivery::Delivery;
 use super::plan_source::{FoundPlan, find};
-use super::review::{fail_on, report_or, resolve};
+use super::review::{Errand, fail_on, resolve};
 use super::workspace::Workspace;
 
 pub(crate) fn run(
@@ -42,7 +41,7 @@ pub(crate) fn run(
         &repository,
         workspace.session.as_deref(),
     )?;
-    let mut delivery = Delivery::prepare(
+    let delivery = Delivery::prepare(
         ui,
         surroundings,
         Some(format),
@@ -59,34 +58,13 @@ pub(crate) fn run(
     };
     let run_request = plan.request()?;
     let summary = format!("{}: {}", plan.draft().target.label, subject.context.summary);
-    let telling = match delivery.stream() {
-        Some(stream) => Telling::Stream(stream),
-        None => Telling::Progress,
-    };
-    let attended = attend(
-        &workspace,
-        ui,
-        &run_request,
+    let errand = Errand {
+        request: &run_request,
         summary,
-        request.attendance,
-        telling,
-    )?;
-    match attended {
-        Attended::Queued(job) => {
-            let shape = match format.name {
-                "json" | "jsonl" => Shape::Json,
-                _ => Shape::People,
-            };
-            print_queued(&workspace, ui, &job, shape)?;
-            Ok(ExitStatus::Passed)
-        }
-        Attended::Left(_) => Ok(ExitStatus::Interrupted),
-        Attended::Ended(job) => {
-            let report = report_or(&job, || plan.draft());
-            delivery.report(&report)?;
-            Ok(report.exit)
-        }
-    }
+        attendance: request.attendance,
+        format,
+    };
+    errand.carry_out(&workspace, ui, delivery, || plan.draft())
 }
 
 /// A plan beside the repository that it is for.

@@ -11,8 +11,8 @@ use codex_review::review::{
     exit_status,
 };
 use codex_review::run::{
-    CacheUse, EngineChoice, Kind, ReviewHistory, ReviewPlan, Since, TermsInput, change_hash,
-    review_ignore, review_terms, shard_label, shard_paths,
+    CacheUse, EngineChoice, Kind, ReviewHistory, ReviewPlan, RunRequest, Since, TermsInput,
+    change_hash, review_ignore, review_terms, shard_label, shard_paths,
 };
 use codex_review::target::{
     ChangeOptions, ChangeSet, GitEnvironment, Repository, ResolvedTarget, Select, TargetSpec,
@@ -236,7 +236,7 @@ pub(crate) fn run(
     if request.attendance == Attendance::Background && !request.report.files.is_empty() {
         return Err(UsageError::OutputInBackground.into());
     }
-    let mut delivery = Delivery::prepare(
+    let delivery = Delivery::prepare(
         ui,
         surroundings,
         Some(format),
@@ -352,32 +352,60 @@ pub(crate) fn run(
         Some(context) => format!("{}: {}", resolved.target.label, context.summary),
         None => resolved.target.label.clone(),
     };
-    let telling = match delivery.stream() {
-        Some(stream) => Telling::Stream(stream),
-        None => Telling::Progress,
-    };
-    let attended = attend(
-        &workspace,
-        ui,
-        &run_request,
+    let errand = Errand {
+        request: &run_request,
         summary,
-        request.attendance,
-        telling,
-    )?;
-    match attended {
-        Attended::Queued(job) => {
-            let shape = match format.name {
-                "json" | "jsonl" => Shape::Json,
-                _ => Shape::People,
-            };
-            print_queued(&workspace, ui, &job, shape)?;
-            Ok(ExitStatus::Passed)
-        }
-        Attended::Left(_) => Ok(ExitStatus::Interrupted),
-        Attended::Ended(job) => {
-            let report = report_of(&job, &plan);
-            delivery.report(&report)?;
-            Ok(report.exit)
+        attendance: request.attendance,
+        format,
+    };
+    errand.carry_out(&workspace, ui, delivery, || plan.draft())
+}
+
+/// A question whose answer is a report, and how it is shown.
+pub(super) struct Errand<'a> {
+    pub(super) request: &'a RunRequest,
+    /// The job's summary.
+    pub(super) summary: String,
+    pub(super) attendance: Attendance,
+    pub(super) format: &'a Format,
+}
+
+impl Errand<'_> {
+    /// Asks, waits as long as is wanted, and delivers the report; `draft` is the report before anybody was asked.
+    pub(super) fn carry_out(
+        self,
+        workspace: &Workspace,
+        ui: &Ui,
+        mut delivery: Delivery<'_>,
+        draft: impl FnOnce() -> Report,
+    ) -> Result<ExitStatus, Failure> {
+        let telling = match delivery.stream() {
+            Some(stream) => Telling::Stream(stream),
+            None => Telling::Progress,
+        };
+        let attended = attend(
+            workspace,
+            ui,
+            self.request,
+            self.summary,
+            self.attendance,
+            telling,
+        )?;
+        match attended {
+            Attended::Queued(job) => {
+                let shape = match self.format.name {
+                    "json" | "jsonl" => Shape::Json,
+                    _ => Shape::People,
+                };
+                print_queued(workspace, ui, &job, shape)?;
+                Ok(ExitStatus::Passed)
+            }
+            Attended::Left(_) => Ok(ExitStatus::Interrupted),
+            Attended::Ended(job) => {
+                let report = report_or(&job, draft);
+                delivery.report(&report)?;
+                Ok(report.exit)
+            }
         }
     }
 }
