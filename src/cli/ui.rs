@@ -50,8 +50,8 @@ impl Ui {
         tolerate_closed(stdout.write_all(bytes).and_then(|()| stdout.flush()))
     }
 
-    /// A patch: byte for byte for a program, with everything visible for a person.
-    pub(crate) fn patch(&self, bytes: &[u8]) -> io::Result<()> {
+    /// Text that somebody else wrote: byte for byte for a program, with everything visible for a person.
+    pub(crate) fn foreign(&self, bytes: &[u8]) -> io::Result<()> {
         if io::stdout().is_terminal() {
             self.result(visible::lines(&String::from_utf8_lossy(bytes)).as_bytes())
         } else {

@@ -17,6 +17,9 @@ pub enum Program {
     Wrapper(&'static str, &'static str),
 }
 
+/// What runs every target of cargo's that is a test.
+const ALL_CARGO_TESTS: &str = "--tests";
+
 /// A command line, to be run in the package's folder. No shell reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLine {
@@ -45,6 +48,19 @@ impl Package {
     #[must_use]
     pub fn run_command(&self, kept: &[&Kept]) -> CommandLine {
         self.command(self.runner.run, kept)
+    }
+
+    /// Whether the command that runs these files runs others with them.
+    #[must_use]
+    pub fn runs_more_than(&self, kept: &[&Kept]) -> bool {
+        let command = self.run_command(kept);
+        command == self.run_command(&[])
+            || command.arguments.iter().any(|word| word == ALL_CARGO_TESTS)
+            || self
+                .runner
+                .run
+                .iter()
+                .any(|word| matches!(word, Word::Folders))
     }
 
     /// The command that only builds them, where the runner has one.
@@ -128,12 +144,12 @@ impl Package {
                     targets.insert((*folder).to_owned());
                 }
                 _ => {
-                    kinds.insert("--tests");
+                    kinds.insert(ALL_CARGO_TESTS);
                 }
             }
         }
-        if kinds.contains("--tests") {
-            return vec!["--tests".to_owned()];
+        if kinds.contains(ALL_CARGO_TESTS) {
+            return vec![ALL_CARGO_TESTS.to_owned()];
         }
         let named = targets
             .into_iter()

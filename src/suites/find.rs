@@ -47,6 +47,18 @@ impl PartialEq for Package {
 }
 
 impl Package {
+    /// The path of the file that made the folder a package, from the repository root.
+    #[must_use]
+    pub fn marker_path(&self) -> BString {
+        if self.root.is_empty() {
+            return self.marker.clone();
+        }
+        let mut path = self.root.clone();
+        path.push(b'/');
+        path.extend_from_slice(&self.marker);
+        path
+    }
+
     fn new(root: BString, runner: &'static Runner, marker: BString) -> Self {
         Package {
             root,

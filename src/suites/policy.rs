@@ -390,6 +390,10 @@ fn look(packages: &[Package], file: Touched) -> Result<Kept, Refusal> {
         return Err(Refusal::Credential);
     }
     if place == Place::TestModule {
+        // A source file that is nothing but tests is compiled by nobody, or is a program without a beginning.
+        if before.is_none() {
+            return Err(Refusal::OutsideTestModule { line: None });
+        }
         test_module::only_tests_added(old, &after, &additions)?;
     }
     let weakened = match &before {
@@ -556,6 +560,8 @@ mod tests {
         check("cargo", added("tests/a.rs", TEST), None);
         check("cargo", added("tests/data/a.txt", "1\n"), None);
         check("cargo", added("src/a.rs", TEST), Some("module"));
+        let module = format!("#[cfg(test)]\nmod tests {{\n{TEST}}}\n");
+        check("cargo", added("src/bin/a.rs", &module), Some("module"));
         check("cargo", added("README.md", "x\n"), Some("not a test file"));
         check("cargo", added("build.rs", "fn main() {}\n"), Some("steers"));
         check(

@@ -23,6 +23,8 @@ pub struct Runner {
     pub run: &'static [Word],
     /// Exit codes of `run` that say that no test ran.
     pub nothing_ran: &'static [i32],
+    /// Words in the output of `run` that say that what it needs is not installed.
+    pub not_there: &'static [&'static str],
     /// Exit codes of `run`, and words in its output, that say that the tests could not even be loaded.
     pub not_loaded: (&'static [i32], &'static [&'static str]),
 }
@@ -76,6 +78,21 @@ const SCRIPT_TESTS: &[&str] = &[
     "test/**",
     "tests/**",
 ];
+/// What is said where a file, a package or an export is not there, so that no test was loaded.
+const SCRIPT_NOT_LOADED: (&[i32], &[&str]) = (
+    &[],
+    &[
+        "ERR_MODULE_NOT_FOUND",
+        "Cannot find module",
+        "Module not found",
+        "does not provide an export named",
+        "Failed to resolve import",
+        "Failed to load url",
+        "has no exported member",
+    ],
+);
+/// What is said where a package of others is not installed.
+const SCRIPT_NOT_THERE: &[&str] = &["Cannot find package '"];
 const JVM: &[&str] = &["java", "kt", "kts", "groovy", "scala"];
 const PYTHON_TESTS: &[&str] = &["test_*.py", "*_test.py", "tests/**", "test/**"];
 const PYTHON_MARKERS: &[&str] = &[
@@ -101,6 +118,7 @@ const PLAIN: Runner = Runner {
     build: None,
     run: &[],
     nothing_ran: &[],
+    not_there: &[],
     not_loaded: (&[], &[]),
 };
 
@@ -138,6 +156,8 @@ pub static RUNNERS: [&Runner; 16] = [
         extensions: SCRIPT,
         tests: &["*_test.{js,ts,tsx,mjs}", "*.test.{js,ts,tsx,mjs}"],
         run: &[Run("deno"), Is("test"), Files],
+        not_there: SCRIPT_NOT_THERE,
+        not_loaded: SCRIPT_NOT_LOADED,
         ..PLAIN
     },
     &Runner {
@@ -147,6 +167,8 @@ pub static RUNNERS: [&Runner; 16] = [
         all: &[TestScript, Above("pnpm-lock.yaml")],
         tests: SCRIPT_TESTS,
         run: &[Run("pnpm"), Is("test"), Files],
+        not_there: SCRIPT_NOT_THERE,
+        not_loaded: SCRIPT_NOT_LOADED,
         ..PLAIN
     },
     &Runner {
@@ -156,6 +178,8 @@ pub static RUNNERS: [&Runner; 16] = [
         all: &[TestScript, Above("yarn.lock")],
         tests: SCRIPT_TESTS,
         run: &[Run("yarn"), Is("test"), Files],
+        not_there: SCRIPT_NOT_THERE,
+        not_loaded: SCRIPT_NOT_LOADED,
         ..PLAIN
     },
     &Runner {
@@ -165,6 +189,8 @@ pub static RUNNERS: [&Runner; 16] = [
         any: &[Above("bun.lock"), Above("bun.lockb")],
         tests: SCRIPT_TESTS,
         run: &[Run("bun"), Is("test"), Files],
+        not_there: SCRIPT_NOT_THERE,
+        not_loaded: SCRIPT_NOT_LOADED,
         ..PLAIN
     },
     &Runner {
@@ -174,6 +200,8 @@ pub static RUNNERS: [&Runner; 16] = [
         all: &[TestScript],
         tests: SCRIPT_TESTS,
         run: &[Run("npm"), Is("test"), Is("--"), Files],
+        not_there: SCRIPT_NOT_THERE,
+        not_loaded: SCRIPT_NOT_LOADED,
         ..PLAIN
     },
     &Runner {
@@ -202,6 +230,7 @@ pub static RUNNERS: [&Runner; 16] = [
             Files,
         ],
         nothing_ran: &[3, 4, 5],
+        not_there: &["No module named pytest"],
         not_loaded: (&[2], &[]),
         ..PLAIN
     },
@@ -262,6 +291,7 @@ pub static RUNNERS: [&Runner; 16] = [
         any: &[Here(".rspec"), Says("Gemfile", "rspec")],
         tests: &["spec/**"],
         run: &[Run("bundle"), Is("exec"), Is("rspec"), Files],
+        not_loaded: (&[], &["outside of examples"]),
         ..PLAIN
     },
     &Runner {
@@ -287,6 +317,7 @@ pub static RUNNERS: [&Runner; 16] = [
         extensions: &["ex", "exs"],
         tests: &["test/**"],
         run: &[Run("mix"), Is("test"), Files],
+        not_loaded: (&[], &["Compilation error in file"]),
         ..PLAIN
     },
     &Runner {

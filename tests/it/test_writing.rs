@@ -343,7 +343,7 @@ fn tests_that_would_not_have_caught_it_exit_with_1_and_an_existing_file_only_gro
     assert_eq!(told["judgement"]["verdict"], "not-judged", "{told:#}");
     assert_eq!(
         told["runs"][1]["reason"],
-        "these files fail even without the new tests"
+        "it fails even without the new tests"
     );
 
     // One commit, in the background.

@@ -247,7 +247,7 @@ pub(super) fn diff(
     ui.result(collision_words(&collisions).as_bytes())?;
     for result in results.iter().filter(|result| shows(result)) {
         ui.result(format!("\n# {}\n\n", result.agent).as_bytes())?;
-        ui.patch(&patch(result)?)?;
+        ui.foreign(&patch(result)?)?;
     }
     Ok(ExitStatus::Passed)
 }

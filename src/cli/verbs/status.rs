@@ -173,7 +173,7 @@ pub(crate) fn result(
         // The files were what was asked for.
         (Shape::People, None) if is_rendered_again => {}
         (Shape::People, None) => {
-            ui.result(render_result(&job, workspace.surface()).as_bytes())?;
+            ui.foreign(render_result(&job, workspace.surface()).as_bytes())?;
         }
     }
     workspace.tell_warnings(ui);

@@ -75,7 +75,7 @@ pub(crate) fn run(
                         format!("The task did not finish: {}.\n", visible::line(reason)).as_bytes(),
                     )?;
                 }
-                Shape::People => ui.result(outcome.rendered.as_bytes())?,
+                Shape::People => ui.foreign(outcome.rendered.as_bytes())?,
             }
             Ok(exit)
         }

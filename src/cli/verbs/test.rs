@@ -99,7 +99,10 @@ fn write(
         Attended::Ended(job) => {
             let exit = exit_of(&job);
             let result = job.outcome.clone().unwrap_or_default().result;
-            let wants_it = request.application == Application::AtOnce && has_files(&result);
+            // A run that was cancelled or failed writes nothing; what it accepted is kept for `--apply=JOB`.
+            let wants_it = request.application == Application::AtOnce
+                && job.status == JobStatus::Completed
+                && has_files(&result);
             print(&job, &result, None, request.shape, ui, wants_it)?;
             if !wants_it {
                 return Ok(exit);
@@ -210,7 +213,7 @@ fn print(
             let reason = job.error_message.as_deref().unwrap_or("it gave no reason");
             ui.result(format!("No tests were written: {}.\n", visible::line(reason)).as_bytes())?;
         }
-        Shape::People => ui.result(outcome.rendered.as_bytes())?,
+        Shape::People => ui.foreign(outcome.rendered.as_bytes())?,
     }
     Ok(())
 }

@@ -96,8 +96,8 @@ impl Bench<'_> {
         Ok(runs)
     }
 
-    /// Runs the tests on the base. Files that were there are run without the new tests first: where they fail like that,
-    /// a failure with the new tests says nothing about those.
+    /// Runs the tests on the base. Files that were there, and all that a command runs besides the new files, are run
+    /// without the new tests first: where that fails, a failure with the new tests says nothing about those.
     async fn base_side(
         &self,
         worktree: &Worktree,
@@ -111,6 +111,16 @@ impl Bench<'_> {
             self.site.repository().file_at(commit, path).ok().flatten()
         };
         let root = worktree.root();
+        let marker = self
+            .site
+            .repository()
+            .file_at(commit, BStr::new(&package.marker_path()));
+        if !matches!(marker, Ok(Some(_))) {
+            return Ok(SideRun::not_run(
+                "base",
+                "the package is not there".to_owned(),
+            ));
+        }
         let mut extended: Vec<&Kept> = Vec::new();
         for one in kept {
             if let Some(text) = one.without_tests_on_base(content(one).as_deref()) {
@@ -118,13 +128,21 @@ impl Bench<'_> {
                 extended.push(one);
             }
         }
-        if !extended.is_empty() {
+        let is_wide = package.runs_more_than(kept);
+        if is_wide || !extended.is_empty() {
+            let files = if is_wide { kept } else { &extended };
             let without = self
-                .side("base without the new tests", root, package, &extended, sink)
+                .side("base without the new tests", root, package, files, sink)
                 .await?;
-            if matches!(without.end, SideEnd::Failed | SideEnd::NotBuilt) {
-                let why = "these files fail even without the new tests";
-                return Ok(SideRun::not_run("base", why.to_owned()));
+            let why = match without.end {
+                SideEnd::Passed => None,
+                SideEnd::Failed | SideEnd::NotBuilt => {
+                    Some("it fails even without the new tests".to_owned())
+                }
+                SideEnd::NotRun(why) => Some(format!("without the new tests, {why}")),
+            };
+            if let Some(why) = why {
+                return Ok(SideRun::not_run("base", why));
             }
         }
         for one in kept {
@@ -245,10 +263,23 @@ impl Bench<'_> {
             TrialEnd::Exit(code) if package.runner.nothing_ran.contains(&code) => {
                 SideEnd::NotRun(format!("`{shown}` ran no test (exit code {code})"))
             }
+            TrialEnd::Exit(_)
+                if package
+                    .runner
+                    .not_there
+                    .iter()
+                    .any(|word| said.contains(word)) =>
+            {
+                SideEnd::NotRun(format!("`{shown}` lacks something that is not installed"))
+            }
             TrialEnd::Exit(code)
                 if codes.contains(&code) || words.iter().any(|word| said.contains(word)) =>
             {
                 SideEnd::NotBuilt
+            }
+            // Nothing that a test does: memory ran out, or somebody ended it.
+            TrialEnd::Killed(None | Some(9)) => {
+                SideEnd::NotRun(format!("`{shown}` was killed from outside"))
             }
             TrialEnd::Exit(_) | TrialEnd::Killed(_) => SideEnd::Failed,
         };

@@ -251,7 +251,7 @@ impl WrittenTests {
                 };
                 text.push_str(&format!(
                     "- `{}` ({what}, +{})\n",
-                    kept.accepted.path,
+                    show_path(kept.accepted.path.as_bytes()),
                     kept.accepted.added_lines()
                 ));
             }
