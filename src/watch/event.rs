@@ -111,6 +111,8 @@ pub enum RoundOutcome {
         verdict: Verdict,
         /// The findings that are open now, gravest first.
         findings: Vec<OpenFinding>,
+        /// How many files of the change the reviewer was not shown.
+        not_shown: usize,
     },
     /// Everything in it was reviewed before: nobody was asked.
     NothingNew {
@@ -119,6 +121,11 @@ pub enum RoundOutcome {
     },
     /// There was nothing to review: nobody was asked.
     Empty,
+    /// More files than a watch reviews by itself: nobody was asked.
+    TooManyFiles {
+        /// So many.
+        files: usize,
+    },
     /// It is estimated to need more tokens than are left: nobody was asked.
     OverBudget {
         /// How many it would send at least.
@@ -146,7 +153,10 @@ impl RoundOutcome {
     pub fn was_asked(&self) -> bool {
         !matches!(
             self,
-            RoundOutcome::NothingNew { .. } | RoundOutcome::Empty | RoundOutcome::OverBudget { .. }
+            RoundOutcome::NothingNew { .. }
+                | RoundOutcome::Empty
+                | RoundOutcome::TooManyFiles { .. }
+                | RoundOutcome::OverBudget { .. }
         )
     }
 }
@@ -236,6 +246,11 @@ pub enum Skip {
     Merged,
     /// HEAD went somewhere else: a rebase, a reset.
     HistoryMoved,
+    /// The reviewer was not shown these files of the change.
+    NotShown {
+        /// So many.
+        files: usize,
+    },
     /// The round's own job was cancelled.
     RoundCancelled,
     /// The reviewer's answer was no review.
@@ -260,6 +275,11 @@ impl Skip {
 impl fmt::Display for Skip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Skip::NotShown { files } => write!(
+                f,
+                "{} of the change, which the reviewer was not shown; the review's own report names them",
+                plural(*files, "file")
+            ),
             Skip::Unchanged => write!(f, "the tree is as it was at the last review"),
             Skip::NothingNew => write!(f, "nothing is new since the last review"),
             Skip::HourlyLimit { limit, again_in } => write!(
@@ -334,6 +354,8 @@ pub enum Notice {
         /// Those of them that this watch has not seen before.
         new: Vec<OpenFinding>,
     },
+    /// Nobody was asked, and these findings are open now.
+    Open(Vec<OpenFinding>),
     /// A look or a review failed, and will be tried again.
     Failing {
         /// Why, in one line.
@@ -367,6 +389,7 @@ impl fmt::Display for Notice {
                     None => write!(f, "."),
                 }
             }
+            Notice::Open(open) => write!(f, "Open now: {}.", plural(open.len(), "finding")),
             Notice::Failing { reason, again_in } => {
                 write!(f, "Failed, next try in {}: {reason}", words(*again_in))
             }

@@ -215,7 +215,8 @@ impl Watcher {
             head: look.head.clone(),
             branch: look.branch.clone(),
         };
-        if self.trigger == Trigger::OnCommit || look.is_clean {
+        // A tree that became clean is looked over once more: findings may be gone with the change.
+        if self.trigger == Trigger::OnCommit || (look.is_clean && self.settled.is_none()) {
             return;
         }
         if self.settled.as_ref() == Some(&look.fingerprint) {
@@ -325,7 +326,11 @@ impl Watcher {
         };
         self.spending.end(was_asked.then_some(tokens));
         match end.outcome {
-            RoundOutcome::Judged { verdict, findings } => {
+            RoundOutcome::Judged {
+                verdict,
+                findings,
+                not_shown,
+            } => {
                 self.failures = 0;
                 self.last_skip = None;
                 let new = self.not_seen_before(&findings);
@@ -336,12 +341,20 @@ impl Watcher {
                     open: findings,
                     new,
                 }));
+                if not_shown > 0 {
+                    self.skip(Skip::NotShown { files: not_shown }, actions);
+                }
             }
             RoundOutcome::NothingNew { findings } => {
                 drop(self.not_seen_before(&findings));
+                actions.push(Action::Say(Notice::Open(findings)));
                 self.skip(Skip::NothingNew, actions);
             }
             RoundOutcome::Empty => {}
+            RoundOutcome::TooManyFiles { files } => {
+                let limit = self.limits.most_files;
+                self.skip(Skip::TooManyFiles { files, limit }, actions);
+            }
             RoundOutcome::Unclear { reason } => self.skip(Skip::Unclear { reason }, actions),
             RoundOutcome::Cancelled => self.skip(Skip::RoundCancelled, actions),
             RoundOutcome::OverBudget { needed } if needed > self.limits.tokens_per_day => {
@@ -359,9 +372,16 @@ impl Watcher {
                 return;
             }
             RoundOutcome::BudgetSpent => {
-                let until = self.spending.room_for(1, self.now, &self.limits);
+                let fits = tokens < self.limits.tokens_per_day;
+                let wanted = if fits { tokens.saturating_add(1) } else { 1 };
+                let until = self.spending.room_for(wanted, self.now, &self.limits);
                 let spent = self.spending.tokens_of_day(self.now);
                 self.skip(self.budget_skip(spent, until), actions);
+                if fits {
+                    // Only what was left of the day was too little for it.
+                    self.retry_at(until);
+                    return;
+                }
                 // It would use up the next day as well: it is not tried again before it changes.
                 self.not_before = self.not_before.max(until);
             }

@@ -149,17 +149,22 @@ impl WatchRecord {
                 self.verdict = Some(verdict.as_str().to_owned());
                 self.last_review.clone_from(job);
                 self.failing = None;
-                self.findings = open
-                    .iter()
-                    .take(KEPT_FINDINGS)
-                    .map(|finding| OpenFinding {
-                        title: cut(&finding.title),
-                        ..finding.clone()
-                    })
-                    .collect();
+                self.keep(open);
             }
+            Notice::Open(open) => self.keep(open),
             Notice::Failing { reason, .. } => self.failing = Some(cut(reason)),
         }
+    }
+
+    fn keep(&mut self, open: &[OpenFinding]) {
+        self.findings = open
+            .iter()
+            .take(KEPT_FINDINGS)
+            .map(|finding| OpenFinding {
+                title: cut(&finding.title),
+                ..finding.clone()
+            })
+            .collect();
     }
 
     /// Takes in what was spent. `now` is the same moment on both clocks.

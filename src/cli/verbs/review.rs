@@ -76,7 +76,7 @@ pub(crate) fn resolve_as_reviewed(
 }
 
 /// The change of a target, with `.codexreviewignore` from the side that has the word.
-fn read_change(
+pub(super) fn read_change(
     workspace: &Workspace,
     repository: &Repository,
     target: ResolvedTarget,

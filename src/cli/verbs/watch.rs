@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use codex_review::jobs::{
-    CancelLimits, Job, JobClass, NewJob, OwnedJob, Surface, cancel, ensure_private,
+    CancelLimits, Job, JobClass, JobStatus, NewJob, OwnedJob, Surface, cancel, ensure_private,
 };
 use codex_review::review::ExitStatus;
 use codex_review::watch::{JOB_KIND, JOB_LABEL, WatchFiles, WatchRecord, WatchRequest};
@@ -118,9 +118,17 @@ fn begin(start: WatchStart, surroundings: &Surroundings, ui: &Ui) -> Result<Exit
                 owned.start(&workspace.launcher()?)?;
                 Ok(())
             })?;
+            if let Attended::Left(_) = attended {
+                return Ok(ExitStatus::Interrupted);
+            }
             if let Attended::Ended(job) = attended {
                 let rendered = job.outcome.as_ref().map(|outcome| &outcome.rendered);
                 ui.result(rendered.map_or(&[], |rendered| rendered.as_bytes()))?;
+                if job.status == JobStatus::Failed {
+                    let reason = job.error_message.as_deref().unwrap_or("it gave no reason");
+                    ui.warning(&format!("the watch failed: {reason}"));
+                    return Ok(ExitStatus::Incomplete);
+                }
             }
         }
     }

@@ -14,7 +14,7 @@ use codex_review::run::{
     EngineChoice, ReviewHistory, ReviewPlan, Since, Submission, TermsInput, WATCH_REVIEW,
     change_hash, review_terms, submit,
 };
-use codex_review::target::{HeadMove, ObjectId, Repository, Select, TargetSpec};
+use codex_review::target::{Endpoint, HeadMove, ObjectId, Repository, Select, TargetSpec};
 use codex_review::watch::{
     EDITOR_NOISE, Look, OpenFinding, RoundEnd, RoundOutcome, Subject, Trigger, WatchRequest,
 };
@@ -26,7 +26,8 @@ use crate::cli::watch::flags_of;
 
 use super::gate::read_tree;
 use super::hook::quiet;
-use super::review::{build_context_of, fail_on, report_of, resolve};
+use super::review::{build_context_of, fail_on, read_change, report_of};
+use super::watch_worker::MOST_FILES;
 use super::workspace::{Workspace, random, today};
 
 /// How often the events of a review are looked for.
@@ -140,9 +141,15 @@ impl Hands {
         };
         let began = Instant::now();
         let (workspace, repository) = self.workspace()?;
-        let resolved = resolve(&workspace, &repository, &self.spec(select(subject)))?;
-        if resolved.changes.is_empty() {
-            return unasked(RoundOutcome::Empty);
+        let mut target = repository.resolve(&self.spec(select(subject)))?;
+        if let Subject::Commits { from: None, .. } = subject {
+            // Nothing of this branch was there before.
+            target.old = Endpoint::EmptyTree;
+        }
+        let resolved = read_change(&workspace, &repository, target, SuppressFrom::New)?;
+        let files = resolved.changes.files.len();
+        if files > MOST_FILES {
+            return unasked(RoundOutcome::TooManyFiles { files });
         }
         let options = workspace.engine_options(if self.asked.isolated {
             Isolation::Isolated
@@ -184,7 +191,8 @@ impl Hands {
             (Some(history), Some(since)) => Some(history.select(&view, since)),
             _ => None,
         };
-        let nothing_new = since.as_ref().is_some_and(Since::nothing_new);
+        let nothing_new =
+            resolved.changes.is_empty() || since.as_ref().is_some_and(Since::nothing_new);
         let shown: &dyn ChangeView = match &selected {
             Some(selected) => selected,
             None => &view,
@@ -236,12 +244,12 @@ impl Hands {
         let id = owned.job().id.clone();
         owned.start(&workspace.launcher()?)?;
         let bound = options.budgets.turn + GRACE;
-        let (job, exceeded) = follow_round(&workspace, &id, bound, allowance, stop)?;
+        let (job, cut) = follow_round(&workspace, &id, bound, allowance, stop)?;
         let report = report_of(&job, &plan);
         Ok(RoundEnd {
             job: Some(id.as_str().to_owned()),
             tokens: Some(tokens(&report, &job, needed)),
-            outcome: outcome(&report, exceeded),
+            outcome: outcome(&report, cut),
         })
     }
 }
@@ -261,15 +269,23 @@ fn select(subject: &Subject) -> Select {
     }
 }
 
+/// What a watch cut a review short for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Nothing,
+    Tokens,
+    Time,
+}
+
 /// Follows a review to its end, which comes: it is asked to stop when it takes too long, uses more tokens than are left,
-/// or `stop` is made. Returns whether it used too many.
+/// or `stop` is made.
 fn follow_round(
     workspace: &Workspace,
     id: &JobId,
     bound: Duration,
     allowance: Option<u64>,
     stop: &CancelToken,
-) -> Result<(Job, bool), Failure> {
+) -> Result<(Job, Cut), Failure> {
     let store = &workspace.store;
     let mut exceeded = false;
     let limits = |timeout| FollowLimits {
@@ -290,25 +306,33 @@ fn follow_round(
             ));
         }
     })?;
-    let why = match followed {
-        Followed::Ended(job) => return Ok((*job, exceeded)),
-        Followed::TimedOut(_) => "the time limit of its watch",
-        Followed::Stopped(_) => "the end of its watch",
+    let cut = if exceeded { Cut::Tokens } else { Cut::Nothing };
+    let (cut, why) = match followed {
+        Followed::Ended(job) => return Ok((*job, cut)),
+        Followed::TimedOut(_) => (Cut::Time, "the time limit of its watch"),
+        Followed::Stopped(_) => (cut, "the end of its watch"),
     };
     request_cancel(store, id, Some(why))?;
     let never = CancelToken::new();
     let followed = follow(store, id, 0, &limits(STOP_WAIT), &never, |_| ())?;
-    Ok((followed.job().clone(), exceeded))
+    Ok((followed.job().clone(), cut))
 }
 
-fn outcome(report: &Report, exceeded: bool) -> RoundOutcome {
+fn outcome(report: &Report, cut: Cut) -> RoundOutcome {
     match &report.outcome {
         Outcome::Judged(judgement) => RoundOutcome::Judged {
             verdict: judgement.verdict,
             findings: open_findings(report),
+            not_shown: report
+                .context
+                .as_ref()
+                .map_or(0, |context| context.left_out.len()),
         },
         Outcome::Empty => RoundOutcome::Empty,
-        Outcome::NotJudged(_) if exceeded => RoundOutcome::BudgetSpent,
+        Outcome::NotJudged(_) if cut == Cut::Tokens => RoundOutcome::BudgetSpent,
+        Outcome::NotJudged(_) if cut == Cut::Time => RoundOutcome::Failed {
+            reason: "it was not over within the time limit of its watch".to_owned(),
+        },
         Outcome::NotJudged(not_judged) => match not_judged.reason {
             NotJudgedReason::Cancelled => RoundOutcome::Cancelled,
             NotJudgedReason::UnclearAnswer => RoundOutcome::Unclear {

@@ -23,7 +23,7 @@ use super::watch_round::{Hands, reason_of};
 use super::watch_telling;
 
 /// A change of more files than this is no work that paused: a checkout, a generator.
-const MOST_FILES: usize = 300;
+pub(super) const MOST_FILES: usize = 300;
 /// Spending of a day ago must have a place on the clock.
 const CLOCK_START: Duration = Duration::from_secs(48 * 3_600);
 /// How long the first look of the watching thread at the folders is waited for.

@@ -60,6 +60,7 @@ pub fn judged(tokens: u64, findings: &[&str]) -> RoundEnd {
         outcome: RoundOutcome::Judged {
             verdict: Verdict::NeedsAttention,
             findings: findings.collect(),
+            not_shown: 0,
         },
     }
 }
@@ -515,6 +516,8 @@ proptest! {
                 out -= 1;
             }
             match &step {
+                // Cut short by what was left of the day, it is tried again when the day has room for it.
+                Step::Round(1, tokens) if before == "reviewing" && *tokens < LIMITS.tokens_per_day => dealt_with = None,
                 Step::Round(..) if before == "reviewing" => dealt_with = looked,
                 // Too many files: that tree was dealt with, too.
                 Step::Look(_, 4) if before == "looking" => dealt_with = None,
