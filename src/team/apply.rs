@@ -97,6 +97,7 @@ impl Team {
             return Err(TeamError::Bare);
         }
         let _hold = teams.hold()?;
+        self.check_current()?;
         let agent = self.agent(name)?.clone();
         let result = self.result(git, repository, environment, &agent)?;
         let paths: Vec<BString> = result.files.iter().map(|file| file.path.clone()).collect();
@@ -145,7 +146,9 @@ impl Team {
         if !conflicts.is_empty() {
             return Ok(ApplyEnd::Conflicts(conflicts));
         }
-        Journal::carry_out(&self.folder, repository.root(), &from, writes)?;
+        // Not in the team's own folder: cleaning must not take what could not be put back.
+        let backups = self.folder.parent().unwrap_or(&self.folder);
+        Journal::carry_out(backups, repository.root(), &from, writes)?;
         let tree = result.tree;
         let agent = self
             .agents
@@ -237,7 +240,12 @@ impl Plan<'_> {
             return Ok(Planned::Conflict(ConflictReason::Changed));
         };
         let stored = merge::content(self.team, self.git, self.repository, own)?;
-        let bytes = merge::with_line_ends_of(&stored, &merge::read(&place)?, merged);
+        let on_disk = merge::read(&place)?;
+        // Stored in another form than line ends explain, or saved again since it was looked at.
+        if on_disk != stored && on_disk.replace("\r\n", "\n") != stored {
+            return Ok(Planned::Conflict(ConflictReason::Changed));
+        }
+        let bytes = merge::with_line_ends_of(&stored, &on_disk, merged);
         // Whoever changed the mode meant it.
         let mode = if new.mode == old.mode { own } else { new };
         Ok(write(Content::Bytes {

@@ -62,6 +62,7 @@ impl Team {
     ) -> Result<Cleaned, TeamError> {
         git.check()?;
         let _hold = teams.hold()?;
+        self.check_current()?;
         if unapplied == Unapplied::Keep {
             let mut kept = Vec::new();
             for agent in &self.agents {
@@ -74,6 +75,15 @@ impl Team {
             }
         }
         self.take_back(git, repository)
+    }
+
+    /// The manifest was read before the lock was held: a start, an apply or a clean may have come between.
+    pub(super) fn check_current(&self) -> Result<(), TeamError> {
+        if Team::load(&self.folder)?.as_ref() == Some(self) {
+            Ok(())
+        } else {
+            Err(TeamError::Busy)
+        }
     }
 
     /// Removes everything, whatever its state.
@@ -126,8 +136,11 @@ impl Team {
     ) -> Result<bool, TeamError> {
         match self.result(git, repository, environment, agent) {
             Ok(result) => {
-                Ok(!result.files.is_empty() && agent.applied.as_ref() != Some(&result.tree))
+                let has_work = !result.files.is_empty() || !result.left_out.is_empty();
+                Ok(has_work && agent.applied.as_ref() != Some(&result.tree))
             }
+            // The repository does not know it any more, but what was done there is still in it.
+            Err(TeamError::NoWorktree(_)) if agent.worktree.is_dir() => Ok(true),
             // Never whole, or taken away by hand: but its branch may have commits.
             Err(TeamError::Unfinished(_) | TeamError::NoWorktree(_)) => {
                 let tip = repository.commit_at(&format!("refs/heads/{}", agent.branch));

@@ -208,7 +208,11 @@ impl Journal {
             let (place, undone) = match &undo {
                 Undo::Remove(place) => (place, remove(place)),
                 Undo::Copy { to, from } => {
-                    let undone = remove(to).and_then(|()| fs::copy(from, to).map(drop));
+                    let undone = if is_untouched(to, from) {
+                        Ok(())
+                    } else {
+                        remove(to).and_then(|()| fs::copy(from, to).map(drop))
+                    };
                     (to, undone)
                 }
                 Undo::Link { at, target } => {
@@ -224,6 +228,17 @@ impl Journal {
         }
         lost
     }
+}
+
+/// Whether a file is still what its copy is: the write that failed did not get to it.
+fn is_untouched(place: &Path, copy: &Path) -> bool {
+    let (Ok(now), Ok(kept)) = (fs::symlink_metadata(place), fs::symlink_metadata(copy)) else {
+        return false;
+    };
+    now.is_file()
+        && now.len() == kept.len()
+        && now.permissions() == kept.permissions()
+        && matches!((fs::read(place), fs::read(copy)), (Ok(now), Ok(kept)) if now == kept)
 }
 
 fn remove(place: &Path) -> io::Result<()> {

@@ -11,6 +11,9 @@ use crate::worktrees::{CarryLimits, Git, Plumbing, Worktree, WorktreeError};
 use super::TeamError;
 use super::manifest::{Agent, Team};
 
+/// The mode of a submodule's entry.
+const GITLINK: u32 = 0o160_000;
+
 /// What an agent did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentResult {
@@ -121,16 +124,29 @@ impl Team {
                 "diff-tree",
                 "-r",
                 "-z",
-                "--name-only",
+                "--raw",
+                "--no-abbrev",
                 "--no-renames",
                 self.base.as_hex(),
                 head.as_hex(),
             ];
             let listed = git.run(&self.folder, &plumbing, &words, b"")?;
-            let committed = listed
-                .split(|&byte| byte == 0)
-                .filter(|path| !path.is_empty());
-            paths.extend(committed.map(BString::from));
+            for file in parse(&listed, b"") {
+                let sides = [&file.old, &file.new];
+                if sides
+                    .into_iter()
+                    .flatten()
+                    .any(|entry| entry.mode == GITLINK)
+                {
+                    left_out.push(LeftOut {
+                        path: file.path,
+                        size: None,
+                        reason: LeftOutReason::NestedRepository,
+                    });
+                } else {
+                    paths.insert(file.path);
+                }
+            }
         }
         let paths: Vec<BString> = paths.into_iter().collect();
         let tree = snapshot(self, &plumbing, git, &here, &paths)?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::jobs::ensure_private;
 use crate::near_miss::nearest;
 
+use super::manifest::MANIFEST;
 use super::{Team, TeamError};
 
 const FOLDER: &str = "teams";
@@ -47,7 +48,8 @@ impl TeamFolder {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(TeamError::io("read", &self.path))? {
             let entry = entry.map_err(TeamError::io("read", &self.path))?;
-            if entry.path().is_dir()
+            // A start that died before its first word, and what an apply could not put back, are no team.
+            if entry.path().join(MANIFEST).exists()
                 && let Ok(name) = entry.file_name().into_string()
             {
                 names.push(name);
@@ -77,12 +79,20 @@ impl TeamFolder {
             (None, [only]) => only,
             (None, _) => return Err(TeamError::WhichTeam(names)),
         };
-        // A start that died before its first word left an empty folder, which is nobody's team.
         Team::load(&self.of(chosen))?.ok_or_else(|| missing(Some(chosen)))
     }
 
     pub(super) fn of(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Whether no other command changes a team now.
+    ///
+    /// # Errors
+    ///
+    /// [`TeamError::Busy`], or the lock cannot be opened.
+    pub fn check_idle(&self) -> Result<(), TeamError> {
+        self.hold().map(drop)
     }
 
     /// Takes the lock.

@@ -75,7 +75,7 @@ impl Worktree {
         let (mut files, mut bytes) = (0, 0_u64);
         let mut writes = Vec::new();
         for path in uncommitted.paths() {
-            let on_disk = repository.on_disk(path.as_ref())?;
+            let on_disk = found(repository, path.as_ref())?;
             if uncommitted.untracked.binary_search(&path).is_ok()
                 && let OnDisk::File { size, .. } = on_disk
             {
@@ -93,7 +93,7 @@ impl Worktree {
             match on_disk {
                 // A folder in the place of a file, or a device: the file itself is gone.
                 OnDisk::Missing | OnDisk::NotRegular(_) => {
-                    clear(&self.place(path.as_ref())?)?;
+                    self.take_away(path.as_ref())?;
                     carried.paths.push(path);
                 }
                 OnDisk::File { .. } | OnDisk::Symlink(_) => writes.push(path),
@@ -101,7 +101,7 @@ impl Worktree {
         }
         // What is gone first: a folder may stand where a file was. Opened again one by one, so that few are open at once.
         for path in writes {
-            match repository.on_disk(path.as_ref())? {
+            match found(repository, path.as_ref())? {
                 OnDisk::File {
                     file,
                     size,
@@ -114,7 +114,7 @@ impl Worktree {
                     let place = self.make_room(path.as_ref())?;
                     link(&target, &place).map_err(WorktreeError::io("write", place))?;
                 }
-                OnDisk::Missing | OnDisk::NotRegular(_) => clear(&self.place(path.as_ref())?)?,
+                OnDisk::Missing | OnDisk::NotRegular(_) => self.take_away(path.as_ref())?,
             }
             carried.paths.push(path);
         }
@@ -147,6 +147,16 @@ impl Worktree {
             .to_path()
             .map_err(|_| WorktreeError::NotUtf8(path.to_str_lossy().into_owned().into()))?;
         Ok(self.root().join(relative))
+    }
+
+    /// Takes away what is at a path, unless a link or a file above it leads elsewhere.
+    fn take_away(&self, path: &BStr) -> Result<(), WorktreeError> {
+        let place = self.place(path)?;
+        if has_real_folders(self.root(), path) {
+            clear(&place)
+        } else {
+            Ok(())
+        }
     }
 
     /// The place of a file, free, with real folders above it.
@@ -183,6 +193,25 @@ fn over(limits: CarryLimits, files: usize, bytes: u64, size: u64) -> Option<Left
     is_full.then_some(LeftOutReason::SumReached {
         cap: limits.untracked_total_bytes,
     })
+}
+
+/// What is at a path. Where a link or a file stands above it, git calls it gone, and so is it here.
+fn found(repository: &Repository, path: &BStr) -> Result<OnDisk, WorktreeError> {
+    if !has_real_folders(repository.root(), path) {
+        return Ok(OnDisk::Missing);
+    }
+    Ok(repository.on_disk(path)?)
+}
+
+fn has_real_folders(root: &Path, path: &BStr) -> bool {
+    let Ok(relative) = path.to_path() else {
+        return true;
+    };
+    relative
+        .ancestors()
+        .skip(1)
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .all(|folder| !fs::symlink_metadata(root.join(folder)).is_ok_and(|found| !found.is_dir()))
 }
 
 /// Takes away what is at a place of the worktree, following no link.

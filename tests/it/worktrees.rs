@@ -165,6 +165,25 @@ fn status(repo: &Repo) -> String {
 }
 
 #[test]
+fn a_link_in_the_place_of_a_folder_is_carried_and_not_followed() {
+    let world = World::new("sha1");
+    let outside = world.sandbox.path("outside");
+    fs::create_dir_all(&outside).unwrap();
+    fs::write(outside.join("file.txt"), "not of this repository\n").unwrap();
+    fs::remove_file(world.repo.join("dir/file.txt")).unwrap();
+    fs::remove_dir(world.repo.join("dir")).unwrap();
+    world.repo.symlink("dir", &outside);
+    let worktree = world.make(Some("codex-team/t/one")).unwrap();
+    world.carry(&worktree, CarryLimits::default()).unwrap();
+    assert_eq!(fs::read_link(world.linked().join("dir")).unwrap(), outside);
+    assert_eq!(status(&world.linked()), status(&world.repo));
+    assert_eq!(
+        fs::read(outside.join("file.txt")).unwrap(),
+        b"not of this repository\n"
+    );
+}
+
+#[test]
 fn what_is_not_committed_is_carried_to_the_byte_and_nothing_of_the_users_changes() {
     for format in ["sha1", "sha256"] {
         let world = World::new(format);

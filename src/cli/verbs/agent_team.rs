@@ -191,6 +191,8 @@ fn apply_document(name: &str, end: &ApplyEnd) -> Value {
 }
 
 fn stop(desk: &Desk, named: &Named, ui: &Ui) -> Result<ExitStatus, Failure> {
+    // A start under way would go on to start agents behind us.
+    desk.teams.check_idle()?;
     let team = desk.teams.team(named.team.as_deref())?;
     let stopped = end_all(desk, &team)?;
     match named.shape {
@@ -213,7 +215,11 @@ fn stop(desk: &Desk, named: &Named, ui: &Ui) -> Result<ExitStatus, Failure> {
             ui.result(text.as_bytes())?;
         }
     }
-    Ok(ExitStatus::Passed)
+    Ok(if stopped.iter().all(|(_, job)| job.is_ended()) {
+        ExitStatus::Passed
+    } else {
+        ExitStatus::Incomplete
+    })
 }
 
 /// Asks every agent that works to end, and then waits for each.
@@ -239,15 +245,14 @@ fn end_all(desk: &Desk, team: &Team) -> Result<Vec<(String, Job)>, Failure> {
 
 fn clean(desk: &Desk, unapplied: Unapplied, named: &Named, ui: &Ui) -> Result<ExitStatus, Failure> {
     let team = desk.teams.team(named.team.as_deref())?;
-    match unapplied {
-        Unapplied::GiveUp => drop(end_all(desk, &team)?),
-        Unapplied::Keep => {
-            let working = desk.at_work(&team)?;
-            if !working.is_empty() {
-                let names = working.iter().map(|(agent, _)| agent.name.clone());
-                return Err(TeamError::StillWorking(names.collect()).into());
-            }
-        }
+    if unapplied == Unapplied::GiveUp {
+        end_all(desk, &team)?;
+    }
+    // Also behind the end of all: a job may neither obey nor be killed.
+    let working = desk.at_work(&team)?;
+    if !working.is_empty() {
+        let names = working.iter().map(|(agent, _)| agent.name.clone());
+        return Err(TeamError::StillWorking(names.collect()).into());
     }
     let environment = Surroundings::git_environment();
     let cleaned = team.clean(
