@@ -234,7 +234,7 @@ pub(crate) enum UsageError {
     #[error("`--patch -` and `--prompt-file -` both read standard input")]
     StdinTwice,
     /// There is no standard input behind a slash command.
-    #[error("`--patch -` reads standard input, which a slash command has not")]
+    #[error("`-` reads standard input, which a slash command has not")]
     NoStdin,
     /// A word that was meant as a file names none of the change.
     #[error("`{given}` is no file of this change")]
@@ -279,7 +279,7 @@ impl UsageError {
             }
             UsageError::SinceLastWithNative => "leave one of both out",
             UsageError::StdinTwice => "put one of them into a file",
-            UsageError::NoStdin => "put the patch into a file and name it",
+            UsageError::NoStdin => "put it into a file and name it",
             UsageError::NotInChange {
                 nearest: Some(nearest),
                 ..

@@ -71,6 +71,9 @@ pub(crate) fn run(
         // What is applied is there already: there is nothing to choose.
         Meant::Apply => json!({"empty": false, "asked": "wait"}),
         Meant::Plan { source, asked } => {
+            if source == PlanSource::Stdin {
+                return Err(UsageError::NoStdin.into());
+            }
             let repository = workspace.take_repository(surroundings)?;
             let session = workspace.session.as_deref();
             let found = plan_source::find(&source, surroundings, &repository, session)?;

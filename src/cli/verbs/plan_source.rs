@@ -85,7 +85,8 @@ pub(crate) fn find(
 fn from_file(path: &Path, surroundings: &Surroundings, root: &Path) -> Result<FoundPlan, Failure> {
     let full = surroundings.cwd.join(path);
     let shown = path.display().to_string();
-    if is_secret_name(file_name(&full)) {
+    // A link is judged by what it leads to as well.
+    if is_secret_name(file_name(&full)) || is_secret_name(file_name(&real(&full))) {
         return Err(UsageError::PlanNotAFile {
             path: path.to_owned(),
             kind: "a secret by its name",

@@ -131,6 +131,10 @@ impl Search<'_> {
             .enumerate()
             .min_by_key(|(_, places)| places.len());
         let (offset, found) = rarest.ok_or(Because::OtherLines)?;
+        // Looking through the candidates costs as well, also where the first of them fits.
+        *comparisons = comparisons
+            .checked_sub(found.len())
+            .ok_or(Because::TooManyPlaces)?;
         let distance = |at: usize| (i64::try_from(at).unwrap_or(i64::MAX) - self.expected).abs();
         let mut candidates: Vec<usize> = found
             .iter()

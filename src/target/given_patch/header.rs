@@ -56,21 +56,10 @@ pub(super) fn read(lines: &mut Lines<'_>) -> Result<Section, PatchError> {
         }
         lines.take();
         if header.is_binary {
-            skip_payload(lines);
             break;
         }
     }
     header.into_section(begin)
-}
-
-/// Passes over the encoded bytes of a binary patch: they end where the next section or a mail's signature begins.
-fn skip_payload(lines: &mut Lines<'_>) {
-    while let Some(line) = lines.peek() {
-        if line.starts_with(b"diff ") || line.starts_with(b"-- ") || line.starts_with(b"From ") {
-            return;
-        }
-        lines.take();
-    }
 }
 
 impl Header {

@@ -147,6 +147,16 @@ fn copies_modes_types_and_bytes_are_understood() {
         encoded,
         &["b.png: 100644 Some(\"7c4530c\")", "x: 100755 same"],
     );
+    // What follows the encoded bytes without a header of git's counts as well.
+    let plain = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+one\n";
+    for before in [binary, &encoded[..encoded.find("diff --git a/x").unwrap()]] {
+        let both = applied(&base, &format!("{before}{plain}")).unwrap();
+        assert!(
+            both.iter()
+                .any(|file| file.starts_with("x: ") && file.contains("one")),
+            "{both:?}"
+        );
+    }
     let other = binary.replace("5555555", "4444444");
     refused(&base, &other, "`b.png` is not the binary file");
     let empty = "diff --git a/e b/e\nnew file mode 100644\nindex 0000000..e69de29\n";

@@ -141,6 +141,22 @@ impl Repository {
             }),
         }?;
         applied.notes.insert(0, NOT_APPLIED.to_owned());
+        let unseen = applied.files.iter().filter(|file| match &file.new {
+            Some((_, NewContent::Unseen(digits))) => {
+                let id = self.padded(digits.as_deref().unwrap_or_default());
+                objects::size(&self.gix, &id).is_none()
+            }
+            _ => false,
+        });
+        let unseen = unseen.count();
+        if unseen > 0 {
+            applied.notes.insert(
+                1,
+                format!(
+                    "the patch has the new content of {unseen} of its files only encoded or not at all: it was NOT reviewed"
+                ),
+            );
+        }
         Ok(applied)
     }
 
