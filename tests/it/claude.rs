@@ -689,6 +689,56 @@ fn settings_and_usage_are_shown_and_changed_from_inside() {
     assert_eq!(job.json()["job"]["status"], "cancelled", "{job}");
 }
 
+/// Beside those of `agent-team`, which its own session has.
+#[test]
+fn what_a_command_cannot_do_is_one_error_in_the_client_and_no_model_is_asked() {
+    let Some(host) = Host::start() else { return };
+    host.assistant.respond(|request| {
+        let text = request.last_user_text();
+        Say::text(if text.contains("the last word") {
+            LAST_WORD.to_owned()
+        } else {
+            format!("Seen: {text}")
+        })
+    });
+    let cases = [
+        (
+            "diff-review --patch none.patch look",
+            "cannot read the patch from",
+        ),
+        ("diff-review --base nope", "unknown revision `nope`"),
+        ("diff-review --patch x --commit HEAD", "cannot be used with"),
+        ("optimize --base nope", "unknown revision `nope`"),
+        ("optimize --scope everything", "unknown scope `everything`"),
+        ("optimize --path [", "invalid path glob `[`"),
+        ("plan-review missing.md", "there is no plan `missing.md`"),
+        ("plan-review src", "a folder"),
+        ("plan-review -", "a slash command has not"),
+        ("test --commit nowhere", "unknown revision `nowhere`"),
+        ("test --scope everything", "unknown scope `everything`"),
+        ("test --comit HEAD", "did you mean `--commit`?"),
+        ("watch --quiet-for soon", "not `soon`"),
+        ("watch --budget lots", "not `lots`"),
+        ("watch status x", "unexpected argument"),
+        ("config get modle", "did you mean `model`?"),
+        ("config set gate.max_blocks many", "does not take `many`"),
+        ("config set no.such 1", "unknown setting `no.such`"),
+        ("usage --jsn", "--jsn"),
+        ("usage now", "unexpected argument"),
+        ("usage --json=yes", "unexpected value"),
+    ];
+    let told = host.prompts(&cases.map(|(typed, _)| format!("/codex:{typed}")));
+    for ((typed, expected), told) in cases.iter().zip(told) {
+        assert!(told.contains(expected), "{typed}: {told}");
+        assert_eq!(told.matches("error: ").count(), 1, "{typed}: {told}");
+        assert!(
+            !told.contains("Seen: "),
+            "a model was asked: {typed}: {told}"
+        );
+    }
+    assert!(host.model.requests().is_empty());
+}
+
 #[test]
 fn an_outage_of_codex_is_told_as_one_in_the_client_and_tried_again() {
     let Some(host) = Host::start() else { return };

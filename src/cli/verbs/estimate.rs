@@ -152,7 +152,12 @@ fn understand(kind: &'static Kind, typed: &str) -> Result<Meant, Failure> {
     let parsed = command
         .try_get_matches_from_mut(argv)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches))
-        .map_err(|error| UsageError::Typed(error.render().to_string()))?;
+        .map_err(|error| {
+            let rendered = error.render().to_string();
+            // Whoever prints it says that it is an error.
+            let said = rendered.strip_prefix("error: ").unwrap_or(&rendered);
+            UsageError::Typed(said.trim_end().to_owned())
+        })?;
     Ok(match parsed.verb {
         Verb::Review(args) => Meant::Review {
             target: args.into_request()?.target,
