@@ -263,6 +263,8 @@ struct StoredChange {
 struct StoredTrail {
     key: String,
     hunks: Vec<String>,
+    #[serde(default)]
+    beside: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -387,6 +389,7 @@ impl From<&ReviewedChange> for StoredChange {
             trail: change.trail.as_ref().map(|trail| StoredTrail {
                 key: trail.key.to_string(),
                 hunks: trail.hunks.clone(),
+                beside: trail.beside,
             }),
             fail_on_empty: change.on_empty == OnEmpty::Fail,
         }
@@ -422,6 +425,7 @@ impl TryFrom<StoredChange> for ReviewedChange {
                 Some(Trail {
                     key: ReviewKey::parse(&trail.key)?,
                     hunks: trail.hunks,
+                    beside: trail.beside,
                 })
             }),
             on_empty: if stored.fail_on_empty {

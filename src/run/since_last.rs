@@ -37,6 +37,7 @@ const MOST_FILES_SEARCHED: usize = 200;
 pub struct ReviewHistory {
     key: ReviewKey,
     ids: HunkIds,
+    beside: Option<HunkIds>,
 }
 
 /// What the next review is to know of this one.
@@ -46,6 +47,8 @@ pub struct Trail {
     pub key: ReviewKey,
     /// The ids of the hunks that count as reviewed with it.
     pub hunks: Vec<String>,
+    /// Whether findings that were carried over stand in the working tree, and not in the new side of the change.
+    pub beside: bool,
 }
 
 /// The last review, seen from the change as it is now.
@@ -88,14 +91,20 @@ impl ReviewHistory {
     }
 
     /// Places a change in the line of a watch, which follows a branch: what it saw before a commit it has seen after it.
-    /// `None` for a change of too many hunks.
+    /// `uncommitted` is the change of the working tree where `changes` are commits: what was seen of it stays seen, and
+    /// findings in it stay open. `None` for a change of too many hunks.
     #[must_use]
     pub fn of_watch(
         kind: &Kind,
         engine: &EngineChoice,
         changes: &dyn ChangeView,
+        uncommitted: Option<&dyn ChangeView>,
     ) -> Option<ReviewHistory> {
-        ReviewHistory::in_line(&[("kind", kind.name)], engine, changes)
+        let history = ReviewHistory::in_line(&[("kind", kind.name)], engine, changes)?;
+        Some(ReviewHistory {
+            beside: uncommitted.and_then(HunkIds::of),
+            ..history
+        })
     }
 
     fn in_line(
@@ -114,6 +123,7 @@ impl ReviewHistory {
         Some(ReviewHistory {
             key: ReviewKey::of(&parts),
             ids: HunkIds::of(changes)?,
+            beside: None,
         })
     }
 
@@ -132,7 +142,10 @@ impl ReviewHistory {
             self.ids.all().partition(|id| document.hunks.contains(*id));
         let tree = NewTree {
             repository,
-            new: &changes.target().new,
+            new: match self.beside {
+                Some(_) => &Endpoint::WorkTree,
+                None => &changes.target().new,
+            },
         };
         let (mut open, mut closed) = (Vec::new(), Vec::new());
         for (mut finding, anchor) in document.findings {
@@ -175,12 +188,15 @@ impl ReviewHistory {
             None => asked.all().map(str::to_owned).collect(),
         };
         if let Some(since) = since {
-            let known = self.ids.all().filter(|id| since.known.contains(*id));
+            let beside = self.beside.iter().flat_map(HunkIds::all);
+            let known = self.ids.all().chain(beside);
+            let known = known.filter(|id| since.known.contains(*id));
             hunks.extend(known.map(str::to_owned));
         }
         Trail {
             key: self.key.clone(),
             hunks: hunks.into_iter().collect(),
+            beside: self.beside.is_some(),
         }
     }
 
@@ -332,6 +348,10 @@ pub(super) fn remember(
         repository: &repository,
         new: &new,
     };
+    let beside = NewTree {
+        repository: &repository,
+        new: &Endpoint::WorkTree,
+    };
     // What is excused today may count tomorrow, so it is remembered as well.
     let remembered = report
         .shown_findings()
@@ -346,7 +366,11 @@ pub(super) fn remember(
     let anchors: Vec<Value> = findings
         .iter()
         .map(|finding| {
-            let content = tree.content(&finding.file);
+            let stands_in = match trail.beside && finding.carried_from.is_some() {
+                true => &beside,
+                false => &tree,
+            };
+            let content = stands_in.content(&finding.file);
             Anchor::of(&content, finding.lines).to_json()
         })
         .collect();

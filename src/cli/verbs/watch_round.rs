@@ -180,7 +180,27 @@ impl Hands {
             target: &resolved.target,
             changes: &resolved.changes,
         };
-        let history = ReviewHistory::of_watch(&WATCH_REVIEW, &options.engine, &view);
+        let uncommitted = match (subject, self.asked.trigger) {
+            (Subject::Commits { .. }, Trigger::EveryChange) => {
+                let target = repository.resolve(&self.spec(Select::WorkingTree))?;
+                Some(read_change(
+                    &workspace,
+                    &repository,
+                    target,
+                    SuppressFrom::New,
+                )?)
+            }
+            _ => None,
+        };
+        let beside = uncommitted
+            .as_ref()
+            .map(|resolved| context::RepositoryChanges {
+                repository: &repository,
+                target: &resolved.target,
+                changes: &resolved.changes,
+            });
+        let beside = beside.as_ref().map(|view| view as &dyn ChangeView);
+        let history = ReviewHistory::of_watch(&WATCH_REVIEW, &options.engine, &view, beside);
         let folder = workspace.store.folder();
         let mut since = history
             .as_ref()

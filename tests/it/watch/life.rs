@@ -126,6 +126,28 @@ fn an_edit_is_reviewed_once_and_noise_is_not_reviewed_at_all() {
 }
 
 #[test]
+fn a_commit_of_one_thing_leaves_what_was_said_of_another_that_is_not_committed() {
+    let world = World::new();
+    let repo = &world.repo;
+    let watch = world.watch(&[]);
+    repo.write("a.rs", CONFLICT);
+    watch.stderr_line(|line| line.contains("New: critical a.rs:1"));
+    // Committed by itself before it was looked at.
+    repo.write("b.rs", CONFLICT);
+    repo.stage(["b.rs"]);
+    repo.commit_staged("b alone");
+    watch.stderr_line(|line| line.contains("New: critical b.rs:1"));
+    watch.stderr_line(|line| line.contains("Not reviewed: nothing is new"));
+    let status = world.status();
+    let open = status["openFindings"].as_array().unwrap();
+    assert_eq!((open.len(), &status["reviews"]), (2, &json!(2)), "{status}");
+    // Each is closed by its own mending, wherever it stands.
+    repo.write("a.rs", "fn a() {}\n");
+    watch.stderr_line(|line| line.contains("Open now: 1 finding."));
+    end(watch);
+}
+
+#[test]
 fn on_commit_and_by_polling_it_waits_for_a_rebase_and_leaves_other_branches_alone() {
     let world = World::new();
     let repo = &world.repo;
