@@ -3,12 +3,14 @@
 //! The follower only reads: killing it never touches the job. Ctrl-C once asks the job to end and waits for that; twice
 //! leaves it running and says how to find it.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use codex_review::jobs::{
     CancelToken, FollowLimits, Followed, Job, JobEvent, JobId, JobStore, OwnedJob, StampedEvent,
     Tick, follow, follow_ticking, request_cancel,
 };
+use codex_review::review::ExitStatus;
 use codex_review::run::{RunRequest, Submission, submit, work_here};
 use serde_json::json;
 
@@ -36,6 +38,27 @@ pub(crate) enum Telling<'a> {
     Progress,
     /// That, and every event to this stream.
     Stream(&'a mut Stream),
+}
+
+/// As [`attend`], for who goes on with a job that has ended: one in the background is named, and `Break` says how the
+/// process ends.
+pub(crate) fn attend_to_end(
+    workspace: &Workspace,
+    ui: &Ui,
+    request: &RunRequest,
+    summary: String,
+    attendance: Attendance,
+    telling: Telling<'_>,
+    shape: Shape,
+) -> Result<ControlFlow<ExitStatus, Box<Job>>, Failure> {
+    match attend(workspace, ui, request, summary, attendance, telling)? {
+        Attended::Queued(job) => {
+            print_queued(workspace, ui, &job, shape)?;
+            Ok(ControlFlow::Break(ExitStatus::Passed))
+        }
+        Attended::Left(_) => Ok(ControlFlow::Break(ExitStatus::Interrupted)),
+        Attended::Ended(job) => Ok(ControlFlow::Continue(job)),
+    }
 }
 
 /// Makes a job of the request and starts it.
@@ -217,12 +240,7 @@ fn said(agent: Option<&str>, text: &str) -> String {
 }
 
 /// What a command that started a job in the background prints.
-pub(crate) fn print_queued(
-    workspace: &Workspace,
-    ui: &Ui,
-    job: &Job,
-    shape: Shape,
-) -> Result<(), Failure> {
+fn print_queued(workspace: &Workspace, ui: &Ui, job: &Job, shape: Shape) -> Result<(), Failure> {
     let log_file = workspace.store.files(&job.id).log;
     match shape {
         Shape::Json => ui.json(&json!({

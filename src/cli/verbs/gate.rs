@@ -11,7 +11,7 @@ use codex_review::hooks::{
     TreeState, conclude, decide, tree_state,
 };
 use codex_review::target::{ChangeOptions, LeftOut, Repository, Select, TargetSpec};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
 use crate::cli::surroundings::Surroundings;
@@ -66,22 +66,9 @@ pub(crate) fn stop(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> R
     };
     remember(&workspace, |memory: &mut GateMemory| {
         end.remember(memory, &session, tree.as_ref(), now_ms);
-        memory.note(GateRecord {
-            at_ms: now_ms,
-            session_id: input.session_id.clone(),
-            ..end.record.clone()
-        });
+        end.note(memory, input, now_ms);
     })?;
-    match end.conclusion {
-        Conclusion::Allow {
-            note: Some(note), ..
-        } => ui.note(&note),
-        Conclusion::Allow { note: None, .. } => {}
-        Conclusion::Block { reason } => {
-            ui.result(format!("{}\n", json!({"decision": "block", "reason": reason})).as_bytes())?;
-        }
-    }
-    Ok(())
+    end.answer(ui, |reason| json!({"decision": "block", "reason": reason}))
 }
 
 /// How a turn's end was decided, or what becomes of a plan.
@@ -95,6 +82,33 @@ pub(super) struct End {
 }
 
 impl End {
+    /// Puts the decision on record.
+    pub(super) fn note(&self, memory: &mut GateMemory, input: &HookInput, now_ms: u64) {
+        memory.note(GateRecord {
+            at_ms: now_ms,
+            session_id: input.session_id.clone(),
+            ..self.record.clone()
+        });
+    }
+
+    /// Tells people a note, or the host why it is to stop: `blocking` is its word for that.
+    pub(super) fn answer(
+        self,
+        ui: &Ui,
+        blocking: impl FnOnce(String) -> Value,
+    ) -> Result<(), Failure> {
+        match self.conclusion {
+            Conclusion::Allow {
+                note: Some(note), ..
+            } => ui.note(&note),
+            Conclusion::Allow { note: None, .. } => {}
+            Conclusion::Block { reason } => {
+                ui.result(format!("{}\n", blocking(reason)).as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn settled(settled: Settled, gated: Gated) -> End {
         End {
             conclusion: Conclusion::Allow {

@@ -7,8 +7,8 @@
 use std::time::{Duration, Instant};
 
 use codex_review::hooks::{
-    Conclusion, Facts, GateAnswer, GateMemory, GateRecord, Gated, HookInput, PlanMemory, Review,
-    Settled, Step, decide,
+    Conclusion, Facts, GateAnswer, GateMemory, Gated, HookInput, PlanMemory, Review, Settled, Step,
+    decide,
 };
 use codex_review::report::{Report, counted};
 use codex_review::review::{FailOn, Judgement, Outcome, Verdict};
@@ -85,27 +85,15 @@ pub(crate) fn plan(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> R
     };
     remember(&workspace, |memory: &mut GateMemory| {
         note(memory, &end, &session, &fingerprint, now_ms);
-        memory.note(GateRecord {
-            at_ms: now_ms,
-            session_id: input.session_id.clone(),
-            ..end.record.clone()
-        });
+        end.note(memory, input, now_ms);
     })?;
-    match end.conclusion {
-        Conclusion::Allow {
-            note: Some(note), ..
-        } => ui.note(&note),
-        Conclusion::Allow { note: None, .. } => {}
-        Conclusion::Block { reason } => {
-            let answer = json!({"hookSpecificOutput": {
-                "hookEventName": "PreToolUse",
-                "permissionDecision": "deny",
-                "permissionDecisionReason": reason,
-            }});
-            ui.result(format!("{answer}\n").as_bytes())?;
-        }
-    }
-    Ok(())
+    end.answer(ui, |reason| {
+        json!({"hookSpecificOutput": {
+            "hookEventName": "PreToolUse",
+            "permissionDecision": "deny",
+            "permissionDecisionReason": reason,
+        }})
+    })
 }
 
 fn fingerprint(text: &str) -> String {

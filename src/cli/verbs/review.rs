@@ -1,5 +1,6 @@
 //! Carries out `review`, `adversarial-review`, `optimize` and `diff-review`.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use codex_review::config::Flag;
@@ -25,7 +26,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
-use super::attend::{Attended, Telling, attend, print_queued};
+use super::attend::{Telling, attend_to_end};
 use super::delivery::Delivery;
 use super::diff_choice;
 use super::strategies::{CatalogOf, catalog};
@@ -383,30 +384,26 @@ impl Errand<'_> {
             Some(stream) => Telling::Stream(stream),
             None => Telling::Progress,
         };
-        let attended = attend(
+        let shape = match self.format.name {
+            "json" | "jsonl" => Shape::Json,
+            _ => Shape::People,
+        };
+        let attended = attend_to_end(
             workspace,
             ui,
             self.request,
             self.summary,
             self.attendance,
             telling,
+            shape,
         )?;
-        match attended {
-            Attended::Queued(job) => {
-                let shape = match self.format.name {
-                    "json" | "jsonl" => Shape::Json,
-                    _ => Shape::People,
-                };
-                print_queued(workspace, ui, &job, shape)?;
-                Ok(ExitStatus::Passed)
-            }
-            Attended::Left(_) => Ok(ExitStatus::Interrupted),
-            Attended::Ended(job) => {
-                let report = report_or(&job, draft);
-                delivery.report(&report)?;
-                Ok(report.exit)
-            }
-        }
+        let job = match attended {
+            ControlFlow::Continue(job) => job,
+            ControlFlow::Break(status) => return Ok(status),
+        };
+        let report = report_or(&job, draft);
+        delivery.report(&report)?;
+        Ok(report.exit)
     }
 }
 

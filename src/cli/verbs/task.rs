@@ -1,5 +1,7 @@
 //! Carries out `task` and `task-resume-candidate`.
 
+use std::ops::ControlFlow;
+
 use codex_review::jobs::{Job, JobStatus, JobsError, resume_candidate, resume_candidate_document};
 use codex_review::report::visible;
 use codex_review::review::ExitStatus;
@@ -13,7 +15,7 @@ use crate::cli::task::{Continuation, TaskRequest, WorkingTreeAccess};
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
-use super::attend::{Attended, Telling, attend, print_queued};
+use super::attend::{Telling, attend_to_end};
 use super::workspace::Workspace;
 
 pub(crate) fn run(
@@ -41,45 +43,39 @@ pub(crate) fn run(
         Some(text) => first_line(text),
         None => "go on with the earlier task".to_owned(),
     };
-    let attended = attend(
+    let attended = attend_to_end(
         &workspace,
         ui,
         &run_request,
         summary,
         request.attendance,
         Telling::Progress,
+        request.shape,
     )?;
-    match attended {
-        Attended::Queued(job) => {
-            print_queued(&workspace, ui, &job, request.shape)?;
-            Ok(ExitStatus::Passed)
+    let job = match attended {
+        ControlFlow::Continue(job) => job,
+        ControlFlow::Break(status) => return Ok(status),
+    };
+    let outcome = job.outcome.clone().unwrap_or_default();
+    let exit = exit_of(&job);
+    match request.shape {
+        Shape::Json if outcome.result.is_null() => ui.json(&json!({
+            "status": exit.code(),
+            "jobId": job.id.as_str(),
+            "threadId": job.thread_id,
+            "rawOutput": "",
+            "touchedFiles": [],
+            "reasoningSummary": [],
+            "failure": {"reason": job.status.as_str(), "detail": job.error_message},
+        }))?,
+        Shape::Json => ui.json(&outcome.result)?,
+        Shape::People if outcome.rendered.is_empty() => {
+            let reason = job.error_message.as_deref().unwrap_or("it gave no reason");
+            ui.result(format!("The task did not finish: {}.\n", visible::line(reason)).as_bytes())?;
         }
-        Attended::Left(_) => Ok(ExitStatus::Interrupted),
-        Attended::Ended(job) => {
-            let outcome = job.outcome.clone().unwrap_or_default();
-            let exit = exit_of(&job);
-            match request.shape {
-                Shape::Json if outcome.result.is_null() => ui.json(&json!({
-                    "status": exit.code(),
-                    "jobId": job.id.as_str(),
-                    "threadId": job.thread_id,
-                    "rawOutput": "",
-                    "touchedFiles": [],
-                    "reasoningSummary": [],
-                    "failure": {"reason": job.status.as_str(), "detail": job.error_message},
-                }))?,
-                Shape::Json => ui.json(&outcome.result)?,
-                Shape::People if outcome.rendered.is_empty() => {
-                    let reason = job.error_message.as_deref().unwrap_or("it gave no reason");
-                    ui.result(
-                        format!("The task did not finish: {}.\n", visible::line(reason)).as_bytes(),
-                    )?;
-                }
-                Shape::People => ui.foreign(outcome.rendered.as_bytes())?,
-            }
-            Ok(exit)
-        }
+        Shape::People => ui.foreign(outcome.rendered.as_bytes())?,
     }
+    Ok(exit)
 }
 
 /// What the job says; one that ended without a word of its own, because its worker died or never began, is judged by

@@ -1,5 +1,6 @@
 //! Carries out `test`.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::cli::test::{Application, TestRequest, WriteRequest};
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
-use super::attend::{Attended, Telling, attend, print_queued};
+use super::attend::{Telling, attend_to_end};
 use super::review::{build_context, resolve};
 use super::workspace::Workspace;
 
@@ -82,36 +83,32 @@ fn write(
     };
     let run_request = plan.request(&found)?;
     let summary = format!("{}: {}", resolved.target.label, context.summary);
-    let attended = attend(
+    let attended = attend_to_end(
         &workspace,
         ui,
         &run_request,
         summary,
         request.attendance,
         Telling::Progress,
+        request.shape,
     )?;
-    match attended {
-        Attended::Queued(job) => {
-            print_queued(&workspace, ui, &job, request.shape)?;
-            Ok(ExitStatus::Passed)
-        }
-        Attended::Left(_) => Ok(ExitStatus::Interrupted),
-        Attended::Ended(job) => {
-            let exit = exit_of(&job);
-            let result = job.outcome.clone().unwrap_or_default().result;
-            // A run that was cancelled or failed writes nothing; what it accepted is kept for `--apply=JOB`.
-            let wants_it = request.application == Application::AtOnce
-                && job.status == JobStatus::Completed
-                && has_files(&result);
-            print(&job, &result, None, request.shape, ui, wants_it)?;
-            if !wants_it {
-                return Ok(exit);
-            }
-            let applied = put(&workspace.root, &job, &result)?;
-            print_applied(&job, &result, &applied, request.shape, ui)?;
-            Ok(exit)
-        }
+    let job = match attended {
+        ControlFlow::Continue(job) => job,
+        ControlFlow::Break(status) => return Ok(status),
+    };
+    let exit = exit_of(&job);
+    let result = job.outcome.clone().unwrap_or_default().result;
+    // A run that was cancelled or failed writes nothing; what it accepted is kept for `--apply=JOB`.
+    let wants_it = request.application == Application::AtOnce
+        && job.status == JobStatus::Completed
+        && has_files(&result);
+    print(&job, &result, None, request.shape, ui, wants_it)?;
+    if !wants_it {
+        return Ok(exit);
     }
+    let applied = put(&workspace.root, &job, &result)?;
+    print_applied(&job, &result, &applied, request.shape, ui)?;
+    Ok(exit)
 }
 
 /// Tests for a change that is not in the working tree have no place there.

@@ -74,6 +74,13 @@ struct Excerpts {
 /// The key of the item that tells what was not looked at.
 const PASSED_OVER: usize = usize::MAX;
 
+/// What tells that not every source file was looked at.
+pub(super) fn passed_over(scene: &Scene<'_>, room: Room) -> Result<Option<Piece>, CollectError> {
+    let more = scene.surroundings.index()?.passed_over;
+    let text = format!("(not looked at: {more} source files farther away or too large)\n");
+    Ok(PieceDraft::naming(text, Rung::Full, &[]).within(room))
+}
+
 impl Collector for Excerpts {
     fn items(&self, scene: &Scene<'_>) -> Result<Vec<Item>, CollectError> {
         let ranked = ranked((self.find)(scene)?, self.limit);
@@ -93,10 +100,7 @@ impl Collector for Excerpts {
         room: Room,
     ) -> Result<Option<Piece>, CollectError> {
         if item.key == PASSED_OVER {
-            let more = scene.surroundings.index()?.passed_over;
-            let text = format!("(not looked at: {more} source files farther away or too large)\n");
-            let piece = PieceDraft::naming(text, Rung::Full, &[]);
-            return Ok(piece.within(room));
+            return passed_over(scene, room);
         }
         let chosen = self.chosen.borrow();
         let Some(candidate) = chosen.get(item.key) else {

@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use self::offers::Offers;
 use self::packing::Packed;
+use super::excerpts;
 use crate::context::budget::Room;
 use crate::context::collector::{CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
 use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
@@ -103,9 +104,7 @@ impl Collector for Related {
         room: Room,
     ) -> Result<Option<Piece>, CollectError> {
         if item.key == PASSED_OVER {
-            let more = scene.surroundings.index()?.passed_over;
-            let text = format!("(not looked at: {more} source files farther away or too large)\n");
-            return Ok(PieceDraft::naming(text, Rung::Full, &[]).within(room));
+            return excerpts::passed_over(scene, room);
         }
         let Packed { content, is_all } = self.packed(scene, room)?;
         let rung = match is_all && rungs.contains(&Rung::Full) {
