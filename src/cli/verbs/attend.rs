@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use codex_review::jobs::{
-    CancelToken, FollowLimits, Followed, Job, JobEvent, JobId, JobStore, OwnedJob, StampedEvent,
-    Tick, follow, follow_ticking, request_cancel,
+    CancelToken, FollowLimits, Followed, Job, JobEvent, JobId, JobStatus, JobStore, OwnedJob,
+    StampedEvent, Tick, follow, follow_ticking, request_cancel,
 };
 use codex_review::review::ExitStatus;
 use codex_review::run::{RunRequest, Submission, submit, work_here};
@@ -59,6 +59,17 @@ pub(crate) fn attend_to_end(
         Attended::Left(_) => Ok(ControlFlow::Break(ExitStatus::Interrupted)),
         Attended::Ended(job) => Ok(ControlFlow::Continue(job)),
     }
+}
+
+/// What the job says; one that ended without a word of its own, because its worker died or never began, is judged by
+/// how it ended.
+pub(crate) fn exit_of(job: &Job) -> ExitStatus {
+    let code = job.exit_code.and_then(|code| u8::try_from(code).ok());
+    code.and_then(ExitStatus::from_code)
+        .unwrap_or(match job.status {
+            JobStatus::Cancelled => ExitStatus::Interrupted,
+            _ => ExitStatus::Incomplete,
+        })
 }
 
 /// Makes a job of the request and starts it.

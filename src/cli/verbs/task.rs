@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use codex_review::jobs::{Job, JobStatus, JobsError, resume_candidate, resume_candidate_document};
+use codex_review::jobs::{JobsError, resume_candidate, resume_candidate_document};
 use codex_review::report::visible;
 use codex_review::review::ExitStatus;
 use codex_review::run::{TASK, ThreadChoice, first_line, task_request};
@@ -15,7 +15,7 @@ use crate::cli::task::{Continuation, TaskRequest, WorkingTreeAccess};
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
-use super::attend::{Telling, attend_to_end};
+use super::attend::{Telling, attend_to_end, exit_of};
 use super::workspace::Workspace;
 
 pub(crate) fn run(
@@ -76,17 +76,6 @@ pub(crate) fn run(
         Shape::People => ui.foreign(outcome.rendered.as_bytes())?,
     }
     Ok(exit)
-}
-
-/// What the job says; one that ended without a word of its own, because its worker died or never began, is judged by
-/// how it ended.
-fn exit_of(job: &Job) -> ExitStatus {
-    let code = job.exit_code.and_then(|code| u8::try_from(code).ok());
-    code.and_then(ExitStatus::from_code)
-        .unwrap_or(match job.status {
-            JobStatus::Cancelled => ExitStatus::Interrupted,
-            _ => ExitStatus::Incomplete,
-        })
 }
 
 /// The thread to go on with.

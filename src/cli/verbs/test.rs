@@ -21,7 +21,7 @@ use crate::cli::test::{Application, TestRequest, WriteRequest};
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
-use super::attend::{Telling, attend_to_end};
+use super::attend::{Telling, attend_to_end, exit_of};
 use super::review::{build_context, resolve};
 use super::workspace::Workspace;
 
@@ -165,16 +165,6 @@ fn put(root: &Path, job: &Job, result: &Value) -> Result<Applied, Failure> {
         .map_err(|source| Failure::ApplyTests {
             id: job.id.clone(),
             source,
-        })
-}
-
-/// What the job says; one that ended without a word of its own is judged by how it ended.
-fn exit_of(job: &Job) -> ExitStatus {
-    let code = job.exit_code.and_then(|code| u8::try_from(code).ok());
-    code.and_then(ExitStatus::from_code)
-        .unwrap_or(match job.status {
-            JobStatus::Cancelled => ExitStatus::Interrupted,
-            _ => ExitStatus::Incomplete,
         })
 }
 
