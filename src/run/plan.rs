@@ -153,6 +153,7 @@ impl PlanReview<'_> {
             thread: ThreadChoice::New,
             thread_name: Some(format!("{}: {}", self.kind.title, self.label)),
             write: false,
+            scratch: None,
             model: self.options.model.clone(),
             effort: self.options.effort.clone(),
             budgets: self.options.budgets,

@@ -151,8 +151,11 @@ impl Team {
         uncommitted: &crate::target::Uncommitted,
     ) -> Result<Vec<LeftOut>, TeamError> {
         let objects = self.objects();
-        fs::create_dir_all(&objects).map_err(TeamError::io("write", &objects))?;
         let agent = &self.agents[at];
+        let scratch = self.scratch(agent);
+        for folder in [objects, scratch] {
+            fs::create_dir_all(&folder).map_err(TeamError::io("write", folder))?;
+        }
         let worktree = create(
             git,
             repository,

@@ -46,8 +46,6 @@ pub struct TestOrder {
     pub label: String,
     /// What is to be known of the way here, such as changed files without a test command.
     pub notes: Vec<String>,
-    /// The folder for temporary files, once the run has one. It is not stored.
-    pub scratch: Option<PathBuf>,
 }
 
 /// A package as it is stored.
@@ -240,6 +238,7 @@ impl TestPlan<'_> {
             thread: ThreadChoice::New,
             thread_name: None,
             write: true,
+            scratch: None,
             model: self.options.model.clone(),
             effort: self.options.effort.clone(),
             budgets: self.options.budgets,
@@ -259,7 +258,6 @@ impl TestPlan<'_> {
                 mode: self.target.mode.as_str().to_owned(),
                 label: self.target.label.clone(),
                 notes,
-                scratch: None,
             }),
         })
     }
@@ -379,7 +377,6 @@ impl StoredOrder {
             mode: self.mode,
             label: self.label,
             notes: self.notes,
-            scratch: None,
         })
     }
 }

@@ -207,10 +207,7 @@ fn clear(
     for purpose in Use::ALL {
         worktrees::remove(repository, &folder.join(purpose.folder(job)))?;
     }
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
+    worktrees::remove_folder(folder)?;
     std::fs::remove_file(record)?;
     Ok(())
 }
