@@ -133,6 +133,9 @@ impl TeamFolder {
                 }
             }
         }
+        // The jobs that come next are not what cleaning has to wait for.
+        hold.share_no_more()
+            .map_err(TeamError::io("read", &team.folder))?;
         Ok(Made {
             team,
             left_out,
