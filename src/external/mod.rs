@@ -11,6 +11,7 @@
 
 mod group;
 mod run;
+mod stray;
 mod trial;
 
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use crate::context::{CollectError, Program, ProgramCall, Programs};
 use crate::engine::find_in_path;
 
+pub use stray::Strays;
 pub use trial::{TRIAL_VARIABLES, Trial, TrialEnd, Tried, try_out};
 
 /// The environment variables that every program gets, where they are set.

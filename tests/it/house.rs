@@ -46,7 +46,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("config", &["atomic_file", "near_miss", "report", "review"]),
     ("engine", &["checks", "review", "rpc", "secrets", "target"]),
-    ("external", &["context", "engine"]),
+    ("external", &["context", "engine", "process_identity"]),
     ("worktrees", &["context", "external", "target"]),
     (
         "broker",
