@@ -106,6 +106,7 @@ impl PlanReview<'_> {
             thread_id: None,
             source_thread_id: None,
             hunks: Vec::new(),
+            hunks_cut: false,
             raw_paths: BTreeMap::new(),
             cached: None,
             since: None,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::context::{Context, Shown, describe_left_out, human_size};
 use crate::prompt::{self, GateInput, Prompt, PromptInput};
-use crate::report::{ContextInfo, EngineInfo, Report, TargetInfo, Timings};
+use crate::report::{ContextInfo, EngineInfo, KeptHunks, Report, TargetInfo, Timings};
 use crate::review::{
     ChangedFile, ChangedLines, ExitStatus, FailOn, LineRange, OnEmpty, Outcome, exit_status,
 };
@@ -134,6 +134,7 @@ impl ReviewPlan<'_> {
             thread_id: None,
             source_thread_id: None,
             hunks: Vec::new(),
+            hunks_cut: false,
             raw_paths: hunks::raw_paths(self.changes),
             cached: None,
             since: self.since.map(|since| since.info.clone()),
@@ -162,6 +163,11 @@ impl ReviewPlan<'_> {
             None => Question::NativeReview(native_target(self.target)?),
             Some(context) => self.question(context),
         };
+        // Text that somebody else reads has no findings to be shown beside their lines.
+        let taken = match self.kind.ask {
+            Ask::Text => KeptHunks::default(),
+            Ask::Reviewer | Ask::Structured(_) => hunks::hunks(self.changes),
+        };
         Ok(RunRequest {
             kind: self.kind,
             engine: self.options.engine.clone(),
@@ -178,11 +184,8 @@ impl ReviewPlan<'_> {
             cache: self.options.cache,
             change: Some(ReviewedChange {
                 draft: Report {
-                    // Text that somebody else reads has no findings to be shown beside their lines.
-                    hunks: match self.kind.ask {
-                        Ask::Text => Vec::new(),
-                        Ask::Reviewer | Ask::Structured(_) => hunks::hunks(self.changes),
-                    },
+                    hunks: taken.hunks,
+                    hunks_cut: taken.is_cut,
                     ..self.draft()
                 },
                 files: match self.since {
@@ -221,7 +224,7 @@ impl ReviewPlan<'_> {
         self.counted()
             .apply(&mut report, self.root, environment, engine, self.on_empty);
         if !report.shown_findings().is_empty() {
-            report.hunks = hunks::beside_findings(&hunks::hunks(self.changes), &report);
+            hunks::keep_beside_findings(&hunks::hunks(self.changes), &mut report);
         }
         report
     }
