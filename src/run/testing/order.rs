@@ -12,8 +12,8 @@ use crate::suites::{Found, MOST_MARKER_BYTES, Package, ProjectFiles, find_packag
 use crate::target::{Endpoint, Mode, ObjectId, ResolvedTarget};
 
 use super::super::kind::TEST;
-use super::super::prepare::{EngineOptions, PrepareError};
-use super::super::{CacheUse, Question, RunRequest, ThreadChoice};
+use super::super::prepare::PrepareError;
+use super::super::{EngineOptions, Question, RunRequest};
 
 /// Whether the new tests are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,24 +226,12 @@ impl TestPlan<'_> {
             focus: self.focus,
             packages: &packages,
         });
+        let question = Question::Turn {
+            text: prompt.text,
+            output_schema: prompt.output_schema,
+        };
         Ok(RunRequest {
-            kind: &TEST,
-            engine: self.options.engine.clone(),
-            access: self.options.access.clone(),
-            cwd: self.root.to_owned(),
-            question: Question::Turn {
-                text: prompt.text,
-                output_schema: prompt.output_schema,
-            },
-            thread: ThreadChoice::New,
-            thread_name: None,
             write: true,
-            scratch: None,
-            model: self.options.model.clone(),
-            effort: self.options.effort.clone(),
-            budgets: self.options.budgets,
-            cache: CacheUse::Off,
-            change: None,
             tests: Some(TestOrder {
                 commit: commit(self.target).expect("looked at when the packages were found"),
                 is_uncommitted: self.target.new == Endpoint::WorkTree,
@@ -259,6 +247,7 @@ impl TestPlan<'_> {
                 label: self.target.label.clone(),
                 notes,
             }),
+            ..self.options.request(&TEST, self.root, question)
         })
     }
 }
