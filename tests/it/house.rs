@@ -13,6 +13,7 @@ use crate::support::package_root;
 
 /// Which module of the library may name which. A new edge is a design change: say why in the commit that adds it here.
 const EDGES: &[(&str, &[&str])] = &[
+    ("causes", &[]),
     ("near_miss", &[]),
     ("atomic_file", &[]),
     ("process_identity", &[]),
@@ -23,7 +24,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("symbols", &["atomic_file"]),
     ("target", &[]),
     ("timestamp", &[]),
-    ("checks", &["review", "secrets", "target"]),
+    ("checks", &["causes", "review", "secrets", "target"]),
     (
         "suites",
         &["checks", "review", "secrets", "symbols", "target"],
@@ -34,6 +35,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "context",
         &[
+            "causes",
             "checks",
             "near_miss",
             "plan",
@@ -45,8 +47,14 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("config", &["atomic_file", "near_miss", "report", "review"]),
-    ("engine", &["checks", "review", "rpc", "secrets", "target"]),
-    ("external", &["context", "engine", "process_identity"]),
+    (
+        "engine",
+        &["causes", "checks", "review", "rpc", "secrets", "target"],
+    ),
+    (
+        "external",
+        &["causes", "context", "engine", "process_identity"],
+    ),
     ("worktrees", &["context", "external", "target"]),
     (
         "broker",
@@ -79,6 +87,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "baseline",
             "broker",
             "cache",
+            "causes",
             "config",
             "context",
             "engine",
