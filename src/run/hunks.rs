@@ -28,6 +28,7 @@ pub(super) fn hunks(changes: &ChangeSet) -> KeptHunks {
     let mut redactor = Redactor::new();
     let mut room = MAX_BYTES;
     let mut hunks: Vec<Hunk> = Vec::new();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut is_cut = false;
     for (index, file) in changes.files.iter().enumerate() {
         if !matches!(file.content, Content::Text { .. }) {
@@ -50,10 +51,12 @@ pub(super) fn hunks(changes: &ChangeSet) -> KeptHunks {
         for line in of_file.iter_mut().flat_map(|hunk| &mut hunk.lines) {
             shorten(&mut line.text);
         }
-        let place = hunks
-            .iter()
-            .position(|hunk| hunk.file == path)
-            .unwrap_or(hunks.len());
+        let place = match seen.insert(path.clone()) {
+            // Looked for only where there is one: a change may have a hundred thousand files.
+            false => hunks.iter().position(|hunk| hunk.file == path),
+            true => None,
+        };
+        let place = place.unwrap_or(hunks.len());
         hunks.splice(place..place, of_file);
     }
     KeptHunks { hunks, is_cut }
