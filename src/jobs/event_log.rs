@@ -147,10 +147,17 @@ impl EventReader {
 
 /// The suffix of event logs, from which the jobs of a folder are known.
 pub(crate) const EVENTS_SUFFIX: &str = ".events.jsonl";
+/// How the name of a record ends.
+pub(crate) const RECORD_SUFFIX: &str = ".json";
 
-/// The id in the name of an event log.
+/// The id in the name of an event log, or in that of a record, which is all that an older tool's job has.
 pub(crate) fn id_of_file_name(name: &std::ffi::OsStr) -> Option<JobId> {
-    JobId::parse(name.to_str()?.strip_suffix(EVENTS_SUFFIX)?).ok()
+    let name = name.to_str()?;
+    // An id holds no dot, so a request's or an end file's name is none.
+    let id = name
+        .strip_suffix(EVENTS_SUFFIX)
+        .or_else(|| name.strip_suffix(RECORD_SUFFIX))?;
+    JobId::parse(id).ok()
 }
 
 #[cfg(test)]

@@ -104,10 +104,17 @@ impl JobStore {
 
     pub(crate) fn request_for_record(&self, id: &JobId) -> Value {
         let files = self.files(id);
-        self.request(id).map_or(Value::Null, |request| {
-            let size = serde_json::to_vec(&request).map_or(0, |bytes| bytes.len());
-            request_for_record(&request, size, &files)
-        })
+        match self.request(id) {
+            Ok(request) => {
+                let size = serde_json::to_vec(&request).map_or(0, |bytes| bytes.len());
+                request_for_record(&request, size, &files)
+            }
+            // A job of an older tool has it in its record alone.
+            Err(_) => std::fs::read(&files.record)
+                .ok()
+                .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
+                .map_or(Value::Null, |mut record| record["request"].take()),
+        }
     }
 }
 

@@ -1,10 +1,17 @@
 //! Reading one job: its record, and what its event log and its end file say beyond that.
+//!
+//! A record without a log and a lock is a job of an older tool that kept its state here: it is shown, its result is
+//! found, its thread can be gone on with, and it is never written. Nothing can own it, so it is over.
+
+use std::io;
 
 use super::{JobFiles, JobStore};
 use crate::jobs::event_log::EventReader;
 use crate::jobs::event_wire::decode_end_file;
 use crate::jobs::record::{JobRecordV1, RECORD_VERSION};
-use crate::jobs::{Job, JobEvent, JobId, JobResult, JobsError, StampedEvent};
+use crate::jobs::{
+    EndedFacts, Job, JobEvent, JobId, JobResult, JobsError, StampedEvent, end_of_ownerless,
+};
 
 impl JobStore {
     /// Reads one job whole, as its files have it; whether its owner lives is not looked at (see
@@ -36,6 +43,11 @@ impl JobStore {
             }
             (Some(read), _) if newer || read.job.is_ended() => return Ok(read.job),
             (_, Ok(_)) => self.replay_whole(id, &files)?,
+            (Some(read), Err(error))
+                if error.kind() == io::ErrorKind::NotFound && !files.lock.exists() =>
+            {
+                return Ok(ended_without_owner(read.job));
+            }
             (_, Err(_)) => return Err(JobsError::Unreadable { id: id.clone() }),
         };
         self.adopt_end_file(&files, &mut job);
@@ -89,4 +101,18 @@ impl JobStore {
         });
         job.outcome = Some(outcome);
     }
+}
+
+/// The job as of its last word. The same at each reading: no clock is asked.
+fn ended_without_owner(mut job: Job) -> Job {
+    let end = end_of_ownerless(&job);
+    job.apply(&StampedEvent {
+        at: job.updated_at,
+        event: JobEvent::Ended(Box::new(EndedFacts {
+            end,
+            in_end_file: false,
+            unwritten_events: 0,
+        })),
+    });
+    job
 }

@@ -1,6 +1,9 @@
-//! Damage to the index between one command and the next.
+//! Damage to the index between one command and the next, and what an older tool left in the folder.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::{Value, json};
 
 use super::world::{World, is_reviewing};
 
@@ -102,4 +105,59 @@ fn a_state_root_that_cannot_be_made_is_one_clear_error() {
         refused.assert_stderr_has("CODEX_REVIEW_STATE_DIR");
         assert_eq!(refused.stdout(), "");
     }
+}
+
+#[test]
+fn jobs_of_an_older_tool_stay_readable_and_can_be_gone_on_with() {
+    let world = World::new("");
+    let jobs = world.store().folder().join("jobs");
+    let record = |id: &str, status: &str, minute: u8, rest: Value| {
+        let at = format!("2026-01-01T00:0{minute}:00.000Z");
+        let mut record = json!({
+            "id": id, "kind": "task", "kindLabel": "rescue", "title": "Codex Task", "jobClass": "task",
+            "workspaceRoot": world.repo.path(), "summary": "older", "write": true, "status": status,
+            "phase": "running", "pid": 4_000_000, "threadId": "thread-older", "createdAt": at, "updatedAt": at,
+            "request": { "prompt": "x" },
+        });
+        let rest = rest.as_object().expect("members").clone();
+        record.as_object_mut().expect("members").extend(rest);
+        fs::write(jobs.join(format!("{id}.json")), record.to_string()).unwrap();
+        record
+    };
+    let result = json!({ "status": 0, "rawOutput": "the older answer" });
+    let done = json!({
+        "phase": "done", "pid": null, "completedAt": "2026-01-01T00:01:30.000Z", "result": result,
+        "rendered": "the older answer\n", "anotherMember": 7,
+    });
+    let done = record("task-older1-abc", "completed", 1, done);
+    let zombie = record("task-older2-abc", "running", 2, json!({}));
+    let index = json!({
+        "version": 1, "config": { "stopReviewGate": false, "theirs": true }, "jobs": [zombie, done],
+    });
+    fs::write(jobs.with_file_name("state.json"), index.to_string()).unwrap();
+
+    let candidate = world.json(["task-resume-candidate"]);
+    assert_eq!(candidate["candidate"]["threadId"], "thread-older");
+    let newer = world.background(["task", "--fresh", "a job of ours, which writes the index"]);
+    let _ended = world.ended(&newer);
+    let status = world.json(["status", "--all"]);
+    assert_eq!(status["running"], json!([]));
+    assert_eq!(status["config"]["theirs"], true);
+    let states: Vec<_> = (status["recent"].as_array().expect("a list").iter())
+        .map(|job| (job["id"].as_str(), job["status"].as_str()))
+        .skip(1)
+        .collect();
+    let expected = [
+        (Some("task-older2-abc"), Some("failed")),
+        (Some("task-older1-abc"), Some("completed")),
+    ];
+    assert_eq!(states, expected);
+    let document = world.json(["result", "task-older1"]);
+    assert_eq!(document["storedJob"]["result"], result);
+    assert_eq!(document["storedJob"]["request"], json!({ "prompt": "x" }));
+    assert_eq!(document["storedJob"]["anotherMember"], 7);
+    let shown = world.command(["result", "task-older1"]).run_ok();
+    shown.assert_stdout_has("the older answer");
+    let refused = world.command(["cancel", "task-older2"]).run();
+    refused.expect_code(2).assert_stderr_has("already failed");
 }
