@@ -112,7 +112,9 @@ impl BrokerRecord {
         write_whole(path, &json)
     }
 
-    pub(super) fn process(&self) -> ProcessIdentity {
+    /// The broker's process, as it was when it wrote this.
+    #[must_use]
+    pub fn process(&self) -> ProcessIdentity {
         ProcessIdentity {
             pid: self.pid,
             start: self.process_start.clone(),

@@ -24,11 +24,22 @@ use crate::cli::ui::Ui;
 use super::attend::follow_to_end;
 use super::delivery::Delivery;
 use super::watch_telling;
-use super::workspace::Workspace;
+use super::workspace::{Workspace, given_endpoint};
 
-/// Which engine this workspace's runs share, from its broker's record alone: nothing is asked and nothing is started.
+/// Which engine this workspace's runs share, from the environment or its broker's record alone: nothing is asked and
+/// nothing is started. A record whose process is gone names no engine: the next run starts one.
 pub(crate) fn session_runtime(workspace: &Workspace) -> Value {
-    match newest_record(workspace.store.folder()) {
+    if let Some(endpoint) = given_endpoint() {
+        return json!({
+            "mode": "shared",
+            "label": "given engine",
+            "detail": "the environment names the engine that every run uses",
+            "endpoint": endpoint,
+        });
+    }
+    let record = newest_record(workspace.store.folder())
+        .map(|record| record.filter(|record| record.process().is_alive() != Some(false)));
+    match record {
         Ok(Some(record)) => json!({
             "mode": "shared",
             "label": "shared engine",

@@ -338,14 +338,18 @@ fn codex_bin(settings: &Settings) -> Option<PathBuf> {
         .or_else(|| settings.codex_bin.clone())
 }
 
-fn access(engine: &EngineChoice, isolation: Isolation, settings: &Settings) -> Access {
-    let endpoint = Surroundings::variable(ENDPOINT_VARIABLE)
+/// The broker that the environment names. `None` where it names none.
+pub(crate) fn given_endpoint() -> Option<String> {
+    Surroundings::variable(ENDPOINT_VARIABLE)
         .and_then(|value| value.into_string().ok())
-        .filter(|value| !value.trim().is_empty());
+        .filter(|value| !value.trim().is_empty())
+}
+
+fn access(engine: &EngineChoice, isolation: Isolation, settings: &Settings) -> Access {
     match (engine, isolation) {
         // Our own engine costs nothing to start: sharing it would only leave a process behind.
         (EngineChoice::Builtin, _) | (_, Isolation::Isolated) => Access::Isolated,
-        (EngineChoice::Codex(_), Isolation::Default) => match endpoint {
+        (EngineChoice::Codex(_), Isolation::Default) => match given_endpoint() {
             Some(endpoint) => Access::Endpoint(endpoint),
             None if in_ci() => Access::Isolated,
             None => Access::Shared {

@@ -1,4 +1,4 @@
-//! Damage to the index between one command and the next, and what an older tool left in the folder.
+//! Damage to the index between one command and the next, and what an older tool or a dead broker left in the folder.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -160,4 +160,28 @@ fn jobs_of_an_older_tool_stay_readable_and_can_be_gone_on_with() {
     shown.assert_stdout_has("the older answer");
     let refused = world.command(["cancel", "task-older2"]).run();
     refused.expect_code(2).assert_stderr_has("already failed");
+}
+
+#[test]
+fn the_runtime_that_status_names_is_the_one_that_a_run_would_use() {
+    let world = World::new("");
+    let direct = world.json(["status"])["sessionRuntime"].clone();
+    assert_eq!(direct["mode"], "direct");
+    let task = world.background(["task", "think"]);
+    let _ended = world.ended(&task);
+    let shared = world.json(["status"])["sessionRuntime"].clone();
+    assert_eq!(shared["mode"], "shared");
+    // A broker that was killed leaves its record and its socket behind.
+    let record = world.store().folder().join("broker.json");
+    let mut left = serde_json::from_slice::<Value>(&fs::read(&record).unwrap()).unwrap();
+    left["processStart"] = json!("another start");
+    fs::write(&record, left.to_string()).unwrap();
+    assert_eq!(world.json(["status"])["sessionRuntime"], direct);
+    let given = world.command(["status", "--json"]).env(
+        "CODEX_COMPANION_APP_SERVER_ENDPOINT",
+        "unix:/tmp/given.sock",
+    );
+    let given = given.run_ok().json()["sessionRuntime"].clone();
+    assert_eq!(given["mode"], "shared");
+    assert_eq!(given["endpoint"], "unix:/tmp/given.sock");
 }
