@@ -20,9 +20,10 @@ pub const MEASURES: [Measure; 8] = [
     ("Precision of tokens, changed files", |scores| {
         scores.strict_token_precision
     }),
-    ("Precision of tokens, changed files or definitions", |scores| {
-        scores.token_precision
-    }),
+    (
+        "Precision of tokens, changed files or definitions",
+        |scores| scores.token_precision,
+    ),
     ("Precision of files, changed", |scores| {
         scores.strict_precision(usize::MAX)
     }),
