@@ -36,6 +36,7 @@
 //! - [`atomic_file`]: a file that is either the old or the new one, never half of each.
 //! - [`suites`]: the test suites of a project: how they run, and what a writer of tests may change in them.
 //! - [`timestamp`]: wall-clock moments and the clock that tells them.
+//! - [`causes`]: an error with its causes, in one line.
 //! - [`near_miss`]: the known word that a mistyped one is close to.
 //!
 //! # Invariants
@@ -51,6 +52,7 @@ pub mod atomic_file;
 pub mod baseline;
 pub mod broker;
 pub mod cache;
+pub mod causes;
 pub mod checks;
 pub mod config;
 pub mod context;

@@ -95,6 +95,9 @@ impl ProcessIdentity {
 }
 
 #[cfg(target_os = "linux")]
+pub(crate) use imp::children;
+
+#[cfg(target_os = "linux")]
 mod imp {
     use super::Signalled;
     use rustix::process::{PidfdFlags, Signal};
@@ -128,6 +131,26 @@ mod imp {
         Some(rest.split_ascii_whitespace().collect())
     }
 
+    /// The processes whose parent is `pid`, those that are dead and not waited for included.
+    pub(crate) fn children(pid: u32) -> Vec<u32> {
+        pids()
+            .filter(|&child| parent_of(child) == Some(pid))
+            .collect()
+    }
+
+    fn pids() -> impl Iterator<Item = u32> {
+        std::fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    }
+
+    fn parent_of(pid: u32) -> Option<u32> {
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        fields_after_name(&stat)?.get(1)?.parse().ok()
+    }
+
     fn session_of(pid: u32) -> Option<u32> {
         let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
         fields_after_name(&stat)?.get(3)?.parse().ok()
@@ -142,11 +165,7 @@ mod imp {
     }
 
     pub(super) fn kill_marked_in_session(session: u32, mark: &str) -> usize {
-        std::fs::read_dir("/proc")
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        pids()
             .filter(|&pid| pid != session && session_of(pid) == Some(session))
             .filter(|&pid| {
                 kill_if(pid, || {

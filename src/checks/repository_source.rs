@@ -3,10 +3,10 @@
 use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::error::Error;
 
 use bstr::{BStr, BString, ByteSlice};
 
+use crate::causes::with_causes;
 use crate::target::{
     ChangeSet, Content, Endpoint, FileChange, LeftOut, LeftOutReason, Part, Repository, Status,
     WorktreeFile,
@@ -130,7 +130,7 @@ impl<R: Borrow<Repository>, C: Borrow<ChangeSet>> RepositorySource<R, C> {
             Ok(patch) => changed_text(&patch),
             Err(error) => {
                 let path = &changes.files[index].path;
-                let note = format!("the lines of `{path}`: {}", chain(&error));
+                let note = format!("the lines of `{path}`: {}", with_causes(&error));
                 self.not_seen.borrow_mut().push(note);
                 ChangedText::default()
             }
@@ -213,16 +213,4 @@ impl<R: Borrow<Repository>, C: Borrow<ChangeSet>> ChangeSource for RepositorySou
     fn not_seen(&self) -> Vec<String> {
         self.not_seen.borrow().clone()
     }
-}
-
-/// An error and its causes, joined by colons.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

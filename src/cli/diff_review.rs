@@ -16,8 +16,8 @@ use super::usage::UsageError;
 /// Review exactly this diff: a patch that is not applied, or some files or hunks of a change
 ///
 /// Words in front that name a changed file (FILE), lines of one (FILE:LINES, FILE:10 or FILE:10-40, counted in the new version)
-/// or a folder of changed files (FOLDER/) choose what is reviewed. From the first other word on, or behind a `--` of its own, the
-/// text says what to look at in particular; it is taken as it is.
+/// or a folder of changed files (FOLDER/) choose what is reviewed; a name may hold blanks, or stand in quotes. From the first other
+/// word on, or behind a `--` of its own, the text says what to look at in particular; it is taken as it is.
 #[derive(Debug, Args)]
 pub(crate) struct DiffReviewArgs {
     /// What to review of the change, and what to look at in particular, behind all options

@@ -14,7 +14,7 @@ use super::options::{
     StrategyArgs, TargetArgs, WaitArgs,
 };
 use super::terms::{TermsArgs, TermsRequest};
-use super::text::{TextFileArgs, TextSource};
+use super::text::{FocusArgs, TextFileArgs, TextSource};
 use super::usage::UsageError;
 
 /// What every review takes.
@@ -41,13 +41,8 @@ pub(super) struct CommonArgs {
 /// Review a change
 #[derive(Debug, Args)]
 pub(crate) struct ReviewArgs {
-    /// What to look at in particular, behind all options; taken as it is
-    #[arg(
-        value_name = "FOCUS",
-        trailing_var_arg = true,
-        allow_hyphen_values = true
-    )]
-    text: Vec<OsString>,
+    #[command(flatten)]
+    focus: FocusArgs,
     /// Let the engine choose its own context: the plain target, without strategy, filters or focus
     #[arg(long, help_heading = "Engine")]
     native: bool,
@@ -58,13 +53,8 @@ pub(crate) struct ReviewArgs {
 /// Review a change as its adversary: question the approach, not only the code
 #[derive(Debug, Args)]
 pub(crate) struct AdversarialReviewArgs {
-    /// What to look at in particular, behind all options; taken as it is
-    #[arg(
-        value_name = "FOCUS",
-        trailing_var_arg = true,
-        allow_hyphen_values = true
-    )]
-    text: Vec<OsString>,
+    #[command(flatten)]
+    focus: FocusArgs,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -112,7 +102,9 @@ impl ReviewArgs {
         } else {
             Context::Ours
         };
-        let request = self.common.into_request(&REVIEW, context, self.text)?;
+        let request = self
+            .common
+            .into_request(&REVIEW, context, self.focus.text)?;
         if context == Context::Native && request.focus != TextSource::None {
             return Err(UsageError::FocusWithNative);
         }
@@ -126,7 +118,7 @@ impl ReviewArgs {
 impl AdversarialReviewArgs {
     pub(crate) fn into_request(self) -> Result<ReviewRequest, UsageError> {
         self.common
-            .into_request(&ADVERSARIAL_REVIEW, Context::Ours, self.text)
+            .into_request(&ADVERSARIAL_REVIEW, Context::Ours, self.focus.text)
     }
 }
 

@@ -1,7 +1,5 @@
 //! `test`: have tests written for a change.
 
-use std::ffi::OsString;
-
 use clap::Args;
 
 use codex_review::config::Flag;
@@ -11,19 +9,14 @@ use codex_review::target::TargetSpec;
 use super::options::{
     Attendance, EngineOptions, Isolation, JsonArgs, Shape, StrategyArgs, TargetArgs, WaitArgs,
 };
-use super::text::{TextFileArgs, TextSource};
+use super::text::{FocusArgs, TextFileArgs, TextSource};
 use super::usage::UsageError;
 
 /// Have tests written for a change, in a throw-away worktree
 #[derive(Debug, Args)]
 pub(crate) struct TestArgs {
-    /// What to test in particular, behind all options; taken as it is
-    #[arg(
-        value_name = "FOCUS",
-        trailing_var_arg = true,
-        allow_hyphen_values = true
-    )]
-    text: Vec<OsString>,
+    #[command(flatten)]
+    focus: FocusArgs,
     #[command(flatten)]
     target: TargetArgs,
     /// Run the new tests on the change and on its base: this runs the project's own code
@@ -90,7 +83,7 @@ pub(crate) enum TestRequest {
 impl TestArgs {
     pub(crate) fn into_request(self) -> Result<TestRequest, UsageError> {
         let target = self.target.into_spec()?;
-        let focus = TextSource::new(self.text, self.text_file.prompt_file)?;
+        let focus = TextSource::new(self.focus.text, self.text_file.prompt_file)?;
         let shape = self.json.shape();
         let attendance = self.wait.attendance();
         let application = match self.apply {

@@ -26,6 +26,18 @@ pub(crate) enum TextSource {
     Stdin,
 }
 
+/// The words behind all options that say what to look at.
+#[derive(Debug, Args)]
+pub(crate) struct FocusArgs {
+    /// What to look at in particular, behind all options; taken as it is
+    #[arg(
+        value_name = "FOCUS",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) text: Vec<OsString>,
+}
+
 /// The options that give text.
 #[derive(Debug, Args)]
 pub(crate) struct TextFileArgs {

@@ -1,6 +1,8 @@
 //! The collectors by name.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -98,4 +100,44 @@ pub fn parse_options<T: DeserializeOwned>(options: &toml::Table) -> Result<T, Op
     toml::Value::Table(options.clone())
         .try_into()
         .map_err(|error: toml::de::Error| OptionsError(error.message().to_owned()))
+}
+
+/// Checks that the number which an option gives is one of `allowed`.
+///
+/// # Errors
+///
+/// When it is none.
+pub(super) fn check_range<N: PartialOrd + Default + fmt::Display>(
+    option: &str,
+    given: N,
+    allowed: RangeInclusive<N>,
+) -> Result<(), OptionsError> {
+    let (first, last) = (allowed.start(), allowed.end());
+    if allowed.contains(&given) {
+        Ok(())
+    } else if *first == N::default() {
+        Err(OptionsError(format!(
+            "`{option}` is {given}, at most {last} are allowed"
+        )))
+    } else {
+        Err(OptionsError(format!(
+            "`{option}` is {given}, expected {first} to {last}"
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_outside_its_range_is_told_with_what_is_allowed() {
+        let said = |result: Result<(), OptionsError>| result.map_err(|OptionsError(said)| said);
+        assert_eq!(said(check_range("limit", 1, 1..=10)), Ok(()));
+        assert_eq!(said(check_range("limit", 10, 1..=10)), Ok(()));
+        let between = Err("`limit` is 0, expected 1 to 10".to_owned());
+        assert_eq!(said(check_range("limit", 0, 1..=10)), between);
+        let above = Err("`lines` is 11, at most 10 are allowed".to_owned());
+        assert_eq!(said(check_range("lines", 11, 0..=10)), above);
+    }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bstr::{BStr, BString};
 
+use crate::causes::with_causes;
 use crate::checks::Examination;
 use crate::target::{
     CommitLog, FileChange, LeftOut, LineOrigins, ObjectId, ResolvedTarget, TouchedFiles,
@@ -140,13 +141,6 @@ impl ViewError {
     /// From an error and its chain of causes, joined by colons: this ends up on one line of a ledger.
     #[must_use]
     pub fn of(error: &dyn std::error::Error) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        ViewError(text)
+        ViewError(with_causes(error))
     }
 }

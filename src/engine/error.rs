@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::causes::with_causes;
 use crate::review::{NotJudged, NotJudgedReason};
 use crate::rpc::{ErrorObject, Notification, codes};
 
@@ -125,7 +126,7 @@ impl EngineError {
     pub fn not_judged(&self) -> NotJudged {
         NotJudged {
             reason: self.reason(),
-            detail: chain(self),
+            detail: with_causes(self),
         }
     }
 }
@@ -169,20 +170,8 @@ impl From<CallError> for EngineError {
 pub fn unavailable(error: &dyn std::error::Error) -> NotJudged {
     NotJudged {
         reason: NotJudgedReason::EngineUnavailable,
-        detail: chain(error),
+        detail: with_causes(error),
     }
-}
-
-/// An error and its causes, joined by colons.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 fn wants_login(error: &ErrorObject) -> bool {

@@ -11,14 +11,17 @@
 
 mod group;
 mod run;
+mod stray;
 mod trial;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::causes::with_causes;
 use crate::context::{CollectError, Program, ProgramCall, Programs};
 use crate::engine::find_in_path;
 
+pub use stray::Strays;
 pub use trial::{TRIAL_VARIABLES, Trial, TrialEnd, Tried, try_out};
 
 /// The environment variables that every program gets, where they are set.
@@ -91,22 +94,12 @@ impl Programs for ExternalPrograms {
         let program = self.resolve(&call.program);
         program
             .and_then(|program| run::run(&program, call, &self.environment(call), &self.root))
-            .map_err(|fault| CollectError(told(&fault)))
+            .map_err(|fault| CollectError(with_causes(&fault)))
     }
 
     fn exists(&self, program: &Program) -> bool {
         self.resolve(program).is_ok()
     }
-}
-
-/// A fault and its causes, joined by colons: one line of a ledger.
-fn told(fault: &Fault) -> String {
-    let mut text = fault.to_string();
-    if let Some(cause) = std::error::Error::source(fault) {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-    }
-    text
 }
 
 /// Why a program gave no answer.

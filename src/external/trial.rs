@@ -1,7 +1,8 @@
 //! One run of a command whose end and last words matter, such as a project's tests.
 //!
 //! Unlike a strategy's program it may fail, and that is its answer. It gets no input, an environment cleared to a list, a
-//! process group of its own, a time limit, and a reader who keeps the end of what it says. Its group is ended with it.
+//! process group of its own, a time limit, and a reader who keeps the end of what it says. Its group is ended with it,
+//! and what left the group where [`Strays`] says so.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ use tokio::process::Child;
 use tokio::time::timeout;
 
 use super::group::kill_group;
+use super::stray::{Adoption, Strays};
 
 /// The environment variables that a project's tests get, where they are set: where toolchains keep what they have.
 pub const TRIAL_VARIABLES: [&str; 28] = [
@@ -69,6 +71,8 @@ pub struct Trial {
     pub time_limit: Duration,
     /// How much of the end of what it says is kept, in bytes.
     pub most_bytes: usize,
+    /// What becomes of processes that left its group.
+    pub strays: Strays,
 }
 
 /// How a command ended.
@@ -104,6 +108,10 @@ pub struct Tried {
 /// It cannot be started, or not be waited for.
 pub async fn try_out(trial: &Trial, cancelled: impl Future<Output = ()>) -> std::io::Result<Tried> {
     let began = Instant::now();
+    let adoption = match trial.strays {
+        Strays::End => Adoption::begin(),
+        Strays::LeaveAlone => None,
+    };
     let mut child = spawn(trial)?;
     let leader = child
         .id()
@@ -129,8 +137,11 @@ pub async fn try_out(trial: &Trial, cancelled: impl Future<Output = ()>) -> std:
             TrialEnd::TimedOut
         }
     };
-    // Whatever it started in its group goes with it.
+    // Whatever it started goes with it: its group, and what left that.
     kill_group(leader);
+    if let Some(adoption) = adoption {
+        adoption.end(leader).await;
+    }
     for reader in reading {
         let abort = reader.abort_handle();
         if timeout(DRAIN, reader).await.is_err() {
@@ -224,6 +235,8 @@ mod tests {
             environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
             time_limit: Duration::from_secs(20),
             most_bytes: 16,
+            // Other tests of this process have children too.
+            strays: Strays::LeaveAlone,
         }
     }
 

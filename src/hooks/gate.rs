@@ -11,15 +11,30 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::GateAnswer;
 
 /// What a gate holds until it was reviewed. To a plan, each time it is presented is an end of a turn, and its text the tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Gated {
     /// A turn that wants to end.
+    #[default]
     Turn,
     /// A plan that a session presents.
     Plan,
+}
+
+impl Gated {
+    /// A stable word for JSON and tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Gated::Turn => "turn",
+            Gated::Plan => "plan",
+        }
+    }
 }
 
 /// What is known when a turn wants to end.

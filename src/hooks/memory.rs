@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Gated;
+
 const KEPT_VERDICTS: usize = 50;
 /// Most turns edit nothing: their records must not push out what the engine said.
 const KEPT_SKIPS: usize = 20;
@@ -68,6 +70,9 @@ pub struct PlanMemory {
 pub struct GateRecord {
     /// Milliseconds since 1970.
     pub at_ms: u64,
+    /// What it was about. Older records, which did not say, count as turns.
+    #[serde(default)]
+    pub gated: Gated,
     /// The Claude session, where it was known.
     #[serde(default)]
     pub session_id: Option<String>,
@@ -205,6 +210,7 @@ mod tests {
     fn record(at_ms: u64, verdict: &str) -> GateRecord {
         GateRecord {
             at_ms,
+            gated: Gated::Turn,
             session_id: None,
             verdict: verdict.into(),
             reason: "nothing-edited".into(),
@@ -252,6 +258,21 @@ mod tests {
             LastHour::default(),
             "old questions do not count"
         );
+    }
+
+    #[test]
+    fn a_record_says_what_it_was_about_and_an_older_one_was_about_a_turn() {
+        let mut memory = GateMemory::default();
+        memory.note(GateRecord {
+            gated: Gated::Plan,
+            ..record(1, "allow")
+        });
+        let text = String::from_utf8(memory.to_json()).unwrap();
+        assert_eq!(GateMemory::from_json(text.as_bytes()), memory);
+        let older = text.replace("\"gated\":\"plan\",", "");
+        assert_ne!(older, text);
+        let older = GateMemory::from_json(older.as_bytes());
+        assert_eq!(older.records[0].gated, Gated::Turn);
     }
 
     #[test]

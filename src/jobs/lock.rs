@@ -121,29 +121,37 @@ impl StoreLock {
             .write(true)
             .open(&path)
             .map_err(JobsError::io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => return Ok(StoreLock { _file: file }),
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => return Err(JobsError::io("lock", path)(error)),
-        }
-        // The system queues those who wait; a thread does it, because it sets no bound itself. One that waits in vain
-        // gives the lock back the moment it gets it.
-        let (sender, receiver) = mpsc::channel();
-        std::thread::Builder::new()
-            .name("store-lock".into())
-            .spawn(move || {
-                let locked = file.lock().map(|()| file);
-                drop(sender.send(locked));
-            })
-            .map_err(JobsError::io("wait for", &path))?;
-        match receiver.recv_timeout(bound) {
-            Ok(Ok(file)) => Ok(StoreLock { _file: file }),
-            Ok(Err(error)) => Err(JobsError::io("lock", path)(error)),
-            Err(_) => Err(JobsError::LockTimeout {
+        match lock_within(file, bound) {
+            Ok(Some(file)) => Ok(StoreLock { _file: file }),
+            Ok(None) => Err(JobsError::LockTimeout {
                 path,
                 waited: bound,
             }),
+            Err(error) => Err(JobsError::io("lock", path)(error)),
         }
+    }
+}
+
+/// Locks a file, waiting for whoever holds it. `None` when they still do after `bound`.
+pub(crate) fn lock_within(file: File, bound: Duration) -> io::Result<Option<File>> {
+    match file.try_lock() {
+        Ok(()) => return Ok(Some(file)),
+        Err(TryLockError::WouldBlock) if bound.is_zero() => return Ok(None),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    // The system queues those who wait; a thread does it, because it sets no bound itself. One that waits in vain
+    // gives the lock back the moment it gets it.
+    let (sender, receiver) = mpsc::channel();
+    std::thread::Builder::new()
+        .name("lock".into())
+        .spawn(move || {
+            let locked = file.lock().map(|()| file);
+            drop(sender.send(locked));
+        })?;
+    match receiver.recv_timeout(bound) {
+        Ok(locked) => locked.map(Some),
+        Err(_) => Ok(None),
     }
 }
 

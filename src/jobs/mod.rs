@@ -79,6 +79,7 @@ pub use job::{
     CreatedFacts, EndStatus, Job, JobClass, JobEnd, JobResult, JobStatus, NewJob, Phase, TokenCount,
 };
 pub use lease::{SessionLease, begin_session, end_session, sessions, sweep_sessions};
+pub(crate) use lock::lock_within;
 pub use query::{
     JobView, StatusScope, StatusSnapshot, Waited, Wanted, find, find_result, find_to_cancel,
     resume_candidate, status, view, wait,

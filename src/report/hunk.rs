@@ -198,11 +198,20 @@ fn parse_head(file: &str, line: &str) -> Option<(Hunk, (u32, u32))> {
     Some((hunk, (old_lines, new_lines)))
 }
 
+/// Hunks that were taken within a bound.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptHunks {
+    /// What there was room for.
+    pub hunks: Vec<Hunk>,
+    /// Whether there was more.
+    pub is_cut: bool,
+}
+
 /// The parts of `hunks` that lie around the findings, in the order of `hunks`, until `max_bytes` of them are kept. What
 /// does not fit is dropped: the findings stand without it.
 #[must_use]
-pub fn keep_beside(hunks: &[Hunk], findings: &[&Finding], max_bytes: usize) -> Vec<Hunk> {
-    let mut kept = Vec::new();
+pub fn keep_beside(hunks: &[Hunk], findings: &[&Finding], max_bytes: usize) -> KeptHunks {
+    let mut kept = KeptHunks::default();
     let mut room = max_bytes;
     for hunk in hunks {
         let mut ranges: Vec<Range<usize>> = findings
@@ -220,9 +229,12 @@ pub fn keep_beside(hunks: &[Hunk], findings: &[&Finding], max_bytes: usize) -> V
         }
         for range in merged {
             let part = hunk.cut(range);
-            if let Some(left) = room.checked_sub(part.bytes()) {
-                room = left;
-                kept.push(part);
+            match room.checked_sub(part.bytes()) {
+                Some(left) => {
+                    room = left;
+                    kept.hunks.push(part);
+                }
+                None => kept.is_cut = true,
             }
         }
     }
@@ -340,6 +352,8 @@ mod tests {
         let hunks = Hunk::parse_patch("a.rs", &format!("@@ -0,0 +1,500 @@\n{added}"));
         let (first, second) = (finding(Some((100, 102))), finding(Some((110, 110))));
         let kept = keep_beside(&hunks, &[&first, &second], 1 << 20);
+        assert!(!kept.is_cut);
+        let kept = kept.hunks;
         assert_eq!(kept.len(), 1, "windows that meet are one");
         assert_eq!((kept[0].new_start, kept[0].lines.len()), (92, 27));
         for finding in [&first, &second] {
@@ -347,6 +361,7 @@ mod tests {
         }
         let long = finding(Some((1, 500)));
         assert_eq!(beside(&hunks, &long)[0].lines.len(), MAX_LINES);
-        assert_eq!(keep_beside(&hunks, &[&first], 100), []);
+        let cut = keep_beside(&hunks, &[&first], 100);
+        assert_eq!((cut.hunks, cut.is_cut), (vec![], true));
     }
 }

@@ -95,6 +95,9 @@ struct Document {
     /// Not in documents of earlier versions, as little as `raw_paths`.
     #[serde(default)]
     hunks: Vec<HunkDocument>,
+    /// Whether there was no room for some of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    hunks_cut: bool,
     /// Paths that are no UTF-8, as URI references, by their shown form.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     raw_paths: BTreeMap<String, String>,
@@ -281,6 +284,7 @@ impl From<&Report> for Document {
                 unchecked: locations.unchecked,
             },
             hunks: report.hunks.iter().map(HunkDocument::from).collect(),
+            hunks_cut: report.hunks_cut,
             raw_paths: report
                 .raw_paths
                 .iter()
@@ -430,6 +434,7 @@ impl TryFrom<Document> for Report {
                 .into_iter()
                 .map(Hunk::try_from)
                 .collect::<Result<_, _>>()?,
+            hunks_cut: document.hunks_cut,
             raw_paths: read_raw_paths(document.raw_paths)?,
             notes: document.notes,
             timings: Timings {

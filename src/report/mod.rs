@@ -39,7 +39,7 @@ pub mod visible;
 mod xml;
 
 pub use format::{Delivery, FORMATS, Format, UnknownFormat};
-pub use hunk::{Hunk, HunkLine, LineSide, keep_beside};
+pub use hunk::{Hunk, HunkLine, KeptHunks, LineSide, keep_beside};
 pub use job_summary::{MAX_JOB_SUMMARY_BYTES, job_summary};
 pub use model::{
     Cached, ClosedFinding, ContextInfo, EngineInfo, PLAN_MODE, Report, ReviewIdentity, SinceReview,

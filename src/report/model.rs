@@ -53,6 +53,8 @@ pub struct Report {
     pub source_thread_id: Option<String>,
     /// The change around the findings, within a bound; in the order of the change.
     pub hunks: Vec<Hunk>,
+    /// Whether that bound kept some of them out.
+    pub hunks_cut: bool,
     /// The bytes of changed paths that are no UTF-8, by the shown form that findings name them by.
     pub raw_paths: BTreeMap<String, Vec<u8>>,
     /// The earlier answer that this report shows, where the question had been asked before.

@@ -97,6 +97,7 @@ pub fn merge_reports(
         .iter()
         .flat_map(|(_, report)| report.hunks.clone())
         .collect();
+    merged.hunks_cut = parts.iter().any(|(_, report)| report.hunks_cut);
     merged.raw_paths = parts
         .iter()
         .flat_map(|(_, report)| report.raw_paths.clone())

@@ -19,7 +19,7 @@ use crate::review::{
 };
 
 use super::access::{self, OpenedEngine};
-use super::kind::{Ask, Subject, Thread};
+use super::kind::{Ask, MayWrite, Subject, Thread};
 use super::redaction::{RedactingSink, RunRedactor};
 use super::{
     EngineChoice, NativeTarget, Question, ReviewedChange, RunRequest, Surroundings, TaskAnswer,
@@ -294,16 +294,15 @@ fn not_judged(error: &engine::EngineError, request: &RunRequest) -> NotJudged {
 }
 
 fn sandbox(request: &RunRequest) -> Sandbox {
-    match &request.tests {
-        Some(order) => match &order.scratch {
-            Some(scratch) => Sandbox::Confined {
-                scratch: scratch.clone(),
-            },
-            // Without its own worktree, it would write in the user's.
-            None => Sandbox::ReadOnly,
+    match (request.kind.may_write, &request.scratch) {
+        _ if !request.write => Sandbox::ReadOnly,
+        (MayWrite::Never, _) => Sandbox::ReadOnly,
+        (MayWrite::WhenAsked, _) => Sandbox::WorkspaceWrite,
+        (MayWrite::Always, Some(scratch)) => Sandbox::Confined {
+            scratch: scratch.clone(),
         },
-        None if request.write => Sandbox::WorkspaceWrite,
-        None => Sandbox::ReadOnly,
+        // Without a folder of its own, it would write in the user's.
+        (MayWrite::Always, None) => Sandbox::ReadOnly,
     }
 }
 

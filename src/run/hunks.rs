@@ -2,11 +2,11 @@
 //!
 //! The worker reads no repository: while it runs, the working tree may change. So the hunks are taken when the request is
 //! made, without secrets and within bounds, and the report keeps those around its findings. A file whose patch cannot be
-//! read, or that comes behind the bound, is left out: its findings are shown without their lines.
+//! read, or that comes behind the bound, is left out: its findings are shown without their lines, and the report knows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::report::{Hunk, Report, keep_beside};
+use crate::report::{Hunk, KeptHunks, Report, keep_beside};
 use crate::secrets::Redactor;
 use crate::target::{ChangeSet, Content};
 
@@ -24,35 +24,42 @@ const MAX_LINE_CHARS: usize = 400;
 
 /// The hunks of a change, in its order. A file that is staged and edited since comes with its later part first: the
 /// lines of findings are those of the working tree.
-pub(super) fn hunks(changes: &ChangeSet) -> Vec<Hunk> {
+pub(super) fn hunks(changes: &ChangeSet) -> KeptHunks {
     let mut redactor = Redactor::new();
     let mut room = MAX_BYTES;
     let mut hunks: Vec<Hunk> = Vec::new();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let mut is_cut = false;
     for (index, file) in changes.files.iter().enumerate() {
-        if room == 0 {
-            break;
-        }
         if !matches!(file.content, Content::Text { .. }) {
             continue;
         }
+        if room == 0 {
+            is_cut = true;
+            break;
+        }
         let Ok(patch) = changes.patch(index) else {
+            is_cut = true;
             continue;
         };
-        let patch = first_lines(&patch, MAX_FILE_BYTES.min(room));
-        room -= patch.len();
-        let shown = redactor.redact(&String::from_utf8_lossy(patch)).text;
+        let taken = first_lines(&patch, MAX_FILE_BYTES.min(room));
+        is_cut |= taken.len() < patch.len();
+        room -= taken.len();
+        let shown = redactor.redact(&String::from_utf8_lossy(taken)).text;
         let path = file.path.to_string();
         let mut of_file = Hunk::parse_patch(&path, &shown);
         for line in of_file.iter_mut().flat_map(|hunk| &mut hunk.lines) {
             shorten(&mut line.text);
         }
-        let place = hunks
-            .iter()
-            .position(|hunk| hunk.file == path)
-            .unwrap_or(hunks.len());
+        let place = match seen.insert(path.clone()) {
+            // Looked for only where there is one: a change may have a hundred thousand files.
+            false => hunks.iter().position(|hunk| hunk.file == path),
+            true => None,
+        };
+        let place = place.unwrap_or(hunks.len());
         hunks.splice(place..place, of_file);
     }
-    hunks
+    KeptHunks { hunks, is_cut }
 }
 
 /// Cuts a line that is longer than anybody reads beside a finding.
@@ -63,9 +70,11 @@ pub(super) fn shorten(line: &mut String) {
     }
 }
 
-/// Those of a change's hunks that its report keeps.
-pub(super) fn beside_findings(hunks: &[Hunk], report: &Report) -> Vec<Hunk> {
-    keep_beside(hunks, &report.shown_findings(), MAX_REPORT_BYTES)
+/// Leaves of a change's hunks those that its report keeps.
+pub(super) fn keep_beside_findings(taken: &KeptHunks, report: &mut Report) {
+    let kept = keep_beside(&taken.hunks, &report.shown_findings(), MAX_REPORT_BYTES);
+    report.hunks = kept.hunks;
+    report.hunks_cut = taken.is_cut || kept.is_cut;
 }
 
 /// As many whole lines of `patch` as fit into `max_bytes`.

@@ -11,6 +11,7 @@ mod access;
 mod asked_before;
 mod counting;
 mod decide;
+mod engine_options;
 mod events;
 mod execute;
 mod hunks;
@@ -33,6 +34,7 @@ mod testing;
 pub use access::{OpenedEngine, broker_options, open_engine};
 pub use counting::CountedChange;
 pub use decide::{decide_again, merge_reports, shard_label};
+pub use engine_options::EngineOptions;
 pub use execute::{RunEnd, execute, unreadable_request};
 pub use kind::{
     ADVERSARIAL_REVIEW, AGENT, Ask, DIFF_REVIEW, GATE, KINDS, Kind, MayWrite, OPTIMIZE, PLAN_GATE,
@@ -40,7 +42,7 @@ pub use kind::{
 };
 pub use pinned_patch::PinnedPatch;
 pub use plan::PlanReview;
-pub use prepare::{EngineOptions, PrepareError, ReviewPlan, first_line, task_request};
+pub use prepare::{PrepareError, ReviewPlan, first_line, task_request};
 pub use request::{
     Access, Budgets, CacheUse, EngineChoice, NativeTarget, Question, RequestError, ReviewedChange,
     RunRequest, ThreadChoice,

@@ -5,7 +5,6 @@
 //! the change's other machinery applies: no baseline, no filter, no shards, no earlier review to go on from. The answer is
 //! not kept for the same question either, because it leans on code that the question does not hold.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,18 +14,14 @@ use sha2::{Digest as _, Sha256};
 use crate::context::PlanContext;
 use crate::prompt::{self, PromptInput};
 use crate::report::{
-    ContextInfo, EngineInfo, Hunk, HunkLine, LineSide, PLAN_MODE, Report, ReviewIdentity,
-    TargetInfo, Timings,
+    ContextInfo, Hunk, HunkLine, LineSide, PLAN_MODE, Report, ReviewIdentity, TargetInfo,
 };
-use crate::review::{
-    ChangedFile, ChangedLines, ExitStatus, FailOn, LineRange, Noise, OnEmpty, Outcome,
-};
+use crate::review::{ChangedFile, ChangedLines, FailOn, LineRange, OnEmpty};
 
 use super::kind::{Ask, Kind};
 use super::prepare::roots;
 use super::{
-    CacheUse, CountedChange, EngineOptions, PrepareError, Question, ReviewedChange, RunRequest,
-    ThreadChoice, hunks,
+    CountedChange, EngineOptions, PrepareError, Question, ReviewedChange, RunRequest, hunks,
 };
 
 /// The review of a plan, ready to be asked for.
@@ -63,28 +58,21 @@ impl PlanReview<'_> {
     #[must_use]
     pub fn draft(&self) -> Report {
         let context = self.context;
+        let target = TargetInfo {
+            mode: PLAN_MODE.to_owned(),
+            label: format!("plan {}", self.label),
+            explicit: self.explicit,
+            base_ref: None,
+            base_note: None,
+        };
+        let blank = self
+            .options
+            .unanswered(self.kind, self.root, target, self.fail_on, self.took);
         Report {
-            kind: self.kind.report_name.to_owned(),
-            job_id: None,
-            repository_root: self.root.to_string_lossy().into_owned(),
             branch: self.branch.map(str::to_owned),
-            target: TargetInfo {
-                mode: PLAN_MODE.to_owned(),
-                label: format!("plan {}", self.label),
-                explicit: self.explicit,
-                base_ref: None,
-                base_note: None,
-            },
             identity: ReviewIdentity {
                 change: digest(&context.lines),
                 ..ReviewIdentity::default()
-            },
-            noise: Noise::default(),
-            engine: EngineInfo {
-                name: self.options.engine.name().to_owned(),
-                version: None,
-                model: self.options.model.clone(),
-                effort: self.options.effort.clone(),
             },
             context: Some(ContextInfo {
                 strategy: PLAN_MODE.to_owned(),
@@ -96,27 +84,8 @@ impl PlanReview<'_> {
                 redactions: context.redactions,
                 left_out: context.left_out.clone(),
             }),
-            outcome: Outcome::Empty,
-            fail_on: self.fail_on,
-            exit: ExitStatus::Passed,
-            raw_output: String::new(),
-            parse_error: None,
-            engine_stderr: String::new(),
-            reasoning: Vec::new(),
-            thread_id: None,
-            source_thread_id: None,
-            hunks: Vec::new(),
-            raw_paths: BTreeMap::new(),
-            cached: None,
-            since: None,
-            is_inferred: false,
             notes: self.notes.to_vec(),
-            timings: Timings {
-                total: self.took,
-                context: Some(self.took),
-                turn: None,
-            },
-            usage: None,
+            ..blank
         }
     }
 
@@ -141,22 +110,12 @@ impl PlanReview<'_> {
             },
         );
         let files = vec![self.as_file()];
+        let question = Question::Turn {
+            text: prompt.text,
+            output_schema: prompt.output_schema,
+        };
         Ok(RunRequest {
-            kind: self.kind,
-            engine: self.options.engine.clone(),
-            access: self.options.access.clone(),
-            cwd: self.root.to_owned(),
-            question: Question::Turn {
-                text: prompt.text,
-                output_schema: prompt.output_schema,
-            },
-            thread: ThreadChoice::New,
             thread_name: Some(format!("{}: {}", self.kind.title, self.label)),
-            write: false,
-            model: self.options.model.clone(),
-            effort: self.options.effort.clone(),
-            budgets: self.options.budgets,
-            cache: CacheUse::Off,
             change: Some(ReviewedChange {
                 draft: Report {
                     hunks: self.hunks(),
@@ -173,7 +132,7 @@ impl PlanReview<'_> {
                 trail: None,
                 on_empty: OnEmpty::Pass,
             }),
-            tests: None,
+            ..self.options.request(self.kind, self.root, question)
         })
     }
 

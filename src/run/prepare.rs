@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::context::{Context, Shown, describe_left_out, human_size};
 use crate::prompt::{self, GateInput, Prompt, PromptInput};
-use crate::report::{ContextInfo, EngineInfo, Report, TargetInfo, Timings};
+use crate::report::{ContextInfo, KeptHunks, Report, TargetInfo};
 use crate::review::{
     ChangedFile, ChangedLines, ExitStatus, FailOn, LineRange, OnEmpty, Outcome, exit_status,
 };
@@ -20,27 +20,9 @@ use crate::target::{
 
 use super::kind::{Ask, Kind};
 use super::{
-    Access, Budgets, CacheUse, CountedChange, EngineChoice, NativeTarget, PinnedPatch, Question,
-    ReviewHistory, ReviewTerms, ReviewedChange, RunRequest, Since, ThreadChoice, hunks,
-    review_ignore,
+    CountedChange, EngineChoice, EngineOptions, NativeTarget, PinnedPatch, Question, ReviewHistory,
+    ReviewTerms, ReviewedChange, RunRequest, Since, ThreadChoice, hunks, review_ignore,
 };
-
-/// Who answers, how, and how long it may take: what is the same for every kind of run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EngineOptions {
-    /// Which engine.
-    pub engine: EngineChoice,
-    /// How it is reached.
-    pub access: Access,
-    /// The model; `None` is the engine's default.
-    pub model: Option<String>,
-    /// The reasoning effort; `None` is the engine's default.
-    pub effort: Option<String>,
-    /// The bounds.
-    pub budgets: Budgets,
-    /// Whether an earlier answer will do.
-    pub cache: CacheUse,
-}
 
 /// A review that is ready to be asked for.
 #[derive(Clone, Copy)]
@@ -109,42 +91,24 @@ impl ReviewPlan<'_> {
         } else {
             ExitStatus::Passed
         };
+        let blank = self.options.unanswered(
+            self.kind,
+            self.root,
+            target_info(self.target),
+            self.fail_on,
+            self.took,
+        );
         Report {
-            kind: self.kind.report_name.to_owned(),
-            job_id: None,
-            repository_root: self.root.to_string_lossy().into_owned(),
             branch: self.target.branch.clone(),
-            target: target_info(self.target),
             identity: self.terms.identity.clone(),
             noise: self.terms.noise.clone(),
-            engine: EngineInfo {
-                name: self.options.engine.name().to_owned(),
-                version: None,
-                model: self.options.model.clone(),
-                effort: self.options.effort.clone(),
-            },
             context: self.context.map(context_info),
             outcome,
-            fail_on: self.fail_on,
             exit,
-            raw_output: String::new(),
-            parse_error: None,
-            engine_stderr: String::new(),
-            reasoning: Vec::new(),
-            thread_id: None,
-            source_thread_id: None,
-            hunks: Vec::new(),
             raw_paths: hunks::raw_paths(self.changes),
-            cached: None,
             since: self.since.map(|since| since.info.clone()),
-            is_inferred: false,
             notes: self.notes.to_vec(),
-            timings: Timings {
-                total: self.took,
-                context: Some(self.took),
-                turn: None,
-            },
-            usage: None,
+            ..blank
         }
     }
 
@@ -162,26 +126,18 @@ impl ReviewPlan<'_> {
             None => Question::NativeReview(native_target(self.target)?),
             Some(context) => self.question(context),
         };
+        // Text that somebody else reads has no findings to be shown beside their lines.
+        let taken = match self.kind.ask {
+            Ask::Text => KeptHunks::default(),
+            Ask::Reviewer | Ask::Structured(_) => hunks::hunks(self.changes),
+        };
         Ok(RunRequest {
-            kind: self.kind,
-            engine: self.options.engine.clone(),
-            access: self.options.access.clone(),
-            cwd: self.root.to_owned(),
-            question,
-            thread: ThreadChoice::New,
             thread_name: Some(format!("{}: {}", self.kind.title, self.target.label)),
-            write: false,
-            model: self.options.model.clone(),
-            effort: self.options.effort.clone(),
-            budgets: self.options.budgets,
             cache: self.options.cache,
             change: Some(ReviewedChange {
                 draft: Report {
-                    // Text that somebody else reads has no findings to be shown beside their lines.
-                    hunks: match self.kind.ask {
-                        Ask::Text => Vec::new(),
-                        Ask::Reviewer | Ask::Structured(_) => hunks::hunks(self.changes),
-                    },
+                    hunks: taken.hunks,
+                    hunks_cut: taken.is_cut,
                     ..self.draft()
                 },
                 files: match self.since {
@@ -197,7 +153,7 @@ impl ReviewPlan<'_> {
                     .map(|history| history.trail(self.context, self.since)),
                 on_empty: self.on_empty,
             }),
-            tests: None,
+            ..self.options.request(self.kind, self.root, question)
         })
     }
 
@@ -220,7 +176,7 @@ impl ReviewPlan<'_> {
         self.counted()
             .apply(&mut report, self.root, environment, engine, self.on_empty);
         if !report.shown_findings().is_empty() {
-            report.hunks = hunks::beside_findings(&hunks::hunks(self.changes), &report);
+            hunks::keep_beside_findings(&hunks::hunks(self.changes), &mut report);
         }
         report
     }
@@ -334,24 +290,15 @@ pub fn task_request(
         return Err(PrepareError::RootNotUtf8(root.to_owned()));
     }
     let prompt = prompt::task(text);
+    let question = Question::Turn {
+        text: prompt.text,
+        output_schema: prompt.output_schema,
+    };
     Ok(RunRequest {
-        kind,
-        engine: options.engine.clone(),
-        access: options.access.clone(),
-        cwd: root.to_owned(),
-        question: Question::Turn {
-            text: prompt.text,
-            output_schema: prompt.output_schema,
-        },
         thread,
         thread_name: text.map(|text| format!("{}: {}", kind.title, first_line(text))),
         write,
-        model: options.model.clone(),
-        effort: options.effort.clone(),
-        budgets: options.budgets,
-        cache: CacheUse::Off,
-        change: None,
-        tests: None,
+        ..options.request(kind, root, question)
     })
 }
 

@@ -174,8 +174,11 @@ pub struct RunRequest {
     pub thread: ThreadChoice,
     /// A name for a thread that is kept, so that people find it in the engine's own lists.
     pub thread_name: Option<String>,
-    /// Whether the engine may write to the working tree.
+    /// Whether the engine may write to the folder that it works in.
     pub write: bool,
+    /// The folder for temporary files of a run that works in a folder of its own; `None` for every other one, and until
+    /// there is one.
+    pub scratch: Option<PathBuf>,
     /// The model; `None` is the engine's default.
     pub model: Option<String>,
     /// The reasoning effort; `None` is the engine's default.
@@ -225,6 +228,8 @@ struct Stored {
     resume_thread_id: Option<String>,
     thread_name: Option<String>,
     write: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scratch: Option<PathBuf>,
     model: Option<String>,
     effort: Option<String>,
     turn_budget_ms: u64,
@@ -301,6 +306,7 @@ impl RunRequest {
             },
             thread_name: self.thread_name.clone(),
             write: self.write,
+            scratch: self.scratch.clone(),
             model: self.model.clone(),
             effort: self.effort.clone(),
             turn_budget_ms: milliseconds(self.budgets.turn),
@@ -344,6 +350,7 @@ impl RunRequest {
                 .map_or(ThreadChoice::New, ThreadChoice::Resume),
             thread_name: stored.thread_name,
             write: stored.write,
+            scratch: stored.scratch,
             model: stored.model,
             effort: stored.effort,
             budgets: Budgets {

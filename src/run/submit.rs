@@ -6,6 +6,7 @@ use crate::jobs::{
     CancelToken, EventSink, Job, JobClass, JobEnd, JobEvent, JobId, JobRequest, JobStore,
     JobsError, NewJob, OwnedJob, WorkerLimits, run_worker,
 };
+use crate::report::KeptHunks;
 use crate::review::Outcome;
 
 use super::kind::Thread;
@@ -129,7 +130,11 @@ async fn answer(
             &request.engine,
             change.on_empty,
         );
-        report.hunks = hunks::beside_findings(&change.draft.hunks, report);
+        let taken = KeptHunks {
+            hunks: change.draft.hunks.clone(),
+            is_cut: change.draft.hunks_cut,
+        };
+        hunks::keep_beside_findings(&taken, report);
         since_last::remember(request, change, report, surroundings, id, at);
     }
     end

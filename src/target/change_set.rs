@@ -241,6 +241,12 @@ pub enum ChangesError {
         /// The file.
         path: BString,
     },
+    /// A patch says that a text differs, and not how.
+    #[error("`{path}` is text, and the patch has not got its new content")]
+    NotInPatch {
+        /// The file.
+        path: BString,
+    },
     /// The path filter cannot be compiled.
     #[error(transparent)]
     Spec(#[from] super::SpecError),
@@ -276,6 +282,9 @@ impl ChangesError {
     pub fn hint(&self) -> Option<String> {
         match self {
             ChangesError::Moved { .. } => Some("run the review again".into()),
+            ChangesError::NotInPatch { path } => Some(format!(
+                "make the patch with `git diff --binary` or `--text`, or leave the file out: `--path '!{path}'`"
+            )),
             ChangesError::Spec(error) => error.hint(),
             ChangesError::Io { .. } => Some("check the permissions of this path".into()),
             ChangesError::MissingObject { .. } => {

@@ -5,7 +5,7 @@ use std::fs;
 use bstr::ByteSlice as _;
 
 use crate::target::{GitEnvironment, Repository};
-use crate::worktrees::{Git, Plumbing, WorktreeError, delete_branch, remove};
+use crate::worktrees::{Git, Plumbing, WorktreeError, delete_branch, remove, remove_folder};
 
 use super::TeamError;
 use super::manifest::{Agent, Team};
@@ -122,7 +122,7 @@ impl Team {
             }
         }
         // Last: while it is there, cleaning again finds the rest.
-        fs::remove_dir_all(&self.folder).map_err(TeamError::io("remove", &self.folder))?;
+        remove_folder(&self.folder)?;
         Ok(cleaned)
     }
 

@@ -134,6 +134,12 @@ impl Team {
         self.folder.join("objects")
     }
 
+    /// The folder for what an agent writes beside its worktree for a while.
+    #[must_use]
+    pub fn scratch(&self, agent: &Agent) -> PathBuf {
+        self.folder.join("tmp").join(&agent.name)
+    }
+
     pub(super) fn save(&self) -> Result<(), TeamError> {
         let path = self.folder.join(MANIFEST);
         let text = serde_json::to_vec_pretty(&Stored::from(self))

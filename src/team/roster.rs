@@ -1,9 +1,10 @@
 //! The teams of a repository, and the lock that one command at a time holds to change them.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::jobs::ensure_private;
+use crate::jobs::{ensure_private, lock_within};
 use crate::near_miss::nearest;
 
 use super::manifest::MANIFEST;
@@ -21,8 +22,41 @@ pub struct TeamFolder {
 /// Held while teams are made, applied or removed.
 #[derive(Debug)]
 pub(super) struct Hold {
-    // Closing it frees the lock, and so does the death of its holder.
-    _file: File,
+    // It is free once everybody closed it who has it open: the holder, and the programs that were started under it.
+    file: File,
+}
+
+impl Hold {
+    /// Shares the lock with the programs that this process starts from now on: git goes on when its caller is killed, and
+    /// what it still writes is nothing to clean under its hands.
+    #[cfg(unix)]
+    fn share(&self) -> std::io::Result<()> {
+        Ok(rustix::io::fcntl_setfd(
+            &self.file,
+            rustix::io::FdFlags::empty(),
+        )?)
+    }
+
+    /// Shares it with nobody from now on: what is started next outlives this command, as it should.
+    #[cfg(unix)]
+    pub(super) fn share_no_more(&self) -> std::io::Result<()> {
+        Ok(rustix::io::fcntl_setfd(
+            &self.file,
+            rustix::io::FdFlags::CLOEXEC,
+        )?)
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
+    fn share(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
+    pub(super) fn share_no_more(&self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 impl TeamFolder {
@@ -95,19 +129,33 @@ impl TeamFolder {
         self.hold().map(drop)
     }
 
+    /// Waits until no other command changes a team, nor git that a killed one left behind.
+    ///
+    /// # Errors
+    ///
+    /// [`TeamError::Busy`] after `bound`, or the lock cannot be opened.
+    pub fn wait_until_idle(&self, bound: Duration) -> Result<(), TeamError> {
+        self.hold_within(bound).map(drop)
+    }
+
     /// Takes the lock.
     pub(super) fn hold(&self) -> Result<Hold, TeamError> {
+        self.hold_within(Duration::ZERO)
+    }
+
+    fn hold_within(&self, bound: Duration) -> Result<Hold, TeamError> {
         let path = self.path.join(LOCK);
         let file = fs::OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&path)
+            .and_then(|file| lock_within(file, bound))
             .map_err(TeamError::io("write", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Hold { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(TeamError::Busy),
-            Err(TryLockError::Error(source)) => Err(TeamError::io("write", path)(source)),
-        }
+        let hold = Hold {
+            file: file.ok_or(TeamError::Busy)?,
+        };
+        hold.share().map_err(TeamError::io("write", path))?;
+        Ok(hold)
     }
 }

@@ -133,6 +133,9 @@ impl TeamFolder {
                 }
             }
         }
+        // The jobs that come next are not what cleaning has to wait for.
+        hold.share_no_more()
+            .map_err(TeamError::io("read", &team.folder))?;
         Ok(Made {
             team,
             left_out,
@@ -151,8 +154,11 @@ impl Team {
         uncommitted: &crate::target::Uncommitted,
     ) -> Result<Vec<LeftOut>, TeamError> {
         let objects = self.objects();
-        fs::create_dir_all(&objects).map_err(TeamError::io("write", &objects))?;
         let agent = &self.agents[at];
+        let scratch = self.scratch(agent);
+        for folder in [objects, scratch] {
+            fs::create_dir_all(&folder).map_err(TeamError::io("write", folder))?;
+        }
         let worktree = create(
             git,
             repository,

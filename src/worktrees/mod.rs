@@ -31,4 +31,4 @@ mod worktree;
 pub use carry::{Carried, CarryLimits};
 pub use error::WorktreeError;
 pub use git::{Git, Plumbing};
-pub use worktree::{Worktree, check_free, create, delete_branch, remove};
+pub use worktree::{Worktree, check_free, create, delete_branch, remove, remove_folder};

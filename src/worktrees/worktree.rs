@@ -295,8 +295,13 @@ fn registered_place(git_dir: &Path) -> Option<PathBuf> {
     Some(settled(&place).unwrap_or(place))
 }
 
-/// Removes a folder and what is in it, following no link. Folders that were made unwritable do not keep it.
-fn remove_folder(path: &Path) -> Result<(), WorktreeError> {
+/// Removes a folder and what is in it, following no link. Folders that were made unwritable do not keep it. One that is
+/// not there is fine.
+///
+/// # Errors
+///
+/// The file system refuses.
+pub fn remove_folder(path: &Path) -> Result<(), WorktreeError> {
     let removed = match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             give_access(path);

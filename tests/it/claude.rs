@@ -80,33 +80,31 @@ impl Host {
             ])
     }
 
+    /// A session that is told and tells in events, as long as its input is held open.
+    fn events(&self) -> Invocation {
+        let client = self.claude.program(&self.sandbox, &self.assistant);
+        self.ours(client)
+            .args(["-p", "--input-format", "stream-json", "--verbose"])
+            .args(["--output-format", "stream-json", "--plugin-dir"])
+            .arg(package_root().join("plugin"))
+            .hold_stdin()
+    }
+
     /// One session that gets prompt after prompt, and at last one that its assistant answers with [`LAST_WORD`].
     /// Returns what the client told of each, in order.
     #[track_caller]
     fn prompts(&self, prompts: &[String]) -> Vec<String> {
-        let message = |text: &str| {
-            let message = json!({
-                "type": "user", "parent_tool_use_id": null, "session_id": "",
-                "message": {"role": "user", "content": [{"type": "text", "text": text}]},
-            });
-            format!("{message}\n")
-        };
         let input: String = prompts
             .iter()
             .map(String::as_str)
             .chain(["Say the last word."])
             .map(message)
             .collect();
-        let client = self.claude.program(&self.sandbox, &self.assistant);
         let client = self
-            .ours(client)
-            .args(["-p", "--input-format", "stream-json", "--verbose"])
-            .args(["--output-format", "stream-json", "--plugin-dir"])
-            .arg(package_root().join("plugin"))
+            .events()
             // More than anybody should allow: what is typed must not run even here.
             .args(["--allowedTools", "Bash"])
             .stdin(input)
-            .hold_stdin()
             .time_limit(Duration::from_secs(300));
         let mut client = client.spawn();
         client.stdout_line(|line| line.contains(LAST_WORD));
@@ -132,28 +130,13 @@ impl Host {
     #[track_caller]
     fn planning(&self, prompt: &str) -> String {
         let line = |value: Value| format!("{value}\n");
-        let message = |text: &str| {
-            line(json!({
-                "type": "user", "parent_tool_use_id": null, "session_id": "",
-                "message": {"role": "user", "content": [{"type": "text", "text": text}]},
-            }))
-        };
         let begin = json!({"type": "control_request", "request_id": "1", "request": {"subtype": "initialize"}});
-        let client = self.claude.program(&self.sandbox, &self.assistant);
         let client = self
-            .ours(client)
-            .args(["-p", "--input-format", "stream-json", "--verbose"])
-            .args([
-                "--output-format",
-                "stream-json",
-                "--permission-mode",
-                "plan",
-            ])
-            .args(["--permission-prompt-tool", "stdio", "--plugin-dir"])
-            .arg(package_root().join("plugin"))
+            .events()
+            .args(["--permission-mode", "plan"])
+            .args(["--permission-prompt-tool", "stdio"])
             .args(["--allowedTools", "Bash(codex-review:*)"])
-            .stdin(line(begin) + &message("Make a plan."))
-            .hold_stdin();
+            .stdin(line(begin) + &message("Make a plan."));
         let mut client = client.spawn();
         let asked = client.stdout_line(|line| line.contains("\"can_use_tool\""));
         let asked: Value = serde_json::from_str(&asked).expect("the client writes JSON lines");
@@ -203,6 +186,15 @@ impl Drop for Host {
             "the broker did not stop: {stopped:?}"
         );
     }
+}
+
+/// What a user types, as an event.
+fn message(text: &str) -> String {
+    let message = json!({
+        "type": "user", "parent_tool_use_id": null, "session_id": "",
+        "message": {"role": "user", "content": [{"type": "text", "text": text}]},
+    });
+    format!("{message}\n")
 }
 
 /// The JSON that a command's estimate put into the prompt.

@@ -343,6 +343,34 @@ fn files_and_hunks_in_front_are_what_is_reviewed_and_the_rest_is_focus() {
             "working tree diff, only src/a.rs and 1 more",
         ),
         ("security", 3, 4, "working tree diff"),
+        ("c d.txt", 1, 1, "working tree diff, only c d.txt"),
+        (
+            "c d.txt is it right?",
+            1,
+            1,
+            "working tree diff, only c d.txt",
+        ),
+        (
+            "src/b.rs \"c d.txt\" 'c d.txt'? why",
+            2,
+            2,
+            "working tree diff, only src/b.rs and 1 more",
+        ),
+        (
+            "'c d.txt:1' well",
+            1,
+            1,
+            "working tree diff, only c d.txt:1",
+        ),
+        (
+            "c d.txt:1 src/b.rs",
+            2,
+            2,
+            "working tree diff, only c d.txt:1 and 1 more",
+        ),
+        ("c is not d.txt", 3, 4, "working tree diff"),
+        ("\"c d\" is text", 3, 4, "working tree diff"),
+        ("\"what is in main.rs\"", 3, 4, "working tree diff"),
         ("--path src/** it's", 2, 3, "working tree diff"),
     ] {
         let found = estimate(typed);
@@ -360,6 +388,11 @@ fn files_and_hunks_in_front_are_what_is_reviewed_and_the_rest_is_focus() {
         (
             &["src/c.rs"][..],
             "`src/c.rs` is no file of this change",
+            "did you mean",
+        ),
+        (
+            &["'c e.txt'"],
+            "`c e.txt` is no file of this change",
             "did you mean",
         ),
         (

@@ -75,6 +75,7 @@ fn report(outcome: Outcome) -> Report {
         thread_id: Some("thread-1".to_owned()),
         source_thread_id: None,
         hunks: Vec::new(),
+        hunks_cut: false,
         raw_paths: BTreeMap::new(),
         cached: None,
         since: None,
@@ -310,6 +311,31 @@ fn a_stored_report_reads_back_as_it_was() {
         assert_eq!(read, report, "{name}");
         assert_eq!(rendered("json", &read), document, "{name}");
     }
+}
+
+#[test]
+fn a_page_says_which_findings_lack_their_lines_for_want_of_room() {
+    let remark = "its lines are not shown";
+    let mut report = with_findings();
+    report.hunks.clear();
+    assert!(
+        !rendered("html", &report).contains(remark),
+        "nothing was cut"
+    );
+    report.hunks_cut = true;
+    let document = rendered("json", &report);
+    assert!(json::parse(document.as_bytes()).unwrap().hunks_cut);
+    let Outcome::Judged(judgement) = &report.outcome else {
+        unreachable!("it has findings")
+    };
+    // Only those that lie on the change can have lines in it.
+    let lacking = judgement
+        .findings
+        .iter()
+        .filter(|finding| finding.lines.is_some() && finding.placement == Placement::OnChange);
+    let (lacking, shown) = (lacking.count(), rendered("html", &report));
+    assert!(lacking > 0);
+    assert_eq!(shown.matches(remark).count(), lacking, "{shown}");
 }
 
 #[test]

@@ -68,6 +68,27 @@ fn lines(text: &str) -> Vec<Value> {
 }
 
 #[test]
+fn a_page_says_where_the_change_was_too_large_for_the_lines_of_a_finding() {
+    let bench = Bench::new();
+    let page = |bench: &Bench| bench.review(&["--format", "html"]).run_ok().stdout();
+    let remark = "its lines are not shown: the report holds only a part of so large a change";
+    let small = page(&bench);
+    assert!(small.contains("src/a.test.js"), "{small}");
+    assert!(!small.contains(remark), "{small}");
+    // In the order of the change they come first, and there are more of them than a report has room for.
+    let lines: String = (0..2_500)
+        .map(|line| format!("a line of padding that says nothing at all, number {line}\n"))
+        .collect();
+    for number in 0..5 {
+        bench.repo.write(format!("aa/{number}.txt"), &lines);
+    }
+    bench.repo.stage(["aa"]);
+    let large = page(&bench);
+    assert!(large.contains("src/a.test.js"), "{large}");
+    assert!(large.contains(remark), "{large}");
+}
+
+#[test]
 fn one_review_goes_to_several_files_and_to_standard_output_at_once() {
     let bench = Bench::new();
     std::fs::create_dir(bench.repo.join("out")).unwrap();

@@ -10,6 +10,10 @@ use crate::support::real_codex::{RealCodex, use_api};
 use crate::support::responses_api::{Answer, ModelRequest, ResponsesApi};
 use crate::support::{CommandOutput, Invocation, Repo, Sandbox};
 
+/// A test that leaves a process behind in a session of its own, whose number it writes to `STRAYS`.
+const STRAYING: &str = "\n#[test]\nfn it_leaves_a_process() {\n    let script = \"sleep 600 > STRAYS.out 2>&1 & echo $! >> STRAYS\";\n    \
+                        let left = std::process::Command::new(\"setsid\").args([\"sh\", \"-c\", script]).status();\n    \
+                        assert!(left.unwrap().success());\n}\n";
 /// A test that fails without the fix.
 const SHARP: &str = "#[test]\nfn nothing_is_added() {\n    assert_eq!(shop::total(3, 2), 6);\n}\n";
 /// A test that passes with and without it.
@@ -172,10 +176,12 @@ fn tests_of_a_fix_are_written_run_on_both_sides_kept_as_a_patch_and_applied_when
     let settings = std::fs::read(world.sandbox.path("codex/config.toml")).unwrap();
     let before = world.picture();
     let own = world.repo.join("tests/planted.rs");
+    let strays = world.sandbox.path("strays");
+    let sharp = SHARP.to_owned() + &STRAYING.replace("STRAYS", strays.to_str().unwrap());
     world.model_runs(format!(
         "{}echo '// hacked' >> src/lib.rs\necho x > notes.md\nrm tests/existing.rs\nln -s ../src/lib.rs tests/link.rs\n\
          printf 'a\\0b' > tests/bytes.rs\necho own > {own}\necho tmp > /tmp/$(basename {root})-x\necho git > .git\n",
-        write_file("tests/total.rs", SHARP),
+        write_file("tests/total.rs", &sharp),
         own = own.display(),
         root = world.sandbox.root().display(),
     ));
@@ -210,6 +216,13 @@ fn tests_of_a_fix_are_written_run_on_both_sides_kept_as_a_patch_and_applied_when
         "cargo test --offline --test total"
     );
     assert_eq!(told["packages"][0]["marker"], "Cargo.toml");
+
+    // What the tests left behind is gone, though it had left their process group.
+    let strays = std::fs::read_to_string(strays).unwrap();
+    assert_eq!(strays.lines().count(), 2, "one a side: {strays}");
+    for stray in strays.lines() {
+        assert!(!Path::new("/proc").join(stray).exists(), "{stray} lives on");
+    }
 
     // Nothing else changed, anywhere.
     assert_eq!(world.picture(), before);
@@ -286,7 +299,7 @@ fn tests_of_a_fix_are_written_run_on_both_sides_kept_as_a_patch_and_applied_when
     );
     assert_eq!(
         std::fs::read_to_string(world.repo.join("tests/total.rs")).unwrap(),
-        SHARP
+        sharp
     );
     let again = world.command(&["test", &apply]).run_ok();
     assert_eq!(again.stdout(), "Already there: tests/total.rs\n");

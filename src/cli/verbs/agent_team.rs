@@ -1,5 +1,7 @@
 //! Carries out `agent-team`: opens the team that is meant, and applies, stops and clears away.
 
+use std::time::Duration;
+
 use codex_review::jobs::{CancelLimits, Job, JobId, JobsError, cancel, reconcile, request_cancel};
 use codex_review::report::visible;
 use codex_review::review::ExitStatus;
@@ -17,6 +19,9 @@ use crate::cli::ui::Ui;
 use super::agent_team_start as start;
 use super::agent_team_view as view;
 use super::workspace::Workspace;
+
+/// How long cleaning waits for others: a big tree may be checked out.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What every verb of a team needs.
 pub(super) struct Desk {
@@ -244,6 +249,10 @@ fn end_all(desk: &Desk, team: &Team) -> Result<Vec<(String, Job)>, Failure> {
 }
 
 fn clean(desk: &Desk, unapplied: Unapplied, named: &Named, ui: &Ui) -> Result<ExitStatus, Failure> {
+    if matches!(desk.teams.check_idle(), Err(TeamError::Busy)) {
+        ui.note("waiting for an `agent-team` command, or for git that one left behind, to end");
+        desk.teams.wait_until_idle(PATIENCE)?;
+    }
     let team = desk.teams.team(named.team.as_deref())?;
     if unapplied == Unapplied::GiveUp {
         end_all(desk, &team)?;

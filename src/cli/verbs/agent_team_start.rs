@@ -59,7 +59,7 @@ pub(super) fn start(
     for at in 0..made.team.agents.len() {
         let agent = &made.team.agents[at];
         let text = agent_text(&made.team, &agent.name);
-        let run = task_request(
+        let mut run = task_request(
             &AGENT,
             &agent.worktree,
             Some(&text),
@@ -67,6 +67,7 @@ pub(super) fn start(
             true,
             &options,
         )?;
+        run.scratch = Some(made.team.scratch(agent));
         let submission = Submission {
             title: Some(format!("{}: {}", AGENT.title, agent.name)),
             summary: summary.clone(),

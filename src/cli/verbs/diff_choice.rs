@@ -116,11 +116,15 @@ impl Chosen {
 }
 
 fn split(words: &str, changes: &ChangeSet) -> Result<(Vec<Chosen>, Option<String>), UsageError> {
+    let blanks = names_with_blanks(changes);
     let mut chosen = Vec::new();
     let mut rest = words.trim_start();
     loop {
-        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        let (word, after) = rest.split_at(end);
+        let Word {
+            word,
+            quoted,
+            after,
+        } = first_word(rest, &blanks);
         if word == "--" {
             rest = after.trim_start();
             break;
@@ -128,14 +132,20 @@ fn split(words: &str, changes: &ChangeSet) -> Result<(Vec<Chosen>, Option<String
         let found = meant(word, changes);
         if found.is_empty() {
             let next = after.split_whitespace().next();
-            let alone = after.trim().is_empty() && looks_like_a_file(word);
+            let changed = changes.files.iter().map(|file| file.path.to_string());
+            let changed: Vec<String> = changed.collect();
+            let bare = word.rsplit_once(':').map_or(word, |(path, _)| path);
+            let nearest = nearest(bare, changed.iter().map(String::as_str));
+            let is_meant = match quoted {
+                // A sentence in quotes ends like a file at times.
+                true => nearest.is_some(),
+                false => looks_like_a_file(word),
+            };
+            let alone = after.trim().is_empty() && is_meant;
             if alone || (next == Some("--") && !word.is_empty()) {
-                let changed = changes.files.iter().map(|file| file.path.to_string());
-                let changed: Vec<String> = changed.collect();
-                let bare = word.rsplit_once(':').map_or(word, |(path, _)| path);
                 return Err(UsageError::NotInChange {
                     given: word.to_owned(),
-                    nearest: nearest(bare, changed.iter().map(String::as_str)).map(str::to_owned),
+                    nearest: nearest.map(str::to_owned),
                 });
             }
             break;
@@ -148,6 +158,71 @@ fn split(words: &str, changes: &ChangeSet) -> Result<(Vec<Chosen>, Option<String
     }
     let focus = (!rest.trim().is_empty()).then(|| rest.to_owned());
     Ok((chosen, focus))
+}
+
+/// The word that a text begins with.
+struct Word<'t> {
+    /// Without quotes.
+    word: &'t str,
+    quoted: bool,
+    /// The rest of the text.
+    after: &'t str,
+}
+
+/// What can be chosen of the change and is more than one word, the longest first.
+fn names_with_blanks(changes: &ChangeSet) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for file in &changes.files {
+        let path = file.path.to_string();
+        let folders = path
+            .match_indices('/')
+            .map(|(at, _)| path[..=at].to_owned());
+        names.extend(folders);
+        names.push(path);
+    }
+    names.retain(|name| name.contains(char::is_whitespace));
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    names.dedup();
+    names
+}
+
+/// Takes the first word off: one in quotes, a name that holds blanks, or what stands before the first blank.
+fn first_word<'t>(text: &'t str, names: &[String]) -> Word<'t> {
+    let is_end = |rest: &str| rest.chars().next().is_none_or(char::is_whitespace);
+    if let Some(quote) = text
+        .chars()
+        .next()
+        .filter(|first| matches!(first, '"' | '\''))
+        && let Some((word, after)) = text[1..].split_once(quote)
+        && is_end(after)
+        && word.contains(char::is_whitespace)
+    {
+        return Word {
+            word,
+            quoted: true,
+            after,
+        };
+    }
+    let plain = |end: usize| Word {
+        word: &text[..end],
+        quoted: false,
+        after: &text[end..],
+    };
+    for name in names {
+        let Some(rest) = text.strip_prefix(name.as_str()) else {
+            continue;
+        };
+        let lines = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        let has_lines = rest[..lines]
+            .strip_prefix(':')
+            .is_some_and(|lines| parse_lines(lines).is_some());
+        if is_end(rest) {
+            return plain(name.len());
+        } else if has_lines {
+            return plain(name.len() + lines);
+        }
+    }
+    plain(text.find(char::is_whitespace).unwrap_or(text.len()))
 }
 
 /// What a word chooses; nothing if it names nothing of the change.

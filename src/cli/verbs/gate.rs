@@ -119,6 +119,7 @@ impl End {
             objected: false,
             record: GateRecord {
                 at_ms: 0,
+                gated,
                 session_id: None,
                 verdict: "skip".to_owned(),
                 reason: settled.as_str().to_owned(),
@@ -133,7 +134,7 @@ impl End {
         fail_closed: bool,
         gated: Gated,
     ) -> End {
-        let record = asked.record();
+        let record = asked.record(gated);
         End {
             objected: record.verdict == "block",
             settled: None,

@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use codex_review::context::Context;
-use codex_review::hooks::{GateAnswer, GateRecord, HookInput, Review, TreeState, read_answer};
+use codex_review::hooks::{
+    GateAnswer, GateRecord, Gated, HookInput, Review, TreeState, read_answer,
+};
 use codex_review::jobs::{CancelToken, FollowLimits, Followed, Job, request_cancel, wait_for_end};
 use codex_review::report::Report;
 use codex_review::review::{FailOn, NotJudged, NotJudgedReason, OnEmpty, Outcome};
@@ -57,7 +59,7 @@ impl Asked {
     }
 
     /// For the gate's record, without time and session.
-    pub(crate) fn record(&self) -> GateRecord {
+    pub(crate) fn record(&self, gated: Gated) -> GateRecord {
         let (verdict, reason) = match &self.review {
             Review::Answered(GateAnswer::Allow { reason }) => ("allow", reason.clone()),
             Review::Answered(GateAnswer::Block { reason }) => ("block", reason.clone()),
@@ -68,6 +70,7 @@ impl Asked {
         };
         GateRecord {
             at_ms: 0,
+            gated,
             session_id: None,
             verdict: verdict.to_owned(),
             reason,

@@ -33,6 +33,7 @@ pub(crate) fn status(
                 .map(|record| {
                     json!({
                         "at": shown_time(record.at_ms),
+                        "what": record.gated.as_str(),
                         "sessionId": record.session_id,
                         "verdict": record.verdict,
                         "reason": record.reason,
@@ -57,10 +58,11 @@ pub(crate) fn status(
                 )
                 .as_bytes(),
             )?;
-            let rows: Vec<[String; 4]> = newest_first
+            let rows: Vec<[String; 5]> = newest_first
                 .map(|record| {
                     [
                         shown_time(record.at_ms),
+                        record.gated.as_str().to_owned(),
                         record.verdict.clone(),
                         record
                             .tokens
@@ -71,8 +73,14 @@ pub(crate) fn status(
                 .collect();
             if !rows.is_empty() {
                 ui.table(
-                    &["WHEN", "VERDICT", "TOKENS", "WHY"],
-                    &[Role::Minor, Role::Heading, Role::Plain, Role::Plain],
+                    &["WHEN", "WHAT", "VERDICT", "TOKENS", "WHY"],
+                    &[
+                        Role::Minor,
+                        Role::Plain,
+                        Role::Heading,
+                        Role::Plain,
+                        Role::Plain,
+                    ],
                     &rows,
                 )?;
             }

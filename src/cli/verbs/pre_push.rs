@@ -130,6 +130,52 @@ fn remote_name(repository: &Repository, given: Option<&OsStr>) -> Option<String>
     repository.remote_called(given?.to_str()?)
 }
 
+/// A ref with what it brings, before anybody is asked.
+struct Brought {
+    pushed: PushedRef,
+    /// `None` for a deletion.
+    change: Option<Result<PushedChange, String>>,
+    question: PushQuestion,
+}
+
+impl Brought {
+    /// What is done about it, and what is known of it from `memory`.
+    fn step<'m>(&self, memory: &'m PushMemory) -> (PushStep, Option<&'m PushRecord>) {
+        let known = memory.recall(&self.question);
+        let facts = PushFacts {
+            pushed: &self.pushed,
+            change: self.change.as_ref(),
+            known,
+        };
+        (decide_push(&facts), known)
+    }
+}
+
+/// The part of a push's time that one question has.
+struct Share {
+    whole: Duration,
+    part: Duration,
+    end: Instant,
+}
+
+impl Share {
+    fn left(&self) -> Duration {
+        self.end.saturating_duration_since(Instant::now())
+    }
+
+    fn is_over(&self) -> String {
+        let whole = self.whole.as_secs();
+        if self.part + LEAST_TIME < self.whole {
+            format!(
+                "its part of the time limit of {whole} s was over: {:.0} s",
+                self.part.as_secs_f64()
+            )
+        } else {
+            format!("the time limit of {whole} s was over")
+        }
+    }
+}
+
 /// One push: what reviews it, and how long it may still take.
 struct Push {
     workspace: Workspace,
@@ -162,10 +208,17 @@ impl Push {
     ) -> Result<ExitStatus, Failure> {
         let mut memory: PushMemory = recall(&self.workspace);
         let has = self.remote_has(&lines);
+        let lines: Vec<Result<Brought, MalformedLine>> = lines
+            .into_iter()
+            .map(|line| line.map(|pushed| self.look_at(pushed, &has)))
+            .collect();
         let mut records: Vec<PushRecord> = Vec::new();
-        for line in &lines {
+        for (at, line) in lines.iter().enumerate() {
             let record = match line {
-                Ok(pushed) => self.review_one(pushed, &has, &memory, ui)?,
+                Ok(brought) => {
+                    let share = self.share(lines[at..].iter().flatten(), &memory, &records);
+                    self.review_one(brought, &memory, &records, &share, ui)?
+                }
                 Err(malformed) => Some(PushRecord {
                     remote_ref: format!("line {}", malformed.number),
                     verdict: PushVerdict::NotJudged,
@@ -237,14 +290,7 @@ impl Push {
         has
     }
 
-    /// `None` when the user interrupted it.
-    fn review_one(
-        &self,
-        pushed: &PushedRef,
-        has: &[ObjectId],
-        memory: &PushMemory,
-        ui: &Ui,
-    ) -> Result<Option<PushRecord>, Failure> {
+    fn look_at(&self, pushed: PushedRef, has: &[ObjectId]) -> Brought {
         let change = pushed.local_id.as_ref().map(|id| {
             self.repository
                 .pushed_change(id, has)
@@ -258,18 +304,54 @@ impl Push {
             },
             _ => PushQuestion::default(),
         };
-        let known = memory.recall(&question);
-        let facts = PushFacts {
+        Brought {
             pushed,
-            change: change.as_ref(),
-            known,
-        };
+            change,
+            question,
+        }
+    }
+
+    /// What is left of the time, divided among the questions that are still to be asked: one that is never answered must
+    /// not take the others' time. What the first ones do not need is there for the last.
+    fn share<'b>(
+        &self,
+        ahead: impl Iterator<Item = &'b Brought>,
+        memory: &PushMemory,
+        records: &[PushRecord],
+    ) -> Share {
+        let mut questions: Vec<&PushQuestion> = Vec::new();
+        for brought in ahead {
+            let is_asked = matches!(brought.step(memory).0, PushStep::Review { .. })
+                && asked_just_now(records, &brought.question).is_none();
+            if is_asked && !questions.contains(&&brought.question) {
+                questions.push(&brought.question);
+            }
+        }
+        let now = Instant::now();
+        let count = u32::try_from(questions.len().max(1)).unwrap_or(u32::MAX);
+        let part = self.deadline.saturating_duration_since(now) / count;
+        Share {
+            whole: self.workspace.settings().pre_push.timeout,
+            part,
+            end: now + part,
+        }
+    }
+
+    /// `None` when the user interrupted it.
+    fn review_one(
+        &self,
+        brought: &Brought,
+        memory: &PushMemory,
+        records: &[PushRecord],
+        share: &Share,
+        ui: &Ui,
+    ) -> Result<Option<PushRecord>, Failure> {
         let record = PushRecord {
-            remote_ref: pushed.remote_ref.clone(),
-            question: question.clone(),
+            remote_ref: brought.pushed.remote_ref.clone(),
+            question: brought.question.clone(),
             ..PushRecord::default()
         };
-        Ok(match (decide_push(&facts), known) {
+        Ok(match brought.step(memory) {
             (PushStep::Pass(nothing), _) => Some(PushRecord {
                 verdict: PushVerdict::NotReviewed,
                 why: nothing.as_str().to_owned(),
@@ -283,7 +365,7 @@ impl Push {
             (PushStep::Known(verdict), known) => {
                 let known = known.cloned().unwrap_or_default();
                 Some(PushRecord {
-                    remote_ref: pushed.remote_ref.clone(),
+                    remote_ref: record.remote_ref,
                     verdict,
                     why: format!(
                         "{} (reviewed before)",
@@ -292,7 +374,15 @@ impl Push {
                     ..known
                 })
             }
-            (PushStep::Review { base, head }, _) => self.ask(base.as_ref(), &head, record, ui)?,
+            (PushStep::Review { base, head }, _) => {
+                match asked_just_now(records, &brought.question) {
+                    Some(asked) => Some(PushRecord {
+                        remote_ref: record.remote_ref,
+                        ..asked.clone()
+                    }),
+                    None => self.ask(base.as_ref(), &head, record, share, ui)?,
+                }
+            }
         })
     }
 
@@ -316,13 +406,13 @@ impl Push {
         base: Option<&ObjectId>,
         head: &ObjectId,
         record: PushRecord,
+        share: &Share,
         ui: &Ui,
     ) -> Result<Option<PushRecord>, Failure> {
-        let limit = self.workspace.settings().pre_push.timeout;
         let over = || {
             Some(PushRecord {
                 verdict: PushVerdict::NotJudged,
-                why: format!("the time limit of {} s was over", limit.as_secs()),
+                why: share.is_over(),
                 ..record.clone()
             })
         };
@@ -347,7 +437,7 @@ impl Push {
         }
         let resolved = Resolved { target, changes };
         let context = build_context(&self.workspace, &self.repository, &resolved)?;
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let left = share.left();
         if left < LEAST_TIME {
             return Ok(over());
         }
@@ -399,6 +489,16 @@ impl Push {
         let report = report_of(&job, &plan);
         Ok(record_of(&report, record))
     }
+}
+
+/// The answer to the same question in this push, whatever it was: a second name of a commit is not tried again.
+fn asked_just_now<'r>(
+    records: &'r [PushRecord],
+    question: &PushQuestion,
+) -> Option<&'r PushRecord> {
+    let is_asked = !question.head.is_empty();
+    let mut asked = records.iter().filter(|record| record.question == *question);
+    asked.next().filter(|_| is_asked)
 }
 
 /// `None` when the user ended the job.

@@ -1,8 +1,8 @@
 //! The hands of a watch: a look at the tree, and one review as a job of its own.
 
-use std::error::Error as _;
 use std::time::{Duration, Instant};
 
+use codex_review::causes::with_causes;
 use codex_review::context::{self, ChangeView};
 use codex_review::jobs::{
     CancelToken, Clock, FollowLimits, Followed, Job, JobEvent, JobId, StateRoot, follow,
@@ -121,7 +121,7 @@ impl Hands {
                 job: None,
                 tokens: None,
                 outcome: RoundOutcome::Failed {
-                    reason: reason_of(&failure),
+                    reason: with_causes(&failure),
                 },
             })
     }
@@ -396,15 +396,4 @@ fn open_findings(report: &Report) -> Vec<OpenFinding> {
             }
         })
         .collect()
-}
-
-/// A failure with its causes, in one line.
-pub(crate) fn reason_of(failure: &Failure) -> String {
-    let mut reason = failure.to_string();
-    let mut cause = failure.source();
-    while let Some(error) = cause {
-        reason.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    reason
 }

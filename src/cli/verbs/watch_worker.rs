@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use codex_review::causes::with_causes;
 use codex_review::jobs::{
     CancelToken, Clock, EndStatus, EventSink, Job, JobEnd, JobEvent, JobId, JobRequest, JobStore,
     Phase, ProcessIdentity, StateRoot, Timestamp, WorkerLimits, ensure_private, run_worker,
@@ -19,7 +20,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::cli::failure::Failure;
 use crate::cli::surroundings::Surroundings;
 
-use super::watch_round::{Hands, reason_of};
+use super::watch_round::Hands;
 use super::watch_telling;
 
 /// A change of more files than this is no work that paused: a checkout, a generator.
@@ -65,7 +66,7 @@ fn watch(
         job: request.job.id.clone(),
         session: request.job.session_id.clone(),
     };
-    let (workspace, repository) = hands.workspace().map_err(|failure| reason_of(&failure))?;
+    let (workspace, repository) = hands.workspace().map_err(|failure| with_causes(&failure))?;
     let settings = workspace.settings().watch;
     let base = Baseline {
         head: repository.head().map(|head| head.as_hex().to_owned()),
@@ -153,7 +154,7 @@ fn start_hands(
                     match std::panic::catch_unwind(AssertUnwindSafe(look)) {
                         Ok(Ok(look)) => Event::Looked(look),
                         Ok(Err(failure)) => Event::LookFailed {
-                            reason: reason_of(&failure),
+                            reason: with_causes(&failure),
                         },
                         Err(_) => Event::LookFailed {
                             reason: DEFECT.to_owned(),

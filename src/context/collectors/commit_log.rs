@@ -8,7 +8,7 @@ use crate::context::budget::Room;
 use crate::context::collector::{
     Claims, CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene,
 };
-use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
+use crate::context::registry::{CollectorInfo, OptionsError, check_range, parse_options};
 use crate::context::size::counted;
 use crate::target::{CommitLog, CommitSummary};
 
@@ -43,12 +43,7 @@ impl Default for Options {
 
 fn make(options: &toml::Table) -> Result<Box<dyn Collector>, OptionsError> {
     let options: Options = parse_options(options)?;
-    let limit = options.limit;
-    if !(1..=1_000).contains(&limit) {
-        return Err(OptionsError(format!(
-            "`limit` is {limit}, expected 1 to 1000"
-        )));
-    }
+    check_range("limit", options.limit, 1..=1_000)?;
     Ok(Box::new(Log {
         options,
         log: OnceCell::new(),

@@ -7,7 +7,7 @@ use crate::context::budget::Room;
 use crate::context::collector::{CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
 use crate::context::ledger::Coverage;
 use crate::context::patch::PatchParts;
-use crate::context::registry::{CollectorInfo, Factory, OptionsError, parse_options};
+use crate::context::registry::{CollectorInfo, Factory, OptionsError, check_range, parse_options};
 use crate::context::size::counted;
 use crate::target::{Content, FileChange, HunkRange, Part, Side};
 
@@ -60,11 +60,7 @@ impl Default for Options {
 
 fn make(part: Part, options: &toml::Table) -> Result<Box<dyn Collector>, OptionsError> {
     let Options { context_lines } = parse_options(options)?;
-    if context_lines > 1_000 {
-        return Err(OptionsError(format!(
-            "`context_lines` is {context_lines}, at most 1000 are allowed"
-        )));
-    }
+    check_range("context_lines", context_lines, 0..=1_000)?;
     Ok(Box::new(Diff {
         part,
         context_lines,

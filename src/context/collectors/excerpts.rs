@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::context::budget::Room;
 use crate::context::collector::{CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
-use crate::context::registry::{OptionsError, parse_options};
+use crate::context::registry::{OptionsError, check_range, parse_options};
 use crate::context::surroundings::folders;
 use crate::context::touched::Facts;
 use crate::symbols::LineRange;
@@ -52,11 +52,7 @@ impl Default for Options {
 
 pub(super) fn make(find: Find, options: &toml::Table) -> Result<Box<dyn Collector>, OptionsError> {
     let Options { limit } = parse_options(options)?;
-    if !(1..=1_000).contains(&limit) {
-        return Err(OptionsError(format!(
-            "`limit` is {limit}, expected 1 to 1000"
-        )));
-    }
+    check_range("limit", limit, 1..=1_000)?;
     Ok(Box::new(Excerpts {
         find,
         limit,

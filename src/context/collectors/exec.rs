@@ -15,7 +15,7 @@ use super::one_line;
 use crate::context::budget::Room;
 use crate::context::collector::{CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
 use crate::context::program::{Program, ProgramCall};
-use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
+use crate::context::registry::{CollectorInfo, OptionsError, check_range, parse_options};
 use crate::target::{Content, Endpoint, FileChange};
 
 /// The collector's name, by which strategies are searched for programs.
@@ -76,18 +76,8 @@ fn make(options: &toml::Table) -> Result<Box<dyn Collector>, OptionsError> {
         return wrong("`command` must be a program and up to 63 arguments".to_owned());
     }
     program(&options.command[0], Some(Path::new("/"))).map_err(OptionsError)?;
-    if !(1..=MOST_SECONDS).contains(&options.timeout_seconds) {
-        return wrong(format!(
-            "`timeout_seconds` is {}, expected 1 to {MOST_SECONDS}",
-            options.timeout_seconds
-        ));
-    }
-    if !(1..=MOST_BYTES).contains(&options.max_bytes) {
-        return wrong(format!(
-            "`max_bytes` is {}, expected 1 to {MOST_BYTES}",
-            options.max_bytes
-        ));
-    }
+    check_range("timeout_seconds", options.timeout_seconds, 1..=MOST_SECONDS)?;
+    check_range("max_bytes", options.max_bytes, 1..=MOST_BYTES)?;
     let is_name =
         |name: &String| !name.is_empty() && name.len() <= 128 && !name.contains(['=', '\0']);
     if options.environment.len() > 64 || !options.environment.iter().all(is_name) {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::context::budget::Room;
 use crate::context::collector::{CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
-use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
+use crate::context::registry::{CollectorInfo, OptionsError, check_range, parse_options};
 use crate::context::size::counted;
 use crate::prompt::show_path;
 use crate::target::FileChange;
@@ -55,12 +55,7 @@ fn make(options: &toml::Table) -> Result<Box<dyn Collector>, OptionsError> {
             "`names` must be 1 to 16 names of files, without folders".to_owned(),
         ));
     }
-    if !(1..=MOST_BYTES).contains(&options.max_bytes) {
-        return Err(OptionsError(format!(
-            "`max_bytes` is {}, expected 1 to {MOST_BYTES}",
-            options.max_bytes
-        )));
-    }
+    check_range("max_bytes", options.max_bytes, 1..=MOST_BYTES)?;
     Ok(Box::new(Guidelines {
         options,
         found: OnceCell::new(),

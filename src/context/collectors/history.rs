@@ -11,7 +11,7 @@ use crate::context::budget::Room;
 use crate::context::collector::{
     Claims, CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene,
 };
-use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
+use crate::context::registry::{CollectorInfo, OptionsError, check_range, parse_options};
 use crate::context::size::counted;
 use crate::context::view::ChangedLineOrigins;
 use crate::prompt::show_path;
@@ -51,18 +51,8 @@ impl Default for Options {
 
 fn make(options: &toml::Table) -> Result<Box<dyn Collector>, OptionsError> {
     let options: Options = parse_options(options)?;
-    if !(1..=10_000).contains(&options.commits) {
-        return Err(OptionsError(format!(
-            "`commits` is {}, expected 1 to 10000",
-            options.commits
-        )));
-    }
-    if options.partners > 100 {
-        return Err(OptionsError(format!(
-            "`partners` is {}, at most 100 are allowed",
-            options.partners
-        )));
-    }
+    check_range("commits", options.commits, 1..=10_000)?;
+    check_range("partners", options.partners, 0..=100)?;
     Ok(Box::new(History {
         options,
         found: OnceCell::new(),

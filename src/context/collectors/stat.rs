@@ -9,7 +9,7 @@ use super::numbers;
 use crate::context::budget::Room;
 use crate::context::collector::{CollectError, Collector, Item, Piece, PieceDraft, Rung, Scene};
 use crate::context::ledger::changed_lines;
-use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
+use crate::context::registry::{CollectorInfo, OptionsError, check_range, parse_options};
 use crate::context::size::counted;
 use crate::prompt::show_path;
 
@@ -47,11 +47,7 @@ impl Default for Options {
 
 fn make(options: &toml::Table) -> Result<Box<dyn Collector>, OptionsError> {
     let Options { by, depth } = parse_options(options)?;
-    if !(1..=16).contains(&depth) {
-        return Err(OptionsError(format!(
-            "`depth` is {depth}, expected 1 to 16"
-        )));
-    }
+    check_range("depth", depth, 1..=16)?;
     Ok(Box::new(Stat { by, depth }))
 }
 

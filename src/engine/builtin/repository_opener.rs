@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
+use crate::causes::with_causes;
 use crate::checks::{CONTENT_CAP, RepositorySource};
 use crate::secrets;
 use crate::target::{
@@ -47,7 +48,7 @@ impl ChangeOpener for RepositoryOpener {
 }
 
 fn chain(error: &dyn Error) -> OpenChangeError {
-    OpenChangeError(crate::engine::error::chain(error))
+    OpenChangeError(with_causes(error))
 }
 
 fn resolve(

@@ -13,13 +13,16 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use crate::review::{Finding, Outcome, Severity};
+use crate::review::{Finding, Outcome, Placement, Severity};
 
 use super::hunk::beside;
 use super::{Report, phrases, visible};
 use escape::{line, text};
 
 const STYLE: &str = include_str!("style.css");
+/// What stands for the lines of a finding that the report has not got.
+const NOT_SHOWN: &str =
+    "its lines are not shown: the report holds only a part of so large a change";
 
 pub(super) fn render(report: &Report) -> Vec<u8> {
     let mut body = String::new();
@@ -196,6 +199,10 @@ fn write_finding(
     )?;
     for remark in phrases::remarks(finding) {
         write!(out, " <span class=\"remark\">{}</span>", line(&remark))?;
+    }
+    let is_expected = finding.lines.is_some() && finding.placement == Placement::OnChange;
+    if hunks.is_empty() && is_expected && report.hunks_cut {
+        write!(out, " <span class=\"remark\">{NOT_SHOWN}</span>")?;
     }
     writeln!(out, "</p>\n</header>\n<div class=\"columns\">")?;
     let recommendation = finding.recommendation.as_deref().unwrap_or_default().trim();

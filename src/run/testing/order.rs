@@ -12,8 +12,8 @@ use crate::suites::{Found, MOST_MARKER_BYTES, Package, ProjectFiles, find_packag
 use crate::target::{Endpoint, Mode, ObjectId, ResolvedTarget};
 
 use super::super::kind::TEST;
-use super::super::prepare::{EngineOptions, PrepareError};
-use super::super::{CacheUse, Question, RunRequest, ThreadChoice};
+use super::super::prepare::PrepareError;
+use super::super::{EngineOptions, Question, RunRequest};
 
 /// Whether the new tests are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,8 +46,6 @@ pub struct TestOrder {
     pub label: String,
     /// What is to be known of the way here, such as changed files without a test command.
     pub notes: Vec<String>,
-    /// The folder for temporary files, once the run has one. It is not stored.
-    pub scratch: Option<PathBuf>,
 }
 
 /// A package as it is stored.
@@ -228,23 +226,12 @@ impl TestPlan<'_> {
             focus: self.focus,
             packages: &packages,
         });
+        let question = Question::Turn {
+            text: prompt.text,
+            output_schema: prompt.output_schema,
+        };
         Ok(RunRequest {
-            kind: &TEST,
-            engine: self.options.engine.clone(),
-            access: self.options.access.clone(),
-            cwd: self.root.to_owned(),
-            question: Question::Turn {
-                text: prompt.text,
-                output_schema: prompt.output_schema,
-            },
-            thread: ThreadChoice::New,
-            thread_name: None,
             write: true,
-            model: self.options.model.clone(),
-            effort: self.options.effort.clone(),
-            budgets: self.options.budgets,
-            cache: CacheUse::Off,
-            change: None,
             tests: Some(TestOrder {
                 commit: commit(self.target).expect("looked at when the packages were found"),
                 is_uncommitted: self.target.new == Endpoint::WorkTree,
@@ -259,8 +246,8 @@ impl TestPlan<'_> {
                 mode: self.target.mode.as_str().to_owned(),
                 label: self.target.label.clone(),
                 notes,
-                scratch: None,
             }),
+            ..self.options.request(&TEST, self.root, question)
         })
     }
 }
@@ -379,7 +366,6 @@ impl StoredOrder {
             mode: self.mode,
             label: self.label,
             notes: self.notes,
-            scratch: None,
         })
     }
 }

@@ -13,7 +13,7 @@ use super::placing;
 use super::site::{Site, Use, failed};
 use super::written::{PackageRuns, SideRun};
 use crate::engine::find_in_path;
-use crate::external::{Trial, TrialEnd, try_out};
+use crate::external::{Strays, Trial, TrialEnd, try_out};
 use crate::jobs::{CancelToken, EventSink, JOB_ID_VARIABLE, JobEvent, Phase};
 use crate::prompt::visible;
 use crate::review::{NotJudged, NotJudgedReason};
@@ -225,6 +225,8 @@ impl Bench<'_> {
             environment: self.environment(),
             time_limit: self.order.test_limit,
             most_bytes: MOST_OUTPUT_BYTES,
+            // A worker has nothing else to do meanwhile.
+            strays: Strays::End,
         };
         let tried = match try_out(&trial, self.cancelled.cancelled()).await {
             Ok(tried) => tried,

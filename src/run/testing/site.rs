@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::order::{TestOrder, sites};
 use crate::atomic_file::{self, Durability, Readers};
+use crate::causes::with_causes;
 use crate::jobs::{JobId, ProcessIdentity, ensure_private};
 use crate::review::{NotJudged, NotJudgedReason};
 use crate::target::{GitEnvironment, ObjectId, Repository};
@@ -61,16 +62,9 @@ pub(super) struct Site {
 
 /// What went wrong before anything could be judged.
 pub(super) fn failed(what: &str, error: &dyn std::error::Error) -> NotJudged {
-    let mut detail = format!("{what}: {error}");
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        detail.push_str(": ");
-        detail.push_str(&source.to_string());
-        cause = source.source();
-    }
     NotJudged {
         reason: NotJudgedReason::TurnFailed,
-        detail,
+        detail: format!("{what}: {}", with_causes(error)),
     }
 }
 
@@ -207,10 +201,7 @@ fn clear(
     for purpose in Use::ALL {
         worktrees::remove(repository, &folder.join(purpose.folder(job)))?;
     }
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
+    worktrees::remove_folder(folder)?;
     std::fs::remove_file(record)?;
     Ok(())
 }

@@ -164,10 +164,7 @@ impl Writing<'_> {
     ) -> Result<(), NotJudged> {
         let request = RunRequest {
             cwd: work.root().to_owned(),
-            tests: Some(TestOrder {
-                scratch: Some(site.scratch()),
-                ..self.order.clone()
-            }),
+            scratch: Some(site.scratch()),
             ..self.request.clone()
         };
         sink.emit(JobEvent::Log {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice as _};
 
+use super::encoded::{Encoded, Method, apply_delta};
 use super::error::Because;
 use super::{
     Body, GivenPatch, Misfit, PatchError, Section, SectionNames, Source, apply, check_name, names,
@@ -31,6 +32,9 @@ pub trait PatchBase {
     ///
     /// It is there and cannot be read.
     fn file(&self, path: &BStr) -> Result<Option<BaseFile>, ChangesError>;
+
+    /// Inflates what zlib deflated; `None` unless that are exactly `size` bytes.
+    fn inflate(&self, deflated: &[u8], size: usize) -> Option<Vec<u8>>;
 }
 
 /// A file of the base.
@@ -51,7 +55,7 @@ pub enum NewContent {
     Bytes(Arc<[u8]>),
     /// The same as this file of the base has.
     OfBase(BaseFile),
-    /// Bytes that the patch does not show, or only encoded; the hex digits of their id, as far as the patch has them.
+    /// Bytes that the patch has not got, or too many of; the hex digits of their id, as far as the patch has them.
     Unseen(Option<String>),
     /// A submodule's commit.
     Commit(ObjectId),
@@ -218,7 +222,7 @@ impl Composer<'_> {
             return match content {
                 NewContent::Bytes(left) if !left.is_empty() => match section.body {
                     Body::Hunks(_) => Err(does_not(Misfit::Leaves(path))),
-                    Body::Nothing | Body::Binary => Ok(()),
+                    Body::Nothing | Body::Binary | Body::Encoded(_) => Ok(()),
                 },
                 _ => Ok(()),
             };
@@ -275,7 +279,7 @@ impl Composer<'_> {
         let first = candidates.into_iter().next().unwrap_or_default();
         let begins_empty = match &section.body {
             Body::Hunks(hunks) => matches!(hunks.as_slice(), [only] if only.old_start == 0),
-            Body::Nothing | Body::Binary => false,
+            Body::Nothing | Body::Binary | Body::Encoded(_) => false,
         };
         // Where nothing is, a plain diff of an empty old side makes the file.
         if new.is_some() && begins_empty {
@@ -331,13 +335,18 @@ impl Composer<'_> {
                 let empty = || NewContent::Bytes(Arc::from(&b""[..]));
                 return Ok(before.map_or_else(empty, |state| state.content.clone()));
             }
-            Body::Binary => {
+            Body::Binary | Body::Encoded(_) => {
                 if let (Some(NewContent::OfBase(file)), Some(given)) =
                     (before.map(|state| &state.content), &section.old_id)
                     && !file.id.as_hex().starts_with(given.as_str())
                 {
                     let misfit = Misfit::OtherBytes(path.clone());
                     return Err(does_not(misfit, section.line));
+                }
+                if let Body::Encoded(encoded) = &section.body
+                    && let Some(content) = self.decoded(encoded, before)?
+                {
+                    return Ok(NewContent::Bytes(content));
                 }
                 let known = section.new_id.clone();
                 return Ok(NewContent::Unseen(
@@ -395,6 +404,37 @@ impl Composer<'_> {
             });
         }
         Ok(NewContent::Bytes(applied.content.into()))
+    }
+
+    /// What encoded bytes make of a file; `None` where that is too large, or made from bytes that are not here.
+    fn decoded(
+        &mut self,
+        encoded: &Encoded,
+        before: Option<&State>,
+    ) -> Result<Option<Arc<[u8]>>, PatchError> {
+        let malformed = || PatchError::Malformed {
+            line: encoded.line,
+            problem: "the encoded bytes cannot be decoded",
+        };
+        if encoded.size > MOST_FILE_BYTES {
+            return Ok(None);
+        }
+        let inflated = self.base.inflate(&encoded.deflated, encoded.size);
+        let inflated = inflated.ok_or_else(malformed)?;
+        let content = match encoded.method {
+            Method::Literal => inflated,
+            Method::Delta => {
+                let old = match before.map(|state| &state.content) {
+                    Some(NewContent::Bytes(content)) => Some(content),
+                    Some(NewContent::OfBase(file)) => file.content.as_ref(),
+                    Some(NewContent::Unseen(_) | NewContent::Commit(_)) | None => None,
+                };
+                let Some(old) = old else { return Ok(None) };
+                apply_delta(&inflated, old, MOST_FILE_BYTES).ok_or_else(malformed)?
+            }
+        };
+        self.hold(content.len())?;
+        Ok(Some(content.into()))
     }
 
     fn finish(mut self) -> AppliedPatch {

@@ -2,6 +2,7 @@
 
 use bstr::{BString, ByteSlice as _};
 
+use super::encoded;
 use super::names;
 use super::parse::Lines;
 use super::{Body, PatchError, Section, SectionNames, Source, check_name};
@@ -24,7 +25,14 @@ struct Header {
     new_mode: Option<u32>,
     similarity: Option<u8>,
     ids: Option<(String, String)>,
-    is_binary: bool,
+    bytes: Option<Bytes>,
+}
+
+/// What stands where a text would have its hunks.
+#[derive(Clone, Copy)]
+enum Bytes {
+    Named,
+    Encoded,
 }
 
 /// Reads the header that the next line begins, up to its hunks or the end of the section.
@@ -55,11 +63,16 @@ pub(super) fn read(lines: &mut Lines<'_>) -> Result<Section, PatchError> {
             break;
         }
         lines.take();
-        if header.is_binary {
+        if header.bytes.is_some() {
             break;
         }
     }
-    header.into_section(begin)
+    let body = match header.bytes {
+        None => Body::Nothing,
+        Some(Bytes::Named) => Body::Binary,
+        Some(Bytes::Encoded) => Body::Encoded(encoded::read(lines)?),
+    };
+    header.into_section(begin, body)
 }
 
 impl Header {
@@ -91,15 +104,17 @@ impl Header {
             self.similarity = percent.filter(|percent| *percent <= 100);
         } else if let Some(ids) = line.strip_prefix(b"index ") {
             self.ids = parse_ids(ids);
-        } else if line == b"GIT binary patch" || line.starts_with(b"Binary files ") {
-            self.is_binary = true;
+        } else if line == b"GIT binary patch" {
+            self.bytes = Some(Bytes::Encoded);
+        } else if line.starts_with(b"Binary files ") {
+            self.bytes = Some(Bytes::Named);
         } else {
             return Ok(line.starts_with(b"dissimilarity index "));
         }
         Ok(true)
     }
 
-    fn into_section(self, line: usize) -> Result<Section, PatchError> {
+    fn into_section(self, line: usize, body: Body) -> Result<Section, PatchError> {
         let malformed = |problem| PatchError::Malformed { line, problem };
         let by_pair = self.pair.as_ref().map(|(old, new)| {
             let (old, new) = names::without_prefixes(old.as_bstr(), new.as_bstr());
@@ -152,11 +167,7 @@ impl Header {
             similarity: self.similarity,
             old_id,
             new_id,
-            body: if self.is_binary {
-                Body::Binary
-            } else {
-                Body::Nothing
-            },
+            body,
         })
     }
 }

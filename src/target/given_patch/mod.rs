@@ -8,10 +8,12 @@
 //! bytes. Nothing is written anywhere: the result is held in memory. What does not fit the base is one error that names the
 //! file and the hunk; whatever is malformed, hostile or too large is an error as well, never a panic.
 //!
-//! Binary contents are not unpacked: such a file is known by its name and, where the patch has it, by its id.
+//! What git writes encoded, because it takes a file for binary, is decoded. Where a patch says no more than that bytes
+//! differ, such a file is known by its name and, where the patch has it, by its id.
 
 mod apply;
 mod compose;
+mod encoded;
 mod error;
 mod header;
 mod names;
@@ -24,6 +26,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bstr::{BStr, BString};
+
+use encoded::Encoded;
 
 pub use compose::{AppliedFile, AppliedPatch, BaseFile, NewContent, PatchBase};
 pub use error::{Misfit, PatchError};
@@ -89,8 +93,9 @@ enum Source {
 enum Body {
     /// Nothing but the header: a mode, a rename, an empty file.
     Nothing,
-    /// Bytes that are not unpacked.
+    /// Bytes that the patch has not got.
     Binary,
+    Encoded(Encoded),
     Hunks(Vec<Hunk>),
 }
 

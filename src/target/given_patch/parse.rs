@@ -85,7 +85,7 @@ pub(super) fn sections(text: &[u8]) -> Result<Vec<Section>, PatchError> {
         if sections.len() == MOST_FILES {
             return Err(PatchError::TooLarge("3000 files"));
         }
-        if section.body != Body::Binary {
+        if section.body == Body::Nothing {
             let mut hunks = Vec::new();
             while lines.peek().is_some_and(|line| line.starts_with(b"@@ -")) {
                 hunks_left = hunks_left

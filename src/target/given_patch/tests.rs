@@ -24,6 +24,11 @@ impl PatchBase for Held {
             content: Some(Arc::from(content.as_bytes())),
         }))
     }
+
+    /// Here nothing is deflated.
+    fn inflate(&self, deflated: &[u8], size: usize) -> Option<Vec<u8>> {
+        (deflated.len() == size).then(|| deflated.to_vec())
+    }
 }
 
 fn held(files: &[(&'static str, &'static str)]) -> Held {
@@ -140,12 +145,39 @@ fn copies_modes_types_and_bytes_are_understood() {
     check(&base, link, &["x: 120000 \"t\""]);
     let binary = "diff --git a/b.png b/b.png\nindex 5555555..7c4530c 100644\nBinary files a/b.png and b/b.png differ\n";
     check(&base, binary, &["b.png: 100644 Some(\"7c4530c\")"]);
-    let encoded = "diff --git a/b.png b/b.png\nindex 5555555..7c4530c 100644\nGIT binary patch\nliteral 4\nLcmZ\n\n\
+    // "\0new", deflated by nobody.
+    let encoded = "diff --git a/b.png b/b.png\nindex 5555555..7c4530c 100644\nGIT binary patch\nliteral 4\nD0B&V>\n\n\
                    literal 0\nHcmV\n\ndiff --git a/x b/x\nold mode 100644\nnew mode 100755\n";
     check(
         &base,
         encoded,
-        &["b.png: 100644 Some(\"7c4530c\")", "x: 100755 same"],
+        &["b.png: 100644 \"\\0new\"", "x: 100755 same"],
+    );
+    for (damage, message) in [
+        ("literal 5", "the encoded bytes cannot be decoded"),
+        ("literal x", "encoded bytes without their size"),
+        ("literal 99999999999", "Some"),
+        ("delta 4", "the encoded bytes cannot be decoded"),
+    ] {
+        let damaged = encoded.replace("literal 4", damage);
+        match message {
+            // Larger than what is held: known by its name.
+            "Some" => assert!(
+                applied(&base, &damaged).unwrap()[0].contains("Some"),
+                "{damage}"
+            ),
+            message => refused(&base, &damaged, message),
+        }
+    }
+    refused(
+        &base,
+        &encoded.replace("D0B&V>", "D0B V>"),
+        "no line of encoded bytes",
+    );
+    refused(
+        &base,
+        &encoded[..encoded.find("\n\nliteral 0").unwrap()],
+        "are cut",
     );
     // What follows the encoded bytes without a header of git's counts as well.
     let plain = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+one\n";

@@ -124,6 +124,8 @@ impl Repository {
                     files.push(file);
                     details.push(detail);
                 }
+                // Nothing is wrong with the file: the patch itself does not show what it is about.
+                Err(error @ ChangesError::NotInPatch { .. }) => return Err(error),
                 Err(error) => selection.leave_out(LeftOut {
                     path: change.path,
                     size: None,

@@ -3,7 +3,7 @@
 use super::content::{Place, Reader};
 use super::edits;
 use super::parallel::in_parallel;
-use super::raw::{RawChange, is_submodule};
+use super::raw::{RawChange, Source, is_submodule};
 use crate::target::patch::{Edit, count_lines, hunk_ranges};
 use crate::target::{ChangesError, Content};
 
@@ -102,6 +102,15 @@ pub(super) fn compare(reader: &mut Reader<'_>, change: &RawChange) -> Result<Fac
         old_size,
         new_size,
     };
+    if let (Some(Source::Unseen), Some(old)) = (change.new.as_ref().map(|new| &new.source), &old) {
+        let is_text = !old.is_empty() && !old_attribute.is_binary(old);
+        // Where the repository itself says that it is binary, it is left out as in any other review.
+        if change.old.is_some() && is_text && !new_attribute.is_binary(b"") {
+            return Err(ChangesError::NotInPatch {
+                path: change.path.clone(),
+            });
+        }
+    }
     let (Some(old), Some(new)) = (old, new) else {
         let mut facts = binary(Vec::new());
         if change.changes_type() {

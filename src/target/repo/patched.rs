@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice};
+use gix::zlib::{Inflate, Status};
 
 use super::content::{Place, Reader};
 use super::convert::blob_id;
@@ -153,7 +154,7 @@ impl Repository {
             applied.notes.insert(
                 1,
                 format!(
-                    "the patch has the new content of {unseen} of its files only encoded or not at all: it was NOT reviewed"
+                    "the patch has not got the new content of {unseen} of its files: it was NOT reviewed"
                 ),
             );
         }
@@ -266,6 +267,10 @@ impl PatchBase for TreeBase<'_> {
             content,
         }))
     }
+
+    fn inflate(&self, deflated: &[u8], size: usize) -> Option<Vec<u8>> {
+        inflate(deflated, size)
+    }
 }
 
 /// The files of the working tree, as git would store them.
@@ -342,6 +347,18 @@ impl PatchBase for WorktreeBase<'_> {
             content: content.map(Arc::from),
         }))
     }
+
+    fn inflate(&self, deflated: &[u8], size: usize) -> Option<Vec<u8>> {
+        inflate(deflated, size)
+    }
+}
+
+fn inflate(deflated: &[u8], size: usize) -> Option<Vec<u8>> {
+    // One more, so that it shows when there are more than said.
+    let mut inflated = vec![0; size + 1];
+    let (status, _, written) = Inflate::default().once(deflated, &mut inflated).ok()?;
+    inflated.truncate(written);
+    (status == Status::StreamEnd && written == size).then_some(inflated)
 }
 
 fn null_id(gix: &gix::Repository) -> ObjectId {

@@ -1,6 +1,7 @@
 //! Starts that are killed at every step: `clean` leaves the repository as it was.
 
 use std::fs;
+use std::io::Write as _;
 
 use super::world::World;
 
@@ -75,6 +76,41 @@ fn a_start_that_is_killed_at_any_step_is_cleaned_without_a_trace() {
         }
     }
     assert!(kills > 20, "{kills}");
+}
+
+#[test]
+fn cleaning_waits_for_the_git_of_a_start_that_was_killed() {
+    let world = World::new("");
+    let before = world.everything();
+    // It kills its parent, and makes the worktree once it is told to.
+    let pipe = world.sandbox.path("go-on");
+    world.sandbox.program("mkfifo").arg(&pipe).run_ok();
+    let real = real_git();
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1 $2\" = 'worktree add' ]; then\nkill -9 $PPID\nread line < '{pipe}'\nfi\nexec '{real}' \"$@\"\n",
+        pipe = pipe.display(),
+        real = real.display(),
+    );
+    world.sandbox.script("fake-bin/git", script);
+    // For both, so that neither side waits for the other to open it.
+    let mut go_on = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(&pipe)
+        .unwrap();
+    let start = world.team(&["start", "2", "x"]);
+    let killed = start.path_prepend(world.sandbox.path("fake-bin")).run();
+    assert_eq!(killed.code(), None, "{killed}");
+    let clean = world.team(&["clean", "--json"]).spawn();
+    clean.stderr_line(|line| line.contains("waiting for"));
+    go_on.write_all(b"go on\n").unwrap();
+    let cleaned = clean.wait().expect_code(0).json();
+    assert_eq!(
+        cleaned["branches"].as_array().unwrap().len(),
+        1,
+        "{cleaned:#}"
+    );
+    world.assert_same(&before, "after a clean that waited");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The whole chain: real Codex agents in worktrees, told apart by their names, that write files through its sandbox.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -63,6 +64,9 @@ pub fn busy_agent(asked: &crate::support::responses_api::ModelRequest) -> Answer
     }
 }
 
+/// How Codex itself writes files.
+const PATCH: &str = "apply_patch <<'EOF'\n*** Begin Patch\n*** Add File: patched.txt\n+patched\n*** End Patch\nEOF\n";
+
 #[test]
 fn real_agents_write_in_their_own_worktrees_and_one_is_brought_over() {
     let Some(codex) = RealCodex::find() else {
@@ -71,10 +75,39 @@ fn real_agents_write_in_their_own_worktrees_and_one_is_brought_over() {
     let api = ResponsesApi::start();
     let sandbox = Sandbox::new();
     use_api(&sandbox, &api);
-    api.respond(busy_agent);
     let repo = sandbox.repo("shop");
     repo.write("src/a.rs", "fn a() {}\n").commit("Start");
     repo.write("note.txt", "carried\n");
+    let settings = fs::read(sandbox.path("codex/config.toml")).unwrap();
+    let planted = [
+        repo.join("planted.txt"),
+        Path::new("/tmp")
+            .join(sandbox.root().file_name().unwrap())
+            .with_extension("planted"),
+    ];
+    let beyond = planted.clone();
+    api.respond(move |asked| {
+        let input = asked.body["input"].as_array().into_iter().flatten();
+        let acted = input.filter(|item| item["type"] == "function_call_output");
+        match (acted.count(), busy_agent(asked)) {
+            (0, Answer::Tool { name, arguments }) => {
+                let cmd = arguments["cmd"].as_str().unwrap();
+                let [tree, tmp] = beyond.each_ref().map(|path| path.display());
+                let more = format!(
+                    "{cmd}; echo x > {tree}; echo x > {tmp}; echo \"kept in $(mktemp)\"; git status --short; git add -A"
+                );
+                Answer::Tool {
+                    name,
+                    arguments: json!({"cmd": more}),
+                }
+            }
+            (1, _) => Answer::Tool {
+                name: "exec_command".to_owned(),
+                arguments: json!({"cmd": PATCH}),
+            },
+            (_, said) => said,
+        }
+    });
     let chain = Chain {
         codex,
         repo,
@@ -100,22 +133,43 @@ fn real_agents_write_in_their_own_worktrees_and_one_is_brought_over() {
         "{prompts:?}"
     );
     assert!(!chain.repo.join("ada.txt").exists());
+    // Its worktree and its own folder for temporary files are all that an agent can write to.
+    let told = prompts
+        .iter()
+        .find(|prompt| prompt.contains("?? ada.txt"))
+        .expect("what its commands said was told to the model");
+    let scratch = chain.sandbox.state_dir();
+    assert!(
+        told.contains(&format!("kept in {}", scratch.display())),
+        "{told}"
+    );
+    for path in &planted {
+        assert!(!path.exists(), "{}", path.display());
+    }
+    assert_eq!(
+        fs::read(chain.sandbox.path("codex/config.toml")).unwrap(),
+        settings,
+        "no project is marked as trusted"
+    );
 
     let listed = chain.team(&["list", "--json"]).run_ok().json();
     let agents = listed["teams"][0]["agents"].as_array().unwrap();
     for agent in agents {
-        assert_eq!(agent["filesChanged"], 2, "{listed:#}");
-        assert_eq!(agent["tokens"]["output"], 40, "{agent:#}");
+        assert_eq!(agent["filesChanged"], 3, "{listed:#}");
+        assert_eq!(agent["tokens"]["output"], 60, "{agent:#}");
     }
     let diff = chain.team(&["diff", "--json"]).run_ok().json();
     assert_eq!(
         diff["collisions"],
-        json!([{"path": "src/a.rs", "agents": ["ada", "ben"], "meeting": "overlap"}])
+        json!([
+            {"path": "patched.txt", "agents": ["ada", "ben"], "meeting": "same"},
+            {"path": "src/a.rs", "agents": ["ada", "ben"], "meeting": "overlap"},
+        ])
     );
     let applied = chain.team(&["apply", "ben", "--json"]).run_ok().json();
     assert_eq!(
         applied["written"],
-        json!(["ben.txt", "src/a.rs"]),
+        json!(["ben.txt", "patched.txt", "src/a.rs"]),
         "{applied:#}"
     );
     assert_eq!(

@@ -29,15 +29,26 @@ fn a_team_begins_with_the_users_work_and_leaves_it_and_the_repository_alone() {
     }
     // Sandboxed, in the worktree, with the user's words.
     let mut server = world.control.server();
-    let threads = [
-        server.wait_call("thread/start"),
-        server.wait_call("thread/start"),
-    ];
+    let calls: Vec<_> = (0..4)
+        .map(|_| server.wait_call_of(&["thread/start", "turn/start"]))
+        .collect();
+    let (threads, turns): (Vec<_>, Vec<_>) = calls
+        .into_iter()
+        .partition(|call| call["method"] == "thread/start");
+    assert_eq!(threads.len(), 2, "{threads:?}");
     for thread in &threads {
-        assert_eq!(thread["params"]["sandbox"], "workspace-write");
+        // Its turn may write: a thread that may would mark the repository as trusted.
+        assert_eq!(thread["params"]["sandbox"], "read-only");
         assert_eq!(thread["params"]["approvalPolicy"], "never");
         let cwd = thread["params"]["cwd"].as_str().unwrap();
         assert!(cwd.contains("/teams/team/codex-team--"), "{cwd}");
+    }
+    for turn in &turns {
+        let policy = &turn["params"]["sandboxPolicy"];
+        assert_eq!(policy["networkAccess"], false, "{turn}");
+        let folder = policy["writableRoots"][0].as_str().unwrap();
+        assert!(folder.contains("/teams/team/tmp/"), "{folder}");
+        assert!(std::path::Path::new(folder).is_dir(), "{folder}");
     }
     // Nothing that the user looks at is another one than before, but for what is listed as the team's.
     let mut after = world.everything();

@@ -114,9 +114,9 @@ fn gate_status_shows_verdicts_their_cost_and_what_was_skipped() {
             .collect::<Vec<_>>()
             .join(" ")
     };
-    assert_eq!(row(lines[2]), "VERDICT TOKENS WHY");
-    assert_eq!(row(lines[3]), "block 120 `b` divides by zero.");
-    assert_eq!(row(lines[4]), "skip - nothing-edited");
+    assert_eq!(row(lines[2]), "WHAT VERDICT TOKENS WHY");
+    assert_eq!(row(lines[3]), "turn block 120 `b` divides by zero.");
+    assert_eq!(row(lines[4]), "turn skip - nothing-edited");
 }
 
 #[test]

@@ -191,6 +191,13 @@ fn a_plan_is_objected_to_once_and_only_a_changed_one_is_asked_about_again() {
         verdicts,
         ["skip", "skip", "allow", "block", "skip", "block"]
     );
+    let about = status["records"].as_array().unwrap();
+    assert!(
+        about.iter().all(|record| record["what"] == "plan"),
+        "{status}"
+    );
+    let page = planning.world.command(["gate", "status"]).run_ok();
+    page.assert_stdout_has(" plan  allow ");
     assert_eq!(status["lastHour"]["asked"], 3, "{status}");
     let id = status["records"][3]["jobId"].as_str().unwrap();
     let job = &planning.world.json(["status", id])["job"];

@@ -39,6 +39,13 @@ fn a_push_of_several_refs_goes_or_stays_whole() {
         .expect_code(1);
     output.assert_stderr_has("refs/heads/good: passed");
     output.assert_stderr_has("refs/heads/bad: held");
+    // Each question has its part of the time; what the first does not need is the second's.
+    let stderr = output.stderr();
+    let seconds: Vec<&str> = stderr
+        .lines()
+        .filter_map(|line| line.split_once(", at most ")?.1.strip_suffix(" s)"))
+        .collect();
+    assert_eq!(seconds, ["60", "120"], "{stderr}");
     output.assert_stderr_has("c.txt:1");
     output.assert_stderr_has("push blocked by refs/heads/bad: findings at or above high");
     output.assert_stderr_has("details: codex-review result review-");
@@ -223,7 +230,7 @@ fn what_could_not_be_judged_passes_with_a_warning_or_is_blocked_as_the_user_says
     pushing.repo.write("b.txt", "fine\n").commit("Good");
     let without_codex = |policy: &str| {
         pushing
-            .push(&["--dry-run", "origin", "main"])
+            .push(&["--dry-run", "origin", "main", "main:again"])
             .env("CODEX_REVIEW_PRE_PUSH_ENGINE", "codex")
             .env("CODEX_REVIEW_CODEX_BIN", "/nowhere/codex")
             .env("CODEX_REVIEW_PRE_PUSH_UNJUDGED", policy)
@@ -231,9 +238,12 @@ fn what_could_not_be_judged_passes_with_a_warning_or_is_blocked_as_the_user_says
     };
     let warned = without_codex("pass").expect_code(0);
     warned.assert_stderr_has("refs/heads/main: not judged: the Codex CLI is not installed");
+    warned.assert_stderr_has("refs/heads/again: not judged: the Codex CLI is not installed");
     warned.assert_stderr_has("it goes on");
+    assert_eq!(pushing.jobs(), 1, "a second name is not tried again");
     let blocked = without_codex("block").expect_code(1);
-    blocked.assert_stderr_has("push blocked by refs/heads/main: it could not be judged");
+    blocked.assert_stderr_has("push blocked by ");
+    blocked.assert_stderr_has(": it could not be judged");
     // An answer that nobody gave is not remembered as one.
     pushing
         .push(&["origin", "main"])

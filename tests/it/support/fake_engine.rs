@@ -100,8 +100,14 @@ impl FakeServer {
     /// Waits until its client calls `method`, or sends it as a notification, and returns the message.
     #[track_caller]
     pub fn wait_call(&mut self, method: &str) -> Value {
-        self.wait_message(&format!("a call of `{method}`"), |message| {
-            message["method"] == method
+        self.wait_call_of(&[method])
+    }
+
+    /// As [`FakeServer::wait_call`], for whichever of several methods comes first.
+    #[track_caller]
+    pub fn wait_call_of(&mut self, methods: &[&str]) -> Value {
+        self.wait_message(&format!("a call of {methods:?}"), |message| {
+            methods.iter().any(|method| message["method"] == *method)
         })
     }
 

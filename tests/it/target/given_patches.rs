@@ -2,7 +2,7 @@
 
 use bstr::BString;
 use codex_review::target::{
-    AppliedFile, ChangeOptions, Endpoint, GivenPatch, NewContent, Part, PatchError, Status,
+    AppliedFile, ChangeOptions, Content, Endpoint, GivenPatch, NewContent, Part, PatchError, Status,
 };
 
 use super::oracle::{generous, patches};
@@ -235,7 +235,7 @@ fn bytes_that_a_patch_does_not_show_are_named_and_taken_from_the_repository_wher
     sandbox.write("b", b"\0two");
     let (short, full) = (
         sandbox.git(&["diff"]),
-        sandbox.git(&["diff", "--full-index", "--binary"]),
+        sandbox.git(&["diff", "--full-index"]),
     );
     sandbox.git(&["add", "b"]);
     let new_id = sandbox.git_line(&["rev-parse", ":b"]);
@@ -250,11 +250,106 @@ fn bytes_that_a_patch_does_not_show_are_named_and_taken_from_the_repository_wher
         };
         assert!(new_id.starts_with(digits.as_str()));
         let changes = repository.changes(&target, &generous()).unwrap();
-        assert_eq!(
-            changes.files[0].content,
-            codex_review::target::Content::Binary
-        );
+        assert_eq!(changes.files[0].content, Content::Binary);
         assert_eq!(changes.new_content(0, 99).unwrap().is_some(), known);
         assert_eq!(file.path, BString::from("b"));
     }
+}
+
+/// What git writes encoded, because somebody calls a file binary, comes to what git makes of it.
+#[test]
+fn encoded_bytes_are_what_git_decodes_whole_and_as_deltas() {
+    let mut random = Random::new(11);
+    let sandbox = Sandbox::new();
+    sandbox.write("gone.bin", "gone\n");
+    let (mut literals, mut deltas) = (0, 0);
+    for round in 0..12 {
+        let count = 1 + random.below(4_000);
+        let mut start = random_lines(&mut random, count).concat().into_bytes();
+        if round % 3 == 0 {
+            start.extend((0..random.below(70_000)).map(|at| (at % 251) as u8));
+        }
+        sandbox.write("a.bin", &start);
+        sandbox.commit("start");
+        let mut edited = start;
+        for _ in 0..random.below(4) {
+            let at = random.below(edited.len());
+            edited.insert(at, b'!');
+        }
+        edited.extend(b"end");
+        sandbox.write("a.bin", &edited);
+        sandbox.write(format!("new{round}.bin"), format!("a\0b{round}"));
+        sandbox.git(&["add", "--intent-to-add", "."]);
+        sandbox.write(".git/info/attributes", "*.bin -diff\n");
+        let patch = sandbox.git(&["diff", "--binary"]);
+        // It is read without them: what the content is decides then.
+        std::fs::remove_file(sandbox.path(".git/info/attributes")).unwrap();
+        let text = String::from_utf8_lossy(&patch).into_owned();
+        literals += text.matches("\nliteral ").count();
+        deltas += text.matches("\ndelta ").count();
+        let parsed = GivenPatch::parse(patch).unwrap();
+        let target = sandbox
+            .open()
+            .resolve_patch(&parsed, Some("HEAD"), &[])
+            .unwrap();
+        let [changed, new] = applied(&target) else {
+            panic!("{text}");
+        };
+        assert_eq!(changed.new_bytes(), Some(edited.as_slice()), "{text}");
+        assert_eq!(
+            new.new_bytes(),
+            Some(format!("a\0b{round}").as_bytes()),
+            "{text}"
+        );
+        let changes = sandbox.open().changes(&target, &generous()).unwrap();
+        let is_text = changes
+            .files
+            .iter()
+            .map(|file| matches!(file.content, Content::Text { .. }));
+        assert_eq!(
+            is_text.collect::<Vec<_>>(),
+            [!edited[..edited.len().min(8_000)].contains(&0), false]
+        );
+        sandbox.commit("edited");
+    }
+    assert!(literals > 12 && deltas > 6, "{literals} and {deltas}");
+}
+
+#[test]
+fn a_text_that_a_patch_names_and_does_not_show_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.txt", lines(3));
+    sandbox.write("b.bin", "\0old");
+    sandbox.commit("start");
+    sandbox.write("a.txt", lines(4));
+    sandbox.write("b.bin", "\0new");
+    let attributes = ".git/info/attributes";
+    sandbox.write(attributes, "a.txt -diff\n");
+    let patch = GivenPatch::parse(sandbox.git(&["diff"])).unwrap();
+    let changes = |paths: &[&str]| {
+        let paths: Vec<String> = paths.iter().map(ToString::to_string).collect();
+        let repository = sandbox.open();
+        let target = repository.resolve_patch(&patch, None, &paths).unwrap();
+        repository.changes(&target, &generous()).map(|changes| {
+            let files = changes.files.iter();
+            files
+                .map(|file| (file.path.to_string(), file.content == Content::Binary))
+                .collect::<Vec<_>>()
+        })
+    };
+    let both = vec![("a.txt".to_owned(), true), ("b.bin".to_owned(), true)];
+    // The repository itself says that it is not to be shown.
+    assert_eq!(changes(&[]).unwrap(), both);
+    std::fs::remove_file(sandbox.path(attributes)).unwrap();
+    let refused = changes(&[]).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "`a.txt` is text, and the patch has not got its new content"
+    );
+    assert!(
+        refused.hint().unwrap().contains("'!a.txt'"),
+        "{:?}",
+        refused.hint()
+    );
+    assert_eq!(changes(&["!a.txt"]).unwrap(), both[1..]);
 }

@@ -1,0 +1,92 @@
+//! Reading one job: its record, and what its event log and its end file say beyond that.
+
+use super::{JobFiles, JobStore};
+use crate::jobs::event_log::EventReader;
+use crate::jobs::event_wire::decode_end_file;
+use crate::jobs::record::{JobRecordV1, RECORD_VERSION};
+use crate::jobs::{Job, JobEvent, JobId, JobResult, JobsError, StampedEvent};
+
+impl JobStore {
+    /// Reads one job whole, as its files have it; whether its owner lives is not looked at (see
+    /// [`reconcile`](super::reconcile())).
+    ///
+    /// # Errors
+    ///
+    /// There is no such job, or nothing of it can be read.
+    pub fn load(&self, id: &JobId) -> Result<Job, JobsError> {
+        let files = self.files(id);
+        let record = match std::fs::read(&files.record) {
+            Ok(bytes) => JobRecordV1::parse(&bytes).filter(|read| read.job.id == *id),
+            Err(_) => None,
+        };
+        let newer = record
+            .as_ref()
+            .is_some_and(|read| read.version > RECORD_VERSION);
+        let log_length = std::fs::metadata(&files.events).map(|metadata| metadata.len());
+        let mut job = match (record, &log_length) {
+            (Some(read), Ok(length)) if read.events_offset <= *length => {
+                if read.job.is_ended() {
+                    return Ok(read.job);
+                }
+                let mut job = read.job;
+                self.replay(&files, read.events_offset, |stamped| {
+                    job.apply(stamped);
+                })?;
+                job
+            }
+            (Some(read), _) if newer || read.job.is_ended() => return Ok(read.job),
+            (_, Ok(_)) => self.replay_whole(id, &files)?,
+            (_, Err(_)) => return Err(JobsError::Unreadable { id: id.clone() }),
+        };
+        self.adopt_end_file(&files, &mut job);
+        job.cancel_requested |= files.cancel.exists();
+        Ok(job)
+    }
+
+    fn replay(
+        &self,
+        files: &JobFiles,
+        offset: u64,
+        mut take: impl FnMut(&StampedEvent),
+    ) -> Result<(), JobsError> {
+        EventReader::open(&files.events, offset)
+            .and_then(|mut reader| reader.read_available(|stamped| take(&stamped)))
+            .map_err(JobsError::io("read", &files.events))
+    }
+
+    fn replay_whole(&self, id: &JobId, files: &JobFiles) -> Result<Job, JobsError> {
+        let mut job: Option<Job> = None;
+        self.replay(files, 0, |stamped| match (&mut job, &stamped.event) {
+            (Some(job), _) => {
+                job.apply(stamped);
+            }
+            (None, JobEvent::Created(facts)) => {
+                job = Some(Job::created(id.clone(), stamped.at, facts));
+            }
+            (None, _) => {}
+        })?;
+        job.ok_or_else(|| JobsError::Unreadable { id: id.clone() })
+    }
+
+    /// A big end stands in a file of its own, and so does one that the log had no room for.
+    fn adopt_end_file(&self, files: &JobFiles, job: &mut Job) {
+        if job.outcome.is_some() {
+            return;
+        }
+        let Some((at, facts)) = std::fs::read(&files.end)
+            .ok()
+            .and_then(|bytes| decode_end_file(&bytes))
+        else {
+            return;
+        };
+        let outcome = JobResult {
+            result: facts.end.result.clone(),
+            rendered: facts.end.rendered.clone(),
+        };
+        job.apply(&StampedEvent {
+            at,
+            event: JobEvent::Ended(Box::new(facts)),
+        });
+        job.outcome = Some(outcome);
+    }
+}
