@@ -208,6 +208,8 @@ pub fn plot(results: &Results) -> String {
         out.push('\n');
     };
     for (panel, (title, of)) in panels.into_iter().enumerate() {
+        // As much as fits above a panel; the report says the rest.
+        let title = title.split(',').next().unwrap_or(title);
         let left = 50.0 + panel as f64 * 345.0;
         let top = 40.0;
         line(format!(
