@@ -128,7 +128,8 @@ fn document(results: &Results, tune: bool) -> String {
         .replace("{{cases}}", &results.cases().to_string())
         .replace("{{which}}", which)
         .replace("{{histories}}", report::histories(results).trim_end())
-        .replace("{{differences}}", report::differences(results).trim_end())
+        .replace("{{recalls}}", report::recalls(results).trim_end())
+        .replace("{{precisions}}", report::precisions(results).trim_end())
         .replace("{{tables}}", report::tables(results).trim_end())
 }
 

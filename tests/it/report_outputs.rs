@@ -80,7 +80,7 @@ fn a_page_says_where_the_change_was_too_large_for_the_lines_of_a_finding() {
         .map(|line| format!("a line of padding that says nothing at all, number {line}\n"))
         .collect();
     for number in 0..5 {
-        bench.repo.write(&format!("aa/{number}.txt"), &lines);
+        bench.repo.write(format!("aa/{number}.txt"), &lines);
     }
     bench.repo.stage(["aa"]);
     let large = page(&bench);

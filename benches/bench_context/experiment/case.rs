@@ -59,6 +59,8 @@ pub struct Case<'r> {
     pub hidden_symbols: Vec<Place>,
     /// For each name on added lines that is defined elsewhere in the tree: the lines that begin its definitions.
     pub definitions: Vec<Vec<Place>>,
+    /// The same definitions by file, each from its first line to its last.
+    pub asked: BTreeMap<BString, Vec<LineRange>>,
     /// Names on added lines, sorted.
     pub used: BTreeSet<String>,
     /// Changed lines of the visible files.
@@ -317,14 +319,19 @@ pub fn open<'r>(
             })
         })
         .collect();
-    let (used, definitions) = definitions(&view, &tree);
+    let Definitions {
+        used,
+        wanted,
+        asked,
+    } = definitions(&view, &tree);
     let changed_lines = view.files.iter().map(changed_lines).sum();
     Some(Case {
         hidden_symbols: hidden_symbols(&tree, &hidden_lines),
         hidden: hidden_lines.into_keys().collect(),
         view,
         tree,
-        definitions,
+        definitions: wanted,
+        asked,
         used,
         changed_lines,
     })
@@ -395,7 +402,14 @@ fn hidden_symbols(tree: &[TreeFile], hidden: &BTreeMap<BString, Vec<LineRange>>)
     found.into_iter().collect()
 }
 
-fn definitions(view: &Partial<'_>, tree: &[TreeFile]) -> (BTreeSet<String>, Vec<Vec<Place>>) {
+/// What definition recall asks for.
+struct Definitions {
+    used: BTreeSet<String>,
+    wanted: Vec<Vec<Place>>,
+    asked: BTreeMap<BString, Vec<LineRange>>,
+}
+
+fn definitions(view: &Partial<'_>, tree: &[TreeFile]) -> Definitions {
     let mut used: BTreeMap<String, BTreeSet<Language>> = BTreeMap::new();
     for change in &view.files {
         let Content::Text { added_lines, .. } = &change.content else {
@@ -429,6 +443,7 @@ fn definitions(view: &Partial<'_>, tree: &[TreeFile]) -> (BTreeSet<String>, Vec<
         }
     }
     let mut wanted = Vec::new();
+    let mut asked: BTreeMap<BString, Vec<LineRange>> = BTreeMap::new();
     for (name, places) in places {
         let families: Vec<_> = used[name]
             .iter()
@@ -445,6 +460,7 @@ fn definitions(view: &Partial<'_>, tree: &[TreeFile]) -> (BTreeSet<String>, Vec<
             continue;
         }
         let mut signatures = Vec::new();
+        let mut ranges = Vec::new();
         let mut is_new = false;
         for (file, index) in places {
             let file = &tree[file];
@@ -457,11 +473,21 @@ fn definitions(view: &Partial<'_>, tree: &[TreeFile]) -> (BTreeSet<String>, Vec<
                     .any(|(first, last)| *first <= lines.last && lines.first <= *last),
                 _ => false,
             });
-            signatures.extend(signature(file, lines.first, lines.last));
+            if let Some(signature) = signature(file, lines.first, lines.last) {
+                signatures.push(signature);
+                ranges.push((&file.path, file.text.outline.definitions[index].lines));
+            }
         }
         if !is_new && !signatures.is_empty() {
             wanted.push(signatures);
+            for (path, lines) in ranges {
+                asked.entry(path.clone()).or_default().push(lines);
+            }
         }
     }
-    (used.into_keys().collect(), wanted)
+    Definitions {
+        used: used.into_keys().collect(),
+        wanted,
+        asked,
+    }
 }

@@ -11,15 +11,23 @@ use super::statistics::{estimate, paired};
 pub type Measure = (&'static str, fn(&Scores) -> Option<f64>);
 
 /// All measures, in the order of the report.
-pub const MEASURES: [Measure; 6] = [
+pub const MEASURES: [Measure; 8] = [
     ("Definition recall", |scores| scores.definition_recall),
     ("Co-change recall, files", |scores| scores.file_recall),
     ("Co-change recall, definitions", |scores| {
         scores.symbol_recall
     }),
-    ("Precision, changed files", |scores| scores.strict_precision),
-    ("Precision, changed or defining files", |scores| {
-        scores.precision
+    ("Precision of tokens, changed files", |scores| {
+        scores.strict_token_precision
+    }),
+    ("Precision of tokens, changed files or definitions", |scores| {
+        scores.token_precision
+    }),
+    ("Precision of files, changed", |scores| {
+        scores.strict_precision(usize::MAX)
+    }),
+    ("Precision of files, changed or defining", |scores| {
+        scores.precision(usize::MAX)
     }),
     ("Coverage of changed lines", |scores| scores.coverage),
 ];
@@ -70,39 +78,81 @@ pub fn tables(results: &Results) -> String {
     out
 }
 
+/// `focused` minus each baseline in what they reach.
+pub fn recalls(results: &Results) -> String {
+    compared(results, &[0, 1, 2].map(|at| (MEASURES[at].0, At::All(at))))
+}
+
+/// `focused` minus each baseline in what of it is to the point.
+pub fn precisions(results: &Results) -> String {
+    let columns = [
+        ("Tokens, changed files", At::All(3)),
+        ("Tokens, changed files or definitions", At::All(4)),
+        ("Files, changed", At::All(5)),
+        ("Files, changed or defining", At::All(6)),
+        (
+            "As many files, changed",
+            At::AsMany(|scores, most| scores.strict_precision(most)),
+        ),
+        (
+            "As many files, changed or defining",
+            At::AsMany(|scores, most| scores.precision(most)),
+        ),
+    ];
+    compared(results, &columns)
+}
+
+/// How two contexts of one case are compared.
+#[derive(Clone, Copy)]
+enum At {
+    /// By a measure of each.
+    All(usize),
+    /// By the first files of ours, as many as the other shows.
+    AsMany(fn(&Scores, usize) -> Option<f64>),
+}
+
 /// `focused` minus each baseline, paired by case, at the budgets that the target names.
-pub fn differences(results: &Results) -> String {
-    let mut out = String::from(
-        "| Against | Budget | Definition recall | Co-change recall, files | Precision, changed files | Precision, changed or defining files |\n| --- | --- | --- | --- | --- | --- |\n",
+fn compared(results: &Results, columns: &[(&str, At)]) -> String {
+    let titles: Vec<&str> = columns.iter().map(|(title, _)| *title).collect();
+    let mut out = format!(
+        "| Against | Budget | {} |\n| --- | --- |{}\n",
+        titles.join(" | "),
+        " --- |".repeat(columns.len())
     );
     for (method, info) in METHODS.iter().enumerate().filter(|(_, info)| !info.is_ours) {
         for (number, budget) in results.budgets.iter().enumerate() {
             if ![2_000, 4_000, 8_000].contains(budget) {
                 continue;
             }
-            let cell = |measure: usize| {
-                let of = MEASURES[measure].1;
-                let ours = results.values(0, number, of);
-                match paired(&ours, &results.values(method, number, of)) {
+            write!(out, "| {} | {budget} |", info.name).expect("a String takes any text");
+            for (_, at) in columns {
+                let rows = results.measured.iter().flat_map(|one| &one.rows);
+                let (ours, theirs): (Vec<_>, Vec<_>) = rows
+                    .map(|row| (&row[0][number], &row[method][number]))
+                    .map(|(ours, theirs)| match at {
+                        At::All(measure) => {
+                            let of = MEASURES[*measure].1;
+                            (of(ours), of(theirs))
+                        }
+                        At::AsMany(of) => {
+                            let most = theirs.files.len();
+                            (of(ours, most), of(theirs, most))
+                        }
+                    })
+                    .unzip();
+                let cell = match paired(&ours, &theirs) {
                     Some(found) => format!(
-                        "{:+.1} ({:+.1} to {:+.1})",
+                        "{:+.1} ({:+.1} to {:+.1}, n = {})",
                         found.mean * 100.0,
                         found.low * 100.0,
-                        found.high * 100.0
+                        found.high * 100.0,
+                        found.n
                     ),
                     None => "–".to_owned(),
-                }
-            };
-            writeln!(
-                out,
-                "| {} | {budget} | {} | {} | {} | {} |",
-                info.name,
-                cell(0),
-                cell(1),
-                cell(3),
-                cell(4)
-            )
-            .expect("a String takes any text");
+                };
+                write!(out, " {cell} |").expect("a String takes any text");
+            }
+            out.push('\n');
         }
     }
     out

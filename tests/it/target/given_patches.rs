@@ -278,7 +278,7 @@ fn encoded_bytes_are_what_git_decodes_whole_and_as_deltas() {
         }
         edited.extend(b"end");
         sandbox.write("a.bin", &edited);
-        sandbox.write(&format!("new{round}.bin"), format!("a\0b{round}"));
+        sandbox.write(format!("new{round}.bin"), format!("a\0b{round}"));
         sandbox.git(&["add", "--intent-to-add", "."]);
         sandbox.write(".git/info/attributes", "*.bin -diff\n");
         let patch = sandbox.git(&["diff", "--binary"]);

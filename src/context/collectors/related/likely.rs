@@ -1,96 +1,126 @@
 //! How likely it is that a file belongs to a change that does not touch it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bstr::{BString, ByteSlice as _};
 
 use crate::context::collector::Scene;
-use crate::context::collectors::excerpts::{is_test_path, nearest, rarity, subject};
+use crate::context::collectors::excerpts::{nearest, rarity};
 use crate::context::surroundings::Index;
 use crate::context::touched::Facts;
+use crate::symbols::Kind;
 
-/// What speaks for a file.
+/// What speaks for a file. All but the last have no upper end.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Evidence {
+    /// It names what the changed lines name, by rarity.
+    pub(super) alike: f64,
+    /// It is one of few that name it.
+    pub(super) rare: f64,
     /// It uses what the change touches.
     pub(super) uses: f64,
-    /// It tests what the change touches.
-    pub(super) tests: f64,
-    /// It defines what the added lines name.
-    pub(super) defines: f64,
-    /// It names what the changed lines name, by rarity and measured by its length; the best file has 1.
-    pub(super) alike: f64,
-    /// It changed with the changed files before, as a part of their commits.
+    /// It defines what the changed files name, or names what they define.
+    pub(super) coupled: f64,
+    /// It changed with the changed files before.
     pub(super) together: f64,
-    /// A test that is called after a changed file, or the file that a changed test is called after.
-    pub(super) namesake: f64,
     /// How near it lies, up to 1.
     pub(super) near: f64,
 }
 
 /// A logistic regression over the histories that `benches/bench_context/releases/packages.tsv` has for tuning.
-const CONSTANT: f64 = -7.36;
-const USES: f64 = 0.48;
-const TESTS: f64 = 0.08;
-const DEFINES: f64 = 0.71;
-const ALIKE: f64 = 1.47;
-const TOGETHER: f64 = 4.27;
-const NAMESAKE: f64 = 1.57;
-const NEAR: f64 = 4.85;
+const CONSTANT: f64 = -4.54;
+const ALIKE: f64 = 0.26;
+const RARE: f64 = 0.63;
+const USES: f64 = 0.24;
+const COUPLED: f64 = 0.39;
+const TOGETHER: f64 = 1.18;
+const NEAR: f64 = 1.95;
+/// For how large the change is, as a part of all files: of a large one, more is missing.
+const LARGE: f64 = 0.44;
 
 impl Evidence {
-    /// From 0 to 1.
-    pub(super) fn likelihood(&self) -> f64 {
+    /// From 0 to 1, for a change of so many of so many files.
+    pub(super) fn likelihood(&self, changed: usize, files: usize) -> f64 {
+        let large = (1.0 + changed as f64).ln() - (1.0 + files as f64).ln();
         let sum = CONSTANT
+            + ALIKE * self.alike.ln_1p()
+            + RARE * self.rare.ln_1p()
             + USES * self.uses.ln_1p()
-            + TESTS * self.tests.ln_1p()
-            + DEFINES * self.defines.ln_1p()
-            + ALIKE * self.alike
-            + TOGETHER * self.together
-            + NAMESAKE * self.namesake
-            + NEAR * self.near;
+            + COUPLED * self.coupled.ln_1p()
+            + TOGETHER * self.together.ln_1p()
+            + NEAR * self.near
+            + LARGE * large;
         1.0 / (1.0 + (-sum).exp())
     }
 }
 
-/// How the names of a file and how often they stand in it are weighed against its length: as BM25 does.
+/// How the names of a file and how often they stand in it are weighed against its length: as BM25 does, but a long file is
+/// likelier to belong to a change than a short one, so its length counts little.
 const SATURATION: f64 = 1.2;
-const LENGTH: f64 = 0.75;
+const LENGTH: f64 = 0.2;
+/// A name that stands in more files than this is not rare.
+const MOST_SHARERS: usize = 3;
 
-/// For each file of the index how much it names what the changed lines name; the best has 1.
-fn alike(index: &Index, facts: &Facts) -> Vec<f64> {
+/// Fills in which files name what the changed lines name.
+fn names(index: &Index, facts: &Facts, evidence: &mut [Evidence]) {
     let files = index.files.len();
-    let mut scores = vec![0.0; files];
     let length = |file: usize| index.files[file].outline.references.occurrences() as f64;
     let mean = (0..files).map(length).sum::<f64>() / files.max(1) as f64;
+    let is_other = |file: usize| index.files[file].file.change.is_none();
     for name in facts.words() {
         let rare = rarity(facts, name, files);
-        for (file, lines) in facts.occurrences(name) {
+        let places = facts.occurrences(name);
+        let sharers = places.iter().filter(|(file, _)| is_other(*file)).count();
+        for (file, lines) in places {
             let times = lines.len() as f64;
             let norm = SATURATION * (1.0 - LENGTH + LENGTH * length(*file) / mean.max(1.0));
-            scores[*file] += rare * times * (SATURATION + 1.0) / (times + norm);
+            evidence[*file].alike += rare * times * (SATURATION + 1.0) / (times + norm);
+            if sharers <= MOST_SHARERS && is_other(*file) {
+                evidence[*file].rare += 1.0 / sharers as f64;
+            }
         }
     }
-    let best = index
-        .files
-        .iter()
-        .zip(&scores)
-        .filter(|(file, _)| file.file.change.is_none())
-        .map(|(_, score)| *score)
-        .fold(0.0, f64::max);
-    if best > 0.0 {
-        scores.iter_mut().for_each(|score| *score /= best);
+}
+
+/// A name with more definitions than this couples nobody.
+const MOST_MEANINGS: usize = 3;
+/// A shorter name stands in too many places.
+const SHORTEST_NAME: usize = 3;
+
+/// Fills in which files name what the changed files define, and define what they name.
+fn coupling(index: &Index, facts: &Facts, evidence: &mut [Evidence]) {
+    let mut own: HashMap<&str, f64> = HashMap::new();
+    for changed in &facts.changed {
+        let outline = &index.files[changed.file].outline;
+        for (name, _) in outline.references.iter() {
+            let places = index.definitions(name);
+            if name.len() >= SHORTEST_NAME && places.len() <= MOST_MEANINGS {
+                for (file, _) in places {
+                    evidence[*file].coupled += 1.0 / places.len() as f64;
+                }
+            }
+        }
+        for definition in &outline.definitions {
+            let meanings = index.definitions(&definition.name).len();
+            let is_telling = definition.kind != Kind::Block
+                && definition.name.len() >= SHORTEST_NAME
+                && meanings <= MOST_MEANINGS;
+            if is_telling {
+                own.insert(&definition.name, 1.0 / meanings as f64);
+            }
+        }
     }
-    scores
+    for (file, evidence) in index.files.iter().zip(evidence) {
+        let names = file.outline.references.iter();
+        evidence.coupled += names.filter_map(|(name, _)| own.get(name)).sum::<f64>();
+    }
 }
 
 /// Each commit counts half as much as one that is so many newer.
 const HALF_LIFE: f64 = 60.0;
-/// Changed together once in few commits says little: so much is added to what a part is of.
-const DOUBT: f64 = 1.0;
 
-/// Of the earlier commits that touch a changed file, the part that touches each other file too, newer ones counting more.
-/// A history that cannot be read says nothing.
+/// How often each file was touched by earlier commits that touch changed files: a commit counts by the part of it that those
+/// are, and newer ones count more. A history that cannot be read says nothing.
 fn together(scene: &Scene<'_>, commits: usize) -> BTreeMap<BString, f64> {
     if commits == 0 {
         return BTreeMap::new();
@@ -102,23 +132,19 @@ fn together(scene: &Scene<'_>, commits: usize) -> BTreeMap<BString, f64> {
         .flat_map(|file| [Some(&file.path), file.old_path.as_ref()])
         .flatten()
         .collect();
-    let mut parts: BTreeMap<BString, f64> = BTreeMap::new();
-    let mut all = DOUBT;
+    let mut times: BTreeMap<BString, f64> = BTreeMap::new();
     let earlier = scene.changes.touched_files(commits).unwrap_or_default();
     for (age, touched) in earlier.into_iter().enumerate() {
-        if !touched.paths.iter().any(|path| changed.contains(path)) {
-            continue;
-        }
-        let weight = 0.5_f64.powf(age as f64 / HALF_LIFE);
-        all += weight;
-        for path in touched.paths {
-            if !changed.contains(&path) {
-                *parts.entry(path).or_default() += weight;
+        let own = touched.paths.iter().filter(|path| changed.contains(path));
+        let part = own.count() as f64 / touched.paths.len().max(1) as f64;
+        if part > 0.0 {
+            let weight = part * 0.5_f64.powf(age as f64 / HALF_LIFE);
+            for path in touched.paths {
+                *times.entry(path).or_default() += weight;
             }
         }
     }
-    parts.values_mut().for_each(|part| *part /= all);
-    parts
+    times
 }
 
 /// The evidence for each file of the index, but for what offers tell of it.
@@ -128,39 +154,17 @@ pub(super) fn evidence(
     facts: &Facts,
     commits: usize,
 ) -> Vec<Evidence> {
-    let alike = alike(index, facts);
     let together = together(scene, commits);
-    let changed: Vec<(bool, Vec<u8>)> = scene
-        .changes
-        .files()
-        .iter()
-        .filter_map(|file| {
-            let path = file.path.as_bstr();
-            Some((is_test_path(path), subject(path)?))
-        })
-        .collect();
-    index
+    let mut evidence: Vec<Evidence> = index
         .files
         .iter()
-        .zip(alike)
-        .map(|(file, alike)| {
-            if file.file.change.is_some() {
-                return Evidence::default();
-            }
-            let path = file.file.path.as_bstr();
-            let is_test = is_test_path(path);
-            let is_namesake = subject(path).is_some_and(|own| {
-                changed
-                    .iter()
-                    .any(|(other_is_test, other)| is_test != *other_is_test && own == *other)
-            });
-            Evidence {
-                alike,
-                together: together.get(&file.file.path).copied().unwrap_or(0.0),
-                namesake: f64::from(u8::from(is_namesake)),
-                near: nearest(scene, path),
-                ..Evidence::default()
-            }
+        .map(|file| Evidence {
+            together: together.get(&file.file.path).copied().unwrap_or(0.0),
+            near: nearest(scene, file.file.path.as_bstr()),
+            ..Evidence::default()
         })
-        .collect()
+        .collect();
+    names(index, facts, &mut evidence);
+    coupling(index, facts, &mut evidence);
+    evidence
 }

@@ -14,13 +14,18 @@ use crate::symbols::{Kind, LineRange};
 const USES: f64 = 0.2;
 const TESTS: f64 = 0.2;
 const AROUND: f64 = 0.2;
-const LIKELY: f64 = 0.5;
+const LIKELY: f64 = 1.4;
 /// What the larger size of a part is worth, beside the smaller one.
 const MORE: f64 = 0.3;
 /// What it is worth to show anything of a file that certainly belongs to the change.
 const FILE: f64 = 8.0;
-/// The face of a file is only looked for where it is at least so likely to belong to the change.
-const LEAST_LIKELIHOOD: f64 = 0.05;
+/// A file that is less likely to belong to the change is not looked through.
+const LEAST_LIKELIHOOD: f64 = 0.015;
+/// Of a file that is at least so likely to belong to the change, more than one part is offered: so many, each worth less
+/// than the one before.
+const LIKELY_ENOUGH: f64 = 0.15;
+const MOST_PARTS: usize = 24;
+const FADE: f64 = 0.92;
 
 /// Why a file is shown, for its heading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +81,7 @@ impl Offers {
 }
 
 /// So many files are looked through for the part that is most like the changed lines.
-const MOST_LIKELY: usize = 40;
+const MOST_LIKELY: usize = 200;
 
 pub(super) fn find(
     scene: &Scene<'_>,
@@ -88,7 +93,6 @@ pub(super) fn find(
     let mut evidence = likely::evidence(scene, index, facts, commits);
     let mut offers = Vec::new();
     for found in definitions::find(scene)? {
-        evidence[found.file].defines += found.value;
         add(&mut offers, found, Role::Defines, 1.0);
     }
     for found in callers::find(scene)? {
@@ -96,35 +100,11 @@ pub(super) fn find(
         add(&mut offers, found, Role::Uses, USES);
     }
     for found in tests::find(scene)? {
-        evidence[found.file].tests += found.value;
         add(&mut offers, found, Role::Tests, TESTS);
     }
     for found in enclosing::find(scene)? {
         add(&mut offers, found, Role::Around, AROUND);
     }
-    let mut likely: Vec<(f64, usize)> = evidence
-        .iter()
-        .enumerate()
-        .filter(|(file, _)| index.files[*file].file.change.is_none())
-        .map(|(file, evidence)| (evidence.likelihood(), file))
-        .collect();
-    likely.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
-    let files: BTreeMap<usize, f64> = likely
-        .iter()
-        .map(|(likelihood, file)| (*file, likelihood * FILE))
-        .collect();
-    let faces = likely
-        .into_iter()
-        .take(MOST_LIKELY)
-        .take_while(|(likelihood, _)| *likelihood >= LEAST_LIKELIHOOD);
-    offers.extend(faces.filter_map(|(likelihood, file)| {
-        Some(Offer {
-            file,
-            role: Role::Likely,
-            lines: most_alike(index, facts, file)?,
-            worth: LIKELY * likelihood,
-        })
-    }));
     for offer in &mut offers {
         if let Some(changed) = facts.changed(offer.file) {
             offer.lines = joined(
@@ -144,6 +124,35 @@ pub(super) fn find(
             .then_with(|| (one.file, &one.lines).cmp(&(other.file, &other.lines)))
     });
     offers.truncate(limit);
+    let changed = scene.changes.files().len();
+    let mut likely: Vec<(f64, usize)> = evidence
+        .iter()
+        .enumerate()
+        .filter(|(file, _)| index.files[*file].file.change.is_none())
+        .map(|(file, evidence)| (evidence.likelihood(changed, index.files.len()), file))
+        .collect();
+    likely.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+    let faces = likely
+        .iter()
+        .take(MOST_LIKELY)
+        .take_while(|(likelihood, _)| *likelihood >= LEAST_LIKELIHOOD);
+    for (likelihood, file) in faces {
+        let most = match *likelihood >= LIKELY_ENOUGH {
+            true => MOST_PARTS,
+            false => 1,
+        };
+        let parts = telling(index, facts, *file, most);
+        offers.extend(parts.into_iter().enumerate().map(|(rank, part)| Offer {
+            file: *file,
+            role: Role::Likely,
+            lines: vec![part],
+            worth: LIKELY * likelihood * FADE.powi(rank as i32),
+        }));
+    }
+    let files = likely
+        .into_iter()
+        .map(|(likelihood, file)| (file, likelihood * FILE))
+        .collect();
     Ok(Offers { offers, files })
 }
 
@@ -163,48 +172,56 @@ fn add(offers: &mut Vec<Offer>, candidate: Candidate, role: Role, part: f64) {
     offers.push(offer(candidate.outline, worth));
 }
 
-/// The signature of the definition that names most of what the changed lines name, and its line that names most; where
-/// nothing does, the first definition's signature.
-fn most_alike(index: &Index, facts: &Facts, file: usize) -> Option<Vec<LineRange>> {
+/// A longer signature is cut.
+const MOST_SIGNATURE_LINES: u32 = 3;
+
+/// The parts of a file that tell most of what the changed lines name, the most telling first: of the definitions that name
+/// most of it, each the signature and the line that names most; where nothing does, the first signature.
+fn telling(index: &Index, facts: &Facts, file: usize, most: usize) -> Vec<LineRange> {
     let outline = &index.files[file].outline;
     let mut by_line: BTreeMap<u32, f64> = BTreeMap::new();
     for name in facts.words() {
-        let lines = outline.references.lines_of(name);
         let rare = rarity(facts, name, index.files.len());
-        for line in lines {
+        for line in outline.references.lines_of(name) {
             *by_line.entry(*line).or_default() += rare;
         }
     }
-    let mut by_definition: BTreeMap<usize, f64> = BTreeMap::new();
-    for (line, worth) in &by_line {
-        if let Some(definition) = outline.enclosing(*line) {
-            *by_definition.entry(definition).or_default() += worth;
+    let is_named = |at: &usize| outline.definitions[*at].kind != Kind::Block;
+    let mut by_definition: BTreeMap<Option<usize>, (f64, u32, f64)> = BTreeMap::new();
+    for (line, worth) in by_line {
+        let definition = outline.enclosing(line).filter(is_named);
+        let (all, best_line, best) = by_definition.entry(definition).or_insert((0.0, line, worth));
+        *all += worth;
+        if worth > *best {
+            (*best_line, *best) = (line, worth);
         }
     }
-    let best = |one: &(usize, f64), other: &(usize, f64)| {
-        one.1.total_cmp(&other.1).then(other.0.cmp(&one.0))
-    };
-    let definition = by_definition
-        .into_iter()
-        .filter(|(at, _)| outline.definitions[*at].kind != Kind::Block)
-        .max_by(best);
-    let Some((at, _)) = definition else {
-        let first = outline
-            .definitions
-            .iter()
-            .find(|definition| definition.kind != Kind::Block)?;
-        return Some(vec![first.signature]);
-    };
-    let definition = &outline.definitions[at];
-    let line = by_line
-        .range(definition.lines.first..=definition.lines.last)
-        .map(|(line, worth)| (*line as usize, *worth))
-        .max_by(best);
-    let line = line.map(|(line, _)| LineRange {
-        first: line as u32,
-        last: line as u32,
+    if by_definition.is_empty() {
+        let first = (0..outline.definitions.len()).find(is_named);
+        by_definition.extend(first.map(|at| {
+            let line = outline.definitions[at].signature.first;
+            (Some(at), (0.0, line, 0.0))
+        }));
+    }
+    let mut ranked: Vec<(Option<usize>, (f64, u32, f64))> = by_definition.into_iter().collect();
+    // What stands outside of any definition, such as imports, tells the least.
+    ranked.sort_by(|(one_at, one), (other_at, other)| {
+        let by_worth = other.0.total_cmp(&one.0).then(one_at.cmp(other_at));
+        one_at.is_none().cmp(&other_at.is_none()).then(by_worth)
     });
-    Some(joined(
-        [definition.signature].into_iter().chain(line).collect(),
-    ))
+    let parts = ranked.into_iter().flat_map(|(definition, (_, line, _))| {
+        let signature = definition.map(|at| {
+            let LineRange { first, last } = outline.definitions[at].signature;
+            LineRange {
+                first,
+                last: last.min(first + MOST_SIGNATURE_LINES - 1),
+            }
+        });
+        let line = LineRange {
+            first: line,
+            last: line,
+        };
+        signature.into_iter().chain([line])
+    });
+    parts.take(most).collect()
 }

@@ -13,8 +13,8 @@ const LINE_TOKENS: f64 = 11.0;
 const HEADING_TOKENS: f64 = 18.0;
 const MARK_TOKENS: f64 = 2.0;
 
-/// A file is only begun for what is worth at least so much, in names: more context is not better.
-const LEAST_WORTH: f64 = 0.65;
+/// A file is only begun for what is worth at least so much, in names; of what is likely to belong, about three in a hundred.
+const LEAST_WORTH: f64 = 0.25;
 /// After so many offers in a row that do not fit, the rest is not tried.
 const MOST_MISSES: usize = 24;
 
@@ -52,7 +52,7 @@ pub(super) fn pack(scene: &Scene<'_>, offers: &Offers, room: Room) -> Result<Pac
             ratio: ratio(offer, offers, None),
         })
         .collect();
-    let mut misses = 0;
+    let (mut misses, mut is_all) = (0, true);
     while let Some(at) = best(&open) {
         let offer = open.remove(at).offer;
         let known = shown.get(&offer.file);
@@ -64,10 +64,12 @@ pub(super) fn pack(scene: &Scene<'_>, offers: &Offers, room: Room) -> Result<Pac
             continue;
         }
         match cost(scene, offer, known, &new)?.and_then(|cost| left.without(cost)) {
-            Some(rest) => left = rest,
-            None if misses == MOST_MISSES => break,
+            Some(rest) => (left, misses) = (rest, 0),
             None => {
-                misses += 1;
+                (misses, is_all) = (misses + 1, false);
+                if misses > MOST_MISSES {
+                    break;
+                }
                 continue;
             }
         }
@@ -84,14 +86,14 @@ pub(super) fn pack(scene: &Scene<'_>, offers: &Offers, room: Room) -> Result<Pac
             other.ratio = ratio(other.offer, offers, Some(known));
         }
     }
+    // The likeliest first; what is under review, which is no question of likelihood, before them.
+    let likelihood = |file: &usize| offers.files.get(file).copied().unwrap_or(f64::INFINITY);
+    order.sort_by(|one, other| likelihood(other).total_cmp(&likelihood(one)));
     let mut content = Presented::default();
     for file in order {
         block(scene, file, &shown[&file], &mut content)?;
     }
-    Ok(Packed {
-        content,
-        is_all: misses == 0,
-    })
+    Ok(Packed { content, is_all })
 }
 
 /// The first piece of a file is worth as much as the file is, too.
