@@ -20,9 +20,10 @@ pub const MEASURES: [Measure; 8] = [
     ("Precision of tokens, changed files", |scores| {
         scores.strict_token_precision
     }),
-    ("Precision of tokens, changed files or definitions", |scores| {
-        scores.token_precision
-    }),
+    (
+        "Precision of tokens, changed files or definitions",
+        |scores| scores.token_precision,
+    ),
     ("Precision of files, changed", |scores| {
         scores.strict_precision(usize::MAX)
     }),
@@ -207,6 +208,8 @@ pub fn plot(results: &Results) -> String {
         out.push('\n');
     };
     for (panel, (title, of)) in panels.into_iter().enumerate() {
+        // As much as fits above a panel; the report says the rest.
+        let title = title.split(',').next().unwrap_or(title);
         let left = 50.0 + panel as f64 * 345.0;
         let top = 40.0;
         line(format!(

@@ -15,7 +15,7 @@ use crate::jobs::{
 
 impl JobStore {
     /// Reads one job whole, as its files have it; whether its owner lives is not looked at (see
-    /// [`reconcile`](super::reconcile())).
+    /// [`reconcile`](crate::jobs::reconcile())).
     ///
     /// # Errors
     ///

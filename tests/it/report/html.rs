@@ -73,21 +73,36 @@ enum Scheme {
     Dark,
 }
 
+/// What is found in one page.
 #[track_caller]
 fn probed(chromium: &Chromium, page: &str, width: u32, scheme: Scheme) -> Value {
+    probed_together(chromium, &[(page, width)], scheme).remove(0)
+}
+
+/// What is found in several pages, each in a frame of its own width. A browser takes longer to start than to look at one.
+#[track_caller]
+fn probed_together(chromium: &Chromium, pages: &[(&str, u32)], scheme: Scheme) -> Vec<Value> {
     let sandbox = Sandbox::new();
-    let page = serde_json::to_string(page).unwrap().replace("</", "<\\/");
+    let pages = serde_json::to_string(pages).unwrap().replace("</", "<\\/");
     let around = format!(
-        "<!doctype html><meta charset=\"utf-8\"><meta name=\"color-scheme\" content=\"light dark\">\
-         <iframe id=\"frame\" width=\"{width}\" height=\"900\" style=\"border:0\"></iframe><script>{PROBE}\n\
-         frame.onload = () => {{\n\
-           if (frame.contentDocument.title === '') return;\n\
-           let found;\n\
-           try {{ found = probe(frame); }} catch (error) {{ found = {{error: String(error)}}; }}\n\
-           const text = encodeURIComponent(JSON.stringify(found));\n\
-           document.documentElement.setAttribute('data-found', text);\n\
-         }};\n\
-         frame.srcdoc = {page};\n</script>"
+        "<!doctype html><meta charset=\"utf-8\"><meta name=\"color-scheme\" content=\"light dark\"><body><script>{PROBE}\n\
+         const pages = {pages}, all = [];\n\
+         let left = pages.length;\n\
+         pages.forEach(([page, width], index) => {{\n\
+           const frame = document.createElement('iframe');\n\
+           Object.assign(frame, {{width, height: 900}});\n\
+           frame.style.border = 0;\n\
+           frame.onload = () => {{\n\
+             if (frame.contentDocument.title === '' || all[index]) return;\n\
+             try {{ all[index] = probe(frame); }} catch (error) {{ all[index] = {{error: String(error)}}; }}\n\
+             left -= 1;\n\
+             if (left > 0) return;\n\
+             const text = encodeURIComponent(JSON.stringify(all));\n\
+             document.documentElement.setAttribute('data-found', text);\n\
+           }};\n\
+           frame.srcdoc = page;\n\
+           document.body.append(frame);\n\
+         }});\n</script>"
     );
     let path = sandbox.write("around.html", around);
     let scheme = match scheme {
@@ -99,8 +114,11 @@ fn probed(chromium: &Chromium, page: &str, width: u32, scheme: Scheme) -> Value 
         .split_once("data-found=\"")
         .and_then(|(_, rest)| rest.split_once('"'))
         .unwrap_or_else(|| panic!("the probe left nothing:\n{document}"));
-    let found: Value = serde_json::from_str(&decoded(found.0)).unwrap();
-    assert_eq!(found["error"], Value::Null, "{found}");
+    let found: Vec<Value> = serde_json::from_str(&decoded(found.0)).unwrap();
+    assert!(
+        found.iter().all(|found| found["error"] == Value::Null),
+        "{found:#?}"
+    );
     found
 }
 
@@ -160,14 +178,15 @@ fn every_text_has_enough_contrast_in_light_and_dark_and_nothing_sticks_out_at_an
     let Some(chromium) = Chromium::find() else {
         return;
     };
-    for (scheme, width) in [
-        (Scheme::Light, 1400),
-        (Scheme::Dark, 1400),
-        (Scheme::Dark, 360),
-        (Scheme::Light, 320),
-    ] {
-        for report in [with_findings(), unclear(), passed(), hostile()] {
-            let found = probed(&chromium, &page(&report), width, scheme);
+    let pages = [with_findings(), unclear(), passed(), hostile()].map(|report| page(&report));
+    for (scheme, widths) in [(Scheme::Light, [1400, 320]), (Scheme::Dark, [1400, 360])] {
+        let frames: Vec<(&str, u32)> = widths
+            .into_iter()
+            .flat_map(|width| pages.iter().map(move |page| (page.as_str(), width)))
+            .collect();
+        let all = probed_together(&chromium, &frames, scheme);
+        assert_eq!(all.len(), 8);
+        for ((_, width), found) in frames.into_iter().zip(all) {
             assert_eq!(found["dark"], scheme == Scheme::Dark);
             let contrast = found["contrast"].as_f64().unwrap();
             assert!(
@@ -185,14 +204,17 @@ fn nothing_that_others_wrote_becomes_a_part_of_the_page() {
     let Some(chromium) = Chromium::find() else {
         return;
     };
-    let ours = probed(&chromium, &page(&with_findings()), 1000, Scheme::Light);
+    let pages = [with_findings(), hostile(), hostile_unclear()].map(|report| page(&report));
+    let frames = pages.each_ref().map(|page| (page.as_str(), 1000));
+    let mut all = probed_together(&chromium, &frames, Scheme::Light);
+    let ours = all.remove(0);
     let known = |list: &str| -> Vec<String> {
         let mut names: Vec<String> = serde_json::from_value(ours[list].clone()).unwrap();
         names.extend(["pre", "strong"].map(str::to_owned));
         names
     };
-    for report in [hostile(), hostile_unclear()] {
-        let found = probed(&chromium, &page(&report), 1000, Scheme::Light);
+    assert_eq!(all.len(), 2);
+    for found in all {
         for list in ["tags", "attributes", "links"] {
             let known = known(list);
             for name in found[list].as_array().unwrap() {

@@ -440,11 +440,15 @@ impl Capture {
     }
 
     fn wait_for_line(&self, deadline: Instant, wanted: impl Fn(&str) -> bool) -> Option<String> {
+        // What was looked at need not be looked at again when more has come.
+        let mut from = 0;
         self.wait_until(deadline, |captured| {
-            let complete = match captured.bytes.iter().rposition(|byte| *byte == b'\n') {
-                Some(last) => &captured.bytes[..last],
+            let new = &captured.bytes[from..];
+            let complete = match new.iter().rposition(|byte| *byte == b'\n') {
+                Some(last) => &new[..=last],
                 None => return captured.ended.then_some(None),
             };
+            from += complete.len();
             let found = String::from_utf8_lossy(complete)
                 .lines()
                 .find(|line| wanted(line))

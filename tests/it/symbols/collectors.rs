@@ -226,9 +226,9 @@ fn related_code_stands_under_one_heading_a_file_with_its_reasons() {
     );
 }
 
-/// Nothing but history ties `src/table.rs` to the change.
+/// Nothing but history ties `src/table.rs` to the change, and nothing at all `src/apart.rs`, which comes by its name first.
 #[test]
-fn a_file_that_used_to_change_along_is_shown() {
+fn a_file_that_used_to_change_along_comes_first() {
     let sandbox = Sandbox::new();
     let repo = sandbox.repo("app");
     let partner = |number: u32| format!("pub fn rows_{number}() {{}}\n\nfn other() {{}}\n");
@@ -244,6 +244,7 @@ fn a_file_that_used_to_change_along_is_shown() {
     repo.write("src/parser.rs", PARSER.replace("100", "999"));
     let context = focused(&repo, 0, false, &sandbox, 4_000);
     let related = section(&context, "What the change uses, and what may belong to it");
-    assert!(related.contains("pub fn rows_3() {}\n"), "{related}");
-    assert!(!related.contains("never_touched"), "{related}");
+    let along = related.find("pub fn rows_3() {}\n").expect("it is shown");
+    let apart = related.find("never_touched").unwrap_or(usize::MAX);
+    assert!(along < apart, "{related}");
 }

@@ -77,10 +77,13 @@ fn check_set(seed: u64) {
         }
     }
     // Some of it is tracked although it is excluded.
-    for path in paths.iter().filter(|_| random.below(4) == 0) {
-        if sandbox.path(path).is_file() {
-            sandbox.git(&["add", "-f", path]);
-        }
+    let tracked = paths.iter().filter(|_| random.below(4) == 0);
+    let tracked: Vec<&str> = tracked
+        .filter(|path| sandbox.path(path.as_str()).is_file())
+        .map(String::as_str)
+        .collect();
+    if !tracked.is_empty() {
+        sandbox.git(&[&["add", "-f"], tracked.as_slice()].concat());
     }
     check_working_tree(&sandbox);
 }

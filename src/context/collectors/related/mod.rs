@@ -2,9 +2,11 @@
 //! by worth for each token.
 //!
 //! Offers are lines of one file with a worth, made of definitions that the added lines name, of users and tests of what the
-//! change touches, of the definitions around the changed lines, and of each file's part that is most like the changed
-//! lines. A file is worth something by itself: as much as it is likely that the change is not complete without it.
-//! The dearest worth for a token is taken first. Each file has one heading, however many of its lines are shown.
+//! change touches, of the definitions around the changed lines, and of those parts of each file that are most like the changed
+//! lines: of a likely one several. A file is worth something by itself: as much as it is likely that the change is not
+//! complete without it. The dearest worth for a token is taken first, and as long as there is room a file that may belong to
+//! the change is shown by a line at least. Each file has one heading, however many of its lines are shown, and the likeliest
+//! stands first.
 
 mod likely;
 mod offers;

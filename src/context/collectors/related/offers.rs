@@ -14,7 +14,7 @@ use crate::symbols::{Kind, LineRange};
 const USES: f64 = 0.2;
 const TESTS: f64 = 0.2;
 const AROUND: f64 = 0.2;
-const LIKELY: f64 = 1.4;
+const LIKELY: f64 = 0.7;
 /// What the larger size of a part is worth, beside the smaller one.
 const MORE: f64 = 0.3;
 /// What it is worth to show anything of a file that certainly belongs to the change.
@@ -23,9 +23,9 @@ const FILE: f64 = 8.0;
 const LEAST_LIKELIHOOD: f64 = 0.015;
 /// Of a file that is at least so likely to belong to the change, more than one part is offered: so many, each worth less
 /// than the one before.
-const LIKELY_ENOUGH: f64 = 0.15;
-const MOST_PARTS: usize = 24;
-const FADE: f64 = 0.92;
+const LIKELY_ENOUGH: f64 = 0.2;
+const MOST_PARTS: usize = 12;
+const FADE: f64 = 0.85;
 
 /// Why a file is shown, for its heading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -190,7 +190,9 @@ fn telling(index: &Index, facts: &Facts, file: usize, most: usize) -> Vec<LineRa
     let mut by_definition: BTreeMap<Option<usize>, (f64, u32, f64)> = BTreeMap::new();
     for (line, worth) in by_line {
         let definition = outline.enclosing(line).filter(is_named);
-        let (all, best_line, best) = by_definition.entry(definition).or_insert((0.0, line, worth));
+        let (all, best_line, best) = by_definition
+            .entry(definition)
+            .or_insert((0.0, line, worth));
         *all += worth;
         if worth > *best {
             (*best_line, *best) = (line, worth);
