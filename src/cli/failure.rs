@@ -413,7 +413,13 @@ impl Failure {
                 ExitStatus::Incomplete,
                 Some("`codex-review review --format json` prints what can be read here".to_owned()),
             ),
-            Failure::Prepare(error) => (ExitStatus::Usage, Some(error.hint().to_owned())),
+            Failure::Prepare(error) => {
+                let status = match error {
+                    PrepareError::NothingRead(_) => ExitStatus::Incomplete,
+                    PrepareError::RootNotUtf8(_) | PrepareError::NotNative(_) => ExitStatus::Usage,
+                };
+                (status, Some(error.hint().to_owned()))
+            }
             Failure::Jobs(error) => (jobs_status(error), error.hint()),
             Failure::Team(error) => (team_status(error), error.hint()),
             Failure::Broker(error) => (

@@ -3,9 +3,11 @@
 use bstr::BString;
 
 use super::patch::overlap;
+use super::reasons::describe;
 use super::size::counted;
 use super::view::ChangeView;
-use crate::target::{Content, FileChange, HunkRange, LeftOut, Part, Status};
+use crate::prompt::show_path;
+use crate::target::{Content, FileChange, HunkRange, LeftOut, LeftOutReason, Part, Status};
 
 /// How much of something is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,6 +164,25 @@ impl Ledger {
             Shown::Summarised => !file.hunks.is_empty(),
             Shown::LeftOut(reason) => *reason == Omission::Budget,
         })
+    }
+
+    /// The first of the files that could not be read and what was said of it, where nothing else is under review; `None`
+    /// where anything is shown, or left out for another reason.
+    #[must_use]
+    pub fn nothing_read(&self) -> Option<String> {
+        let inside = self.files.iter().map(|file| match &file.shown {
+            Shown::LeftOut(omission @ Omission::Unreadable(_)) => {
+                Some((&file.path, omission.describe()))
+            }
+            Shown::Full | Shown::Summarised | Shown::LeftOut(_) => None,
+        });
+        let outside = self.outside.iter().map(|file| match &file.reason {
+            reason @ LeftOutReason::Unreadable(_) => Some((&file.path, describe(reason))),
+            _ => None,
+        });
+        let unread: Vec<_> = inside.chain(outside).collect::<Option<_>>()?;
+        let (path, reason) = unread.into_iter().next()?;
+        Some(format!("`{}` {reason}", show_path(path)))
     }
 
     /// The sum over all files.

@@ -68,6 +68,9 @@ pub enum PrepareError {
     /// The engine's own reviewer knows no such target.
     #[error("the engine's own reviewer cannot review {0}")]
     NotNative(&'static str),
+    /// There would be nothing to judge, and no answer to that is a pass; the first file and what was said of it.
+    #[error("nothing of this change can be read: {0}")]
+    NothingRead(String),
 }
 
 impl PrepareError {
@@ -77,6 +80,9 @@ impl PrepareError {
         match self {
             PrepareError::RootNotUtf8(_) => "clone the repository to a folder with a UTF-8 name",
             PrepareError::NotNative(_) => "leave `--native` out, or name a branch or a commit",
+            PrepareError::NothingRead(_) => {
+                "check permissions; in a partial clone, fetch what is missing (`git fetch --refetch`)"
+            }
         }
     }
 }
@@ -116,9 +122,15 @@ impl ReviewPlan<'_> {
     ///
     /// # Errors
     ///
-    /// The root has no UTF-8 name, or `--native` does not fit the target.
+    /// The root has no UTF-8 name, `--native` does not fit the target, or nothing of the change could be read.
     pub fn request(&self) -> Result<RunRequest, PrepareError> {
         let roots = roots(self.root)?;
+        if let Some(unread) = self
+            .context
+            .and_then(|context| context.ledger.nothing_read())
+        {
+            return Err(PrepareError::NothingRead(unread));
+        }
         let question = match self.context {
             None if self.terms.identity.shard.is_some() => {
                 return Err(PrepareError::NotNative("a shard"));

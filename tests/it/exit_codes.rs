@@ -165,6 +165,22 @@ fn hidden_history() -> CommandOutput {
     output
 }
 
+fn nothing_readable() -> CommandOutput {
+    let world = World::new();
+    world.repo.lose("HEAD:a.js");
+    let output = world.builtin(&[]).run();
+    output.assert_stderr_has("nothing of this change can be read: `a.js` could not be read");
+    output.assert_stderr_has("git fetch --refetch");
+    assert_eq!(output.stdout(), "", "{output}");
+    // Beside something that is read, it is named as not looked at.
+    world.repo.write("b.js", "more();\n");
+    world
+        .builtin(&[])
+        .run_ok()
+        .assert_stdout_has("a.js: could not be read");
+    output
+}
+
 fn nothing_to_review() -> CommandOutput {
     let world = World::new();
     world.repo.commit("Clean");
@@ -186,7 +202,7 @@ fn interrupted() -> CommandOutput {
 type Produce = fn() -> CommandOutput;
 
 /// Code, situation as in `docs/exit-codes.md`, and how it comes about.
-const CASES: [(i32, &str, Produce); 14] = [
+const CASES: [(i32, &str, Produce); 15] = [
     (0, "passed", passed),
     (0, "findings below the threshold", below_the_threshold),
     (1, "findings at or above the threshold", findings),
@@ -199,6 +215,7 @@ const CASES: [(i32, &str, Produce); 14] = [
     (4, "cut off", cut_off),
     (4, "unparsable answer", unparsable),
     (4, "history that the clone does not have", hidden_history),
+    (4, "a change of which nothing can be read", nothing_readable),
     (5, "nothing to review", nothing_to_review),
     (130, "interrupted", interrupted),
 ];

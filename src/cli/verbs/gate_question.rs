@@ -10,7 +10,9 @@ use codex_review::hooks::{
 use codex_review::jobs::{CancelToken, FollowLimits, Followed, Job, request_cancel, wait_for_end};
 use codex_review::report::Report;
 use codex_review::review::{FailOn, NotJudged, NotJudgedReason, OnEmpty, Outcome};
-use codex_review::run::{GATE, ReviewPlan, ReviewTerms, RunRequest, Submission, submit};
+use codex_review::run::{
+    GATE, PrepareError, ReviewPlan, ReviewTerms, RunRequest, Submission, submit,
+};
 use codex_review::target::{Repository, Select, TargetSpec, literal_glob};
 
 use crate::cli::failure::Failure;
@@ -114,8 +116,17 @@ pub(crate) fn ask(
         terms: &ReviewTerms::default(),
         took: began.elapsed(),
     };
+    let request = match plan.request() {
+        Ok(request) => request,
+        // What cannot be read is not judged, which is for the gate's settings to decide.
+        Err(error @ PrepareError::NothingRead(_)) => {
+            let review = Review::Failed(error.to_string());
+            return Ok(Answer::Given(Asked::without_job(review)));
+        }
+        Err(error) => return Err(error.into()),
+    };
     let summary = format!("stop gate: {}", context.summary);
-    Ok(match put(workspace, &plan.request()?, summary)? {
+    Ok(match put(workspace, &request, summary)? {
         Waited::Ended(job) => {
             let report = report_of(&job, &plan);
             Answer::Given(Asked::of(review(&report, &job), &report, &job))

@@ -259,3 +259,22 @@ fn a_repository_cannot_weaken_the_gate_of_its_user() {
         let _blocked = turns.is_blocked(BLOCK);
     }
 }
+
+#[test]
+fn a_turn_whose_change_cannot_be_read_is_not_judged_and_nobody_is_asked() {
+    let turns = Turns::new();
+    turns.silent("session-start", json!({"source": "startup"}));
+    let name = turns.world.repo.git(["ls-files"]);
+    let name = name.lines().next().unwrap();
+    turns.world.repo.write(name, "fn changed() {}\n");
+    turns.world.repo.lose(&format!("HEAD:{name}"));
+    let reason = turns.is_blocked(ALLOW);
+    assert!(
+        reason.contains("could not be judged: nothing of this change can be read: "),
+        "{reason}"
+    );
+    assert_eq!(turns.questions(), 0);
+    let records = turns.records();
+    assert_eq!(records.len(), 1, "{records:?}");
+    assert_eq!(records[0].0, "not-judged", "{records:?}");
+}

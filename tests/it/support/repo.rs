@@ -174,6 +174,14 @@ impl Repo {
         self.rev("HEAD")
     }
 
+    /// Deletes a loose object, as if a partial clone had never had it.
+    pub fn lose(&self, revision: &str) -> &Self {
+        let id = self.rev(revision);
+        let (folder, name) = id.split_at(2);
+        std::fs::remove_file(self.join(".git/objects").join(folder).join(name)).unwrap();
+        self
+    }
+
     /// The full id that a revision names.
     #[track_caller]
     pub fn rev(&self, revision: &str) -> String {
