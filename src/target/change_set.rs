@@ -283,7 +283,7 @@ impl ChangesError {
         match self {
             ChangesError::Moved { .. } => Some("run the review again".into()),
             ChangesError::NotInPatch { path } => Some(format!(
-                "make the patch with `git diff --binary` or `--text`, or leave the file out: `--path '!{path}'`"
+                "make the patch with `git diff --binary` (up to 16 MiB a file) or `--text`, or leave the file out: `--path '!{path}'`"
             )),
             ChangesError::Spec(error) => error.hint(),
             ChangesError::Io { .. } => Some("check the permissions of this path".into()),

@@ -35,6 +35,9 @@ pub trait PatchBase {
 
     /// Inflates what zlib deflated; `None` unless that are exactly `size` bytes.
     fn inflate(&self, deflated: &[u8], size: usize) -> Option<Vec<u8>>;
+
+    /// The id that a file with this content has; `None` where ids are not known.
+    fn id(&self, content: &[u8]) -> Option<ObjectId>;
 }
 
 /// A file of the base.
@@ -346,6 +349,7 @@ impl Composer<'_> {
                 if let Body::Encoded(encoded) = &section.body
                     && let Some(content) = self.decoded(encoded, before)?
                 {
+                    self.check_id(section, encoded, &content)?;
                     return Ok(NewContent::Bytes(content));
                 }
                 let known = section.new_id.clone();
@@ -406,6 +410,25 @@ impl Composer<'_> {
         Ok(NewContent::Bytes(applied.content.into()))
     }
 
+    /// git takes the file that the `index` line names where it has that, and does not look at the encoded bytes then.
+    fn check_id(
+        &self,
+        section: &Section,
+        encoded: &Encoded,
+        content: &[u8],
+    ) -> Result<(), PatchError> {
+        let (Some(named), Some(id)) = (&section.new_id, self.base.id(content)) else {
+            return Ok(());
+        };
+        if section.deletes || id.as_hex().starts_with(named.as_str()) {
+            return Ok(());
+        }
+        Err(PatchError::Malformed {
+            line: encoded.line,
+            problem: "the encoded bytes are not those that the patch names",
+        })
+    }
+
     /// What encoded bytes make of a file; `None` where that is too large, or made from bytes that are not here.
     fn decoded(
         &mut self,
@@ -424,12 +447,15 @@ impl Composer<'_> {
         let content = match encoded.method {
             Method::Literal => inflated,
             Method::Delta => {
-                let old = match before.map(|state| &state.content) {
-                    Some(NewContent::Bytes(content)) => Some(content),
-                    Some(NewContent::OfBase(file)) => file.content.as_ref(),
-                    Some(NewContent::Unseen(_) | NewContent::Commit(_)) | None => None,
+                let old: &[u8] = match before.map(|state| &state.content) {
+                    None => b"",
+                    Some(NewContent::Bytes(content)) => content,
+                    Some(NewContent::OfBase(file)) => match &file.content {
+                        Some(content) => content,
+                        None => return Ok(None),
+                    },
+                    Some(NewContent::Unseen(_) | NewContent::Commit(_)) => return Ok(None),
                 };
-                let Some(old) = old else { return Ok(None) };
                 apply_delta(&inflated, old, MOST_FILE_BYTES).ok_or_else(malformed)?
             }
         };

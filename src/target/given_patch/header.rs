@@ -57,7 +57,8 @@ pub(super) fn read(lines: &mut Lines<'_>) -> Result<Section, PatchError> {
             let new = names::side(new).map_err(malformed)?;
             lines.take();
             header.sides = Some((old, new));
-            break;
+            // More may follow, as git reads it: an `index` line, or that the rest is no text.
+            continue;
         }
         if !header.takes(line).map_err(malformed)? {
             break;
@@ -106,7 +107,9 @@ impl Header {
             self.ids = parse_ids(ids);
         } else if line == b"GIT binary patch" {
             self.bytes = Some(Bytes::Encoded);
-        } else if line.starts_with(b"Binary files ") {
+        } else if line.ends_with(b" differ")
+            && (line.starts_with(b"Binary files ") || line.starts_with(b"Files "))
+        {
             self.bytes = Some(Bytes::Named);
         } else {
             return Ok(line.starts_with(b"dissimilarity index "));

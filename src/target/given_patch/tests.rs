@@ -29,6 +29,10 @@ impl PatchBase for Held {
     fn inflate(&self, deflated: &[u8], size: usize) -> Option<Vec<u8>> {
         (deflated.len() == size).then(|| deflated.to_vec())
     }
+
+    fn id(&self, _content: &[u8]) -> Option<ObjectId> {
+        None
+    }
 }
 
 fn held(files: &[(&'static str, &'static str)]) -> Held {
@@ -36,6 +40,24 @@ fn held(files: &[(&'static str, &'static str)]) -> Held {
         files: files.iter().copied().collect(),
         ..Held::default()
     }
+}
+
+/// A line of encoded bytes.
+fn line_of(bytes: &[u8]) -> String {
+    const DIGITS: &[u8] =
+        b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
+    let mut line = String::from(char::from(b'A' + bytes.len() as u8 - 1));
+    for group in bytes.chunks(4) {
+        let mut padded = [0; 4];
+        padded[..group.len()].copy_from_slice(group);
+        let value = u32::from_be_bytes(padded);
+        line.extend(
+            (0..5)
+                .rev()
+                .map(|place| char::from(DIGITS[(value / 85_u32.pow(place) % 85) as usize])),
+        );
+    }
+    line
 }
 
 /// What becomes of the files, one line each.
@@ -178,6 +200,29 @@ fn copies_modes_types_and_bytes_are_understood() {
         &base,
         &encoded[..encoded.find("\n\nliteral 0").unwrap()],
         "are cut",
+    );
+    // git goes on with the header below its two names.
+    for (below, expected) in [
+        (
+            "GIT binary patch\nliteral 4\nD0B&V>\n\n",
+            "b.png: 100644 \"\\0new\"",
+        ),
+        (
+            "Files a/b.png and b/b.png differ\n",
+            "b.png: 100644 Some(\"7c4530c\")",
+        ),
+    ] {
+        let patch = format!(
+            "diff --git a/b.png b/b.png\nindex 5555555..7c4530c 100644\n--- a/b.png\n+++ b/b.png\n{below}"
+        );
+        check(&base, &patch, &[expected]);
+    }
+    // A delta can make a file of nothing: no old bytes, four new ones, which are its own.
+    let new = "diff --git a/n b/n\nnew file mode 100644\nindex 0000000..7c4530c\nGIT binary patch\ndelta 7\n@DELTA\n\n";
+    check(
+        &base,
+        &new.replace("@DELTA", &line_of(b"\x00\x04\x04\0new")),
+        &["+n: 100644 \"\\0new\""],
     );
     // What follows the encoded bytes without a header of git's counts as well.
     let plain = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+one\n";

@@ -271,6 +271,12 @@ impl PatchBase for TreeBase<'_> {
     fn inflate(&self, deflated: &[u8], size: usize) -> Option<Vec<u8>> {
         inflate(deflated, size)
     }
+
+    fn id(&self, content: &[u8]) -> Option<ObjectId> {
+        blob_id(&self.repository.gix, content)
+            .ok()
+            .map(|id| own_id(&id))
+    }
 }
 
 /// The files of the working tree, as git would store them.
@@ -350,6 +356,12 @@ impl PatchBase for WorktreeBase<'_> {
 
     fn inflate(&self, deflated: &[u8], size: usize) -> Option<Vec<u8>> {
         inflate(deflated, size)
+    }
+
+    fn id(&self, content: &[u8]) -> Option<ObjectId> {
+        blob_id(&self.repository.gix, content)
+            .ok()
+            .map(|id| own_id(&id))
     }
 }
 

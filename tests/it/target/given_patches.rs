@@ -315,6 +315,33 @@ fn encoded_bytes_are_what_git_decodes_whole_and_as_deltas() {
     assert!(literals > 12 && deltas > 6, "{literals} and {deltas}");
 }
 
+/// git takes an object that the `index` line names where it has it, and not what is encoded.
+#[test]
+fn encoded_bytes_that_are_not_those_that_the_patch_names_are_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.bin", "\0one");
+    sandbox.write("other", "\0other");
+    sandbox.commit("start");
+    let other = sandbox.git_line(&["rev-parse", ":other"]);
+    sandbox.write("a.bin", "\0two");
+    let patch = sandbox.git(&["diff", "--binary"]);
+    sandbox.git(&["add", "a.bin"]);
+    let new = sandbox.git_line(&["rev-parse", ":a.bin"]);
+    sandbox.git(&["reset", "-q", "--hard"]);
+    let honest = String::from_utf8(patch).unwrap();
+    let resolved = |text: &str| {
+        let patch = GivenPatch::parse(text.as_bytes().to_vec()).unwrap();
+        sandbox.open().resolve_patch(&patch, None, &[])
+    };
+    let target = resolved(&honest).unwrap();
+    assert_eq!(applied(&target)[0].new_bytes(), Some(&b"\0two"[..]));
+    let error = resolved(&honest.replace(&new, &other)).unwrap_err();
+    assert!(
+        error.to_string().contains("not those that the patch names"),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_text_that_a_patch_names_and_does_not_show_is_refused() {
     let sandbox = Sandbox::new();
