@@ -95,7 +95,7 @@ impl ProcessIdentity {
 }
 
 #[cfg(target_os = "linux")]
-pub(crate) use imp::children;
+pub(crate) use imp::{children, is_marked};
 
 #[cfg(target_os = "linux")]
 mod imp {
@@ -156,11 +156,12 @@ mod imp {
         fields_after_name(&stat)?.get(3)?.parse().ok()
     }
 
-    fn is_marked(pid: u32, mark: &str) -> bool {
+    /// Whether a process began with this `NAME=value` in its environment. One that is dead has none.
+    pub(crate) fn is_marked(pid: u32, mark: &[u8]) -> bool {
         std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
             environment
                 .split(|&byte| byte == 0)
-                .any(|variable| variable == mark.as_bytes())
+                .any(|variable| variable == mark)
         })
     }
 
@@ -169,7 +170,7 @@ mod imp {
             .filter(|&pid| pid != session && session_of(pid) == Some(session))
             .filter(|&pid| {
                 kill_if(pid, || {
-                    session_of(pid) == Some(session) && is_marked(pid, mark)
+                    session_of(pid) == Some(session) && is_marked(pid, mark.as_bytes())
                 })
             })
             .count()

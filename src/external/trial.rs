@@ -108,8 +108,8 @@ pub struct Tried {
 /// It cannot be started, or not be waited for.
 pub async fn try_out(trial: &Trial, cancelled: impl Future<Output = ()>) -> std::io::Result<Tried> {
     let began = Instant::now();
-    let adoption = match trial.strays {
-        Strays::End => Adoption::begin(),
+    let adoption = match &trial.strays {
+        Strays::End { mark } => Adoption::begin(mark),
         Strays::LeaveAlone => None,
     };
     let mut child = spawn(trial)?;

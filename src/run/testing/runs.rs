@@ -225,8 +225,13 @@ impl Bench<'_> {
             environment: self.environment(),
             time_limit: self.order.test_limit,
             most_bytes: MOST_OUTPUT_BYTES,
-            // A worker has nothing else to do meanwhile.
-            strays: Strays::End,
+            strays: Strays::End {
+                mark: {
+                    let mut mark = OsString::from("TMPDIR=");
+                    mark.push(self.site.scratch());
+                    mark
+                },
+            },
         };
         let tried = match try_out(&trial, self.cancelled.cancelled()).await {
             Ok(tried) => tried,
