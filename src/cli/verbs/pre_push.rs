@@ -8,6 +8,7 @@
 use std::ffi::OsStr;
 use std::time::{Duration, Instant};
 
+use codex_review::causes::with_causes;
 use codex_review::hooks::{
     KEPT_FINDINGS, MalformedLine, PushFacts, PushFinding, PushMemory, PushQuestion, PushRecord,
     PushStep, PushVerdict, PushedRef, conclude_push, decide_push, read_push,
@@ -217,7 +218,17 @@ impl Push {
             let record = match line {
                 Ok(brought) => {
                     let share = self.share(lines[at..].iter().flatten(), &memory, &records);
-                    self.review_one(brought, &memory, &records, &share, ui)?
+                    self.review_one(brought, &memory, &records, &share, ui)
+                        // One that cannot be judged takes nothing from what was found in another.
+                        .unwrap_or_else(|failure| {
+                            Some(PushRecord {
+                                remote_ref: brought.pushed.remote_ref.clone(),
+                                question: brought.question.clone(),
+                                verdict: PushVerdict::NotJudged,
+                                why: with_causes(&failure),
+                                ..PushRecord::default()
+                            })
+                        })
                 }
                 Err(malformed) => Some(PushRecord {
                     remote_ref: format!("line {}", malformed.number),

@@ -251,6 +251,25 @@ fn what_could_not_be_judged_passes_with_a_warning_or_is_blocked_as_the_user_says
         .assert_stderr_has("passed");
 }
 
+/// Whoever lets pass what cannot be judged does not let pass what was judged beside it.
+#[test]
+fn a_ref_that_cannot_be_read_takes_nothing_from_what_was_found_in_another() {
+    let pushing = Pushing::new();
+    let repo = &pushing.repo;
+    repo.branch("bad");
+    let bad = repo.write("c.txt", CONFLICT).commit("Bad");
+    repo.switch("main").branch("lost");
+    let lost = repo.write("d.txt", "fine\n").commit("Lost");
+    repo.lose("lost:d.txt");
+    let line = |name: &str, id: &str| format!("refs/heads/{name} {id} refs/heads/{name} {ZERO}\n");
+    let lines = format!("{}{}", line("bad", &bad), line("lost", &lost));
+    let output = pushing.hook(&lines).expect_code(1);
+    output.assert_stderr_has("refs/heads/bad: held");
+    output.assert_stderr_has("refs/heads/lost: not judged: nothing of this change can be read");
+    output.assert_stderr_has("push blocked by refs/heads/bad");
+    assert_eq!(pushing.jobs(), 1, "{:?}", pushing.verdicts());
+}
+
 #[test]
 fn a_repository_s_file_tunes_and_does_not_weaken() {
     let pushing = Pushing::new();
