@@ -166,22 +166,31 @@ impl Ledger {
         })
     }
 
-    /// The first of the files that could not be read and what was said of it, where nothing else is under review; `None`
-    /// where anything is shown, or left out for another reason.
+    /// The first of the files that could not be read and what was said of it, where nothing of the change was read; `None`
+    /// where lines were, or could have been if there were room for them. A binary file has none, and a secret is not read.
     #[must_use]
     pub fn nothing_read(&self) -> Option<String> {
-        let inside = self.files.iter().map(|file| match &file.shown {
+        let is_read = |file: &FileEntry| {
+            let is_kept_out = matches!(
+                file.shown,
+                Shown::LeftOut(Omission::Unreadable(_) | Omission::SecretName)
+            );
+            file.lines != LineTally::default() && !is_kept_out
+        };
+        if self.files.iter().any(is_read) {
+            return None;
+        }
+        let inside = self.files.iter().filter_map(|file| match &file.shown {
             Shown::LeftOut(omission @ Omission::Unreadable(_)) => {
                 Some((&file.path, omission.describe()))
             }
             Shown::Full | Shown::Summarised | Shown::LeftOut(_) => None,
         });
-        let outside = self.outside.iter().map(|file| match &file.reason {
+        let outside = self.outside.iter().filter_map(|file| match &file.reason {
             reason @ LeftOutReason::Unreadable(_) => Some((&file.path, describe(reason))),
             _ => None,
         });
-        let unread: Vec<_> = inside.chain(outside).collect::<Option<_>>()?;
-        let (path, reason) = unread.into_iter().next()?;
+        let (path, reason) = inside.chain(outside).next()?;
         Some(format!("`{}` {reason}", show_path(path)))
     }
 

@@ -172,6 +172,9 @@ fn nothing_readable() -> CommandOutput {
     output.assert_stderr_has("nothing of this change can be read: `a.js` could not be read");
     output.assert_stderr_has("git fetch --refetch");
     assert_eq!(output.stdout(), "", "{output}");
+    // A file without lines is nothing that was read.
+    world.repo.write("b.bin", b"\0");
+    world.builtin(&[]).run().expect_code(4);
     // Beside something that is read, it is named as not looked at.
     world.repo.write("b.js", "more();\n");
     world
