@@ -100,7 +100,13 @@ pub fn follow_ticking(
     let mut reader = match EventReader::open(&files.events, offset) {
         Ok(reader) => reader,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(JobsError::Unreadable { id: id.clone() });
+            // A job of an older tool has no log, and is over.
+            let job = store.load(id)?;
+            return if job.is_ended() {
+                Ok(Followed::Ended(Box::new(job)))
+            } else {
+                Err(JobsError::Unreadable { id: id.clone() })
+            };
         }
         Err(error) => return Err(JobsError::io("read", &files.events)(error)),
     };

@@ -113,7 +113,8 @@ impl JobStore {
             Err(_) => std::fs::read(&files.record)
                 .ok()
                 .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
-                .map_or(Value::Null, |mut record| record["request"].take()),
+                .and_then(|mut record| record.get_mut("request").map(Value::take))
+                .unwrap_or_default(),
         }
     }
 }

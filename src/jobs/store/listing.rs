@@ -47,7 +47,8 @@ impl JobStore {
                         fresh = reconcile(self, fresh);
                     }
                     fresh.outcome = None;
-                    if ended_unseen {
+                    // That an older tool's job is over is a guess: it is shown, and not put down.
+                    if ended_unseen && self.files(&fresh.id).events.exists() {
                         behind.push(fresh.clone());
                     }
                     jobs.push(fresh);

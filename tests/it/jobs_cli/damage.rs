@@ -158,8 +158,23 @@ fn jobs_of_an_older_tool_stay_readable_and_can_be_gone_on_with() {
     assert_eq!(document["storedJob"]["anotherMember"], 7);
     let shown = world.command(["result", "task-older1"]).run_ok();
     shown.assert_stdout_has("the older answer");
+    let waited = world.json(["status", "task-older1", "--wait"]);
+    assert_eq!(waited["waitTimedOut"], false);
     let refused = world.command(["cancel", "task-older2"]).run();
     refused.expect_code(2).assert_stderr_has("already failed");
+    // What is a guess stays out of the index, which the older tool may still write.
+    let index = fs::read(jobs.with_file_name("state.json")).unwrap();
+    let index = serde_json::from_slice::<Value>(&index).unwrap();
+    let entries = index["jobs"].as_array().expect("a list").iter();
+    let zombie = entries.filter(|entry| entry["id"] == "task-older2-abc");
+    let states: Vec<_> = zombie.map(|entry| entry["status"].as_str()).collect();
+    assert_eq!(states, [Some("running")]);
+
+    // A record that is JSON and no object is damage like any other.
+    fs::write(jobs.join(format!("{newer}.json")), "[]").unwrap();
+    fs::remove_file(jobs.join(format!("{newer}.request.json"))).unwrap();
+    let damaged = world.json(["result", newer.as_str()]);
+    assert_eq!(damaged["storedJob"]["request"], Value::Null);
 }
 
 #[test]
