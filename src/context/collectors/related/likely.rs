@@ -160,7 +160,11 @@ pub(super) fn evidence(
         .iter()
         .map(|file| Evidence {
             together: together.get(&file.file.path).copied().unwrap_or(0.0),
-            near: nearest(scene, file.file.path.as_bstr()),
+            // Of what is under review nobody asks, and it can be as much as all.
+            near: match file.file.change {
+                Some(_) => 0.0,
+                None => nearest(scene, file.file.path.as_bstr()),
+            },
             ..Evidence::default()
         })
         .collect();

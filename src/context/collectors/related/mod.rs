@@ -34,7 +34,8 @@ pub(super) const INFO: CollectorInfo = CollectorInfo {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Options {
-    /// The most offers that are considered.
+    /// The most definitions, users, tests and surroundings that are considered, and the most files that are looked through
+    /// beside them.
     limit: usize,
     /// How many earlier commits are asked for what changed together; 0 for none.
     commits: usize,

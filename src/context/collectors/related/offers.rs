@@ -7,7 +7,6 @@ use crate::context::collector::{CollectError, Scene};
 use crate::context::collectors::excerpts::{Candidate, joined, rarity, without};
 use crate::context::collectors::{callers, definitions, enclosing, tests};
 use crate::context::surroundings::Index;
-use crate::context::touched::Facts;
 use crate::symbols::{Kind, LineRange};
 
 /// What parts are worth, beside a definition that is meant. Tuned, as is [`FILE`], on the histories for tuning.
@@ -134,14 +133,18 @@ pub(super) fn find(
     likely.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
     let faces = likely
         .iter()
-        .take(MOST_LIKELY)
+        .take(MOST_LIKELY.min(limit))
         .take_while(|(likelihood, _)| *likelihood >= LEAST_LIKELIHOOD);
+    let words: Vec<(&str, f64)> = facts
+        .words()
+        .map(|name| (name, rarity(facts, name, index.files.len())))
+        .collect();
     for (likelihood, file) in faces {
         let most = match *likelihood >= LIKELY_ENOUGH {
             true => MOST_PARTS,
             false => 1,
         };
-        let parts = telling(index, facts, *file, most);
+        let parts = telling(index, &words, *file, most);
         offers.extend(parts.into_iter().enumerate().map(|(rank, part)| Offer {
             file: *file,
             role: Role::Likely,
@@ -175,13 +178,12 @@ fn add(offers: &mut Vec<Offer>, candidate: Candidate, role: Role, part: f64) {
 /// A longer signature is cut.
 const MOST_SIGNATURE_LINES: u32 = 3;
 
-/// The parts of a file that tell most of what the changed lines name, the most telling first: of the definitions that name
+/// The parts of a file that tell most of what the changed lines name, given with its rarity, the most telling first: of the definitions that name
 /// most of it, each the signature and the line that names most; where nothing does, the first signature.
-fn telling(index: &Index, facts: &Facts, file: usize, most: usize) -> Vec<LineRange> {
+fn telling(index: &Index, words: &[(&str, f64)], file: usize, most: usize) -> Vec<LineRange> {
     let outline = &index.files[file].outline;
     let mut by_line: BTreeMap<u32, f64> = BTreeMap::new();
-    for name in facts.words() {
-        let rare = rarity(facts, name, index.files.len());
+    for (name, rare) in words {
         for line in outline.references.lines_of(name) {
             *by_line.entry(*line).or_default() += rare;
         }
