@@ -7,7 +7,7 @@ use bstr::BStr;
 
 use super::compare::{self, Facts};
 use super::content::{Place, Reader};
-use super::raw::{RawChange, RawSide};
+use super::raw::{RawChange, RawSide, Source};
 use super::snapshot::{Detail, Snapshot};
 use super::status::Status;
 use super::worktree::Wanted;
@@ -46,6 +46,7 @@ impl Repository {
         let root = self.root().to_owned();
         let place = |index: Arc<gix::index::File>| Place {
             root: root.clone(),
+            packs: Arc::clone(&self.packs),
             index,
             filters: self.filters().to_vec(),
         };
@@ -100,6 +101,7 @@ impl Repository {
                 let (old, new) = (self.tree_at(old)?, self.tree_at(new)?);
                 let changes = tree_diff::between_trees(
                     &self.gix,
+                    &self.packs,
                     Part::Committed,
                     old,
                     new,
@@ -295,9 +297,16 @@ fn finish(change: RawChange, facts: Facts) -> (FileChange, Detail) {
         content: facts.content,
         notes: change.notes,
     };
+    let keep = |side: Option<RawSide>, kept: Option<Arc<[u8]>>| {
+        side.map(|side| RawSide {
+            source: kept.map_or(side.source, Source::Kept),
+            ..side
+        })
+    };
+    let [old_kept, new_kept] = facts.kept;
     let detail = Detail {
-        old: change.old,
-        new: change.new,
+        old: keep(change.old, old_kept),
+        new: keep(change.new, new_kept),
         shown: facts.shown,
         edits: facts.edits,
         chosen: None,

@@ -1,9 +1,13 @@
 //! From two contents to the facts about a change: text or binary, which lines, how many.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::content::{Place, Reader};
 use super::edits;
 use super::parallel::in_parallel;
-use super::raw::{RawChange, Source, is_submodule};
+use super::raw::{RawChange, RawSide, Source, is_submodule};
 use crate::target::patch::{Edit, count_lines, hunk_ranges};
 use crate::target::{ChangesError, Content};
 
@@ -28,16 +32,47 @@ pub(super) struct Facts {
     pub(super) edits: Vec<Edit>,
     pub(super) old_size: Option<u64>,
     pub(super) new_size: Option<u64>,
+    /// The old and the new content out of the object database, kept for whoever renders the patch.
+    pub(super) kept: [Option<Arc<[u8]>>; 2],
 }
 
 /// git's default for lines of context.
 const CONTEXT_LINES: u32 = 3;
 
+/// So many bytes of stored contents are kept in all: to read an object costs more than all else that a patch costs.
+const KEPT_BYTES: u64 = 12 * 1024 * 1024;
+
+/// How much has been kept, over all threads.
+#[derive(Default)]
+struct Keep(AtomicU64);
+
+impl Keep {
+    /// The content to keep: that of an object, while there is room.
+    fn of(&self, side: Option<&RawSide>, content: &Cow<'_, [u8]>) -> Option<Arc<[u8]>> {
+        let (Some(Source::Object), Cow::Owned(content)) = (side.map(|side| &side.source), content)
+        else {
+            return None;
+        };
+        let more = |kept: u64| {
+            kept.checked_add(content.len() as u64)
+                .filter(|sum| *sum <= KEPT_BYTES)
+        };
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .ok()
+            .map(|_| Arc::from(content.as_slice()))
+    }
+}
+
 /// Compares one change.
-pub(super) fn compare(reader: &mut Reader<'_>, change: &RawChange) -> Result<Facts, ChangesError> {
+fn compare(
+    reader: &mut Reader<'_>,
+    change: &RawChange,
+    keep: &Keep,
+) -> Result<Facts, ChangesError> {
     let old_path = change.old_path.as_ref().unwrap_or(&change.path).clone();
     let sizes = |reader: &Reader<'_>| {
-        let size = |side: &Option<super::raw::RawSide>, path: &bstr::BString| {
+        let size = |side: &Option<RawSide>, path: &bstr::BString| {
             let side = side.as_ref().filter(|side| !is_submodule(side.mode))?;
             reader.size(side, path.as_ref())
         };
@@ -70,6 +105,7 @@ pub(super) fn compare(reader: &mut Reader<'_>, change: &RawChange) -> Result<Fac
             edits: Vec::new(),
             old_size,
             new_size,
+            kept: [None, None],
         });
     }
 
@@ -80,13 +116,13 @@ pub(super) fn compare(reader: &mut Reader<'_>, change: &RawChange) -> Result<Fac
     };
     let read = |reader: &mut Reader<'_>, side| match side {
         Some(side) => reader.read(side, change.path.as_ref()),
-        None => Ok(Some(std::borrow::Cow::Borrowed(&b""[..]))),
+        None => Ok(Some(Cow::Borrowed(&b""[..]))),
     };
     let old = read(reader, change.old.as_ref())?;
     let new = read(reader, change.new.as_ref())?;
     let (old_size, new_size) = match (&old, &new) {
         (Some(old), Some(new)) => {
-            let size = |side: &Option<super::raw::RawSide>, content: &[u8]| {
+            let size = |side: &Option<RawSide>, content: &[u8]| {
                 side.as_ref()
                     .filter(|side| !is_submodule(side.mode))
                     .map(|_| content.len() as u64)
@@ -101,6 +137,7 @@ pub(super) fn compare(reader: &mut Reader<'_>, change: &RawChange) -> Result<Fac
         edits,
         old_size,
         new_size,
+        kept: [None, None],
     };
     if let (Some(Source::Unseen), Some(old)) = (change.new.as_ref().map(|new| &new.source), &old) {
         let is_text = !old.is_empty() && !old_attribute.is_binary(old);
@@ -145,6 +182,7 @@ pub(super) fn compare(reader: &mut Reader<'_>, change: &RawChange) -> Result<Fac
             edits,
             old_size,
             new_size,
+            kept: [None, None],
         });
     }
     if old_is_binary || new_is_binary {
@@ -171,6 +209,10 @@ pub(super) fn compare(reader: &mut Reader<'_>, change: &RawChange) -> Result<Fac
         edits,
         old_size,
         new_size,
+        kept: [
+            keep.of(change.old.as_ref(), &old),
+            keep.of(change.new.as_ref(), &new),
+        ],
     })
 }
 
@@ -232,10 +274,11 @@ pub(super) fn compare_all(
         0..CHANGES_FOR_THREADS => 1,
         _ => super::threads(threads),
     };
+    let keep = Keep::default();
     in_parallel(repository, changes, BATCH, threads, |repository, share| {
         let mut reader = Reader::new(repository, place);
         share
-            .map(|(index, change)| (index, compare(&mut reader, change)))
+            .map(|(index, change)| (index, compare(&mut reader, change, &keep)))
             .collect()
     })
 }

@@ -9,6 +9,7 @@ use bstr::{BStr, BString, ByteSlice};
 use super::convert::{Converter, blob_id, submodule_text};
 use super::loose::Objects;
 use super::objects;
+use super::packs::Packs;
 use super::raw::{RawSide, Source};
 use super::worktree::BIG_FILE_BYTES;
 use super::worktree_file::{self, Opened};
@@ -23,10 +24,11 @@ pub(super) struct Reader<'r> {
 }
 
 /// Where contents and attributes are looked up.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Place {
     /// The root of the working tree.
     pub(super) root: PathBuf,
+    pub(super) packs: Arc<Packs>,
     /// Stands in for attribute files that are not in the working tree.
     pub(super) index: Arc<gix::index::File>,
     /// Names of filters that have a program.
@@ -37,7 +39,7 @@ impl<'r> Reader<'r> {
     pub(super) fn new(repository: &'r gix::Repository, place: &'r Place) -> Self {
         Reader {
             repository,
-            objects: Objects::new(repository),
+            objects: Objects::new(repository, &place.packs),
             place,
             converter: None,
         }

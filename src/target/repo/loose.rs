@@ -1,8 +1,8 @@
-//! Objects read one after the other, where many of them may be files of their own.
+//! Objects read one after the other: out of packs, or where they are files of their own.
 //!
 //! gix maps each such file into memory. To map and to unmap is what threads of a process wait for each other with, and a
 //! mapped page costs a fault: for small files a plain read is much cheaper. [`Objects`] reads them so, with one decoder for
-//! all; whatever is not an ordinary small file in the repository's own folder is gix's to find, or to explain.
+//! all; whatever is neither in a pack nor an ordinary small file in the repository's own folder is gix's to find, or to explain.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use gix::zlib::{Inflate, Status};
 
 use super::objects;
+use super::packs::{Decoder, Packs};
 use super::worktree_file::open_no_follow;
 use crate::target::ChangesError;
 
@@ -21,33 +22,27 @@ const MOST_BYTES: u64 = 16 << 20;
 const FIRST_READ_BYTES: usize = 16 << 10;
 /// Holds the kind and the size of any object.
 const HEADER_BYTES: usize = 64;
-/// After an object that is no file, so many are not looked for as files: neighbours are stored alike.
-const PASSED_OVER: usize = 15;
-
 /// Reads objects. One for each thread.
 pub(super) struct Objects<'r> {
     repository: &'r gix::Repository,
+    /// `None` where another object may stand in for any of them: then all are gix's.
+    packed: Option<Decoder<'r>>,
     folder: PathBuf,
     /// Made for the first file.
     decoder: Option<Inflate>,
     compressed: Vec<u8>,
-    /// So many objects are gix's.
-    passing_over: usize,
 }
 
 impl<'r> Objects<'r> {
-    pub(super) fn new(repository: &'r gix::Repository) -> Self {
+    pub(super) fn new(repository: &'r gix::Repository, packs: &'r Packs) -> Self {
         let store = repository.objects.store_ref();
+        let is_replaced = store.replacements().next().is_some();
         Objects {
             repository,
+            packed: (!is_replaced).then(|| Decoder::new(packs)),
             folder: store.path().to_owned(),
             decoder: None,
             compressed: Vec::new(),
-            passing_over: match store.replacements().next() {
-                None => 0,
-                // Another object may stand in for any of them.
-                Some(_) => usize::MAX,
-            },
         }
     }
 
@@ -57,7 +52,7 @@ impl<'r> Objects<'r> {
 
     /// Reads an object into `buffer`.
     pub(super) fn read(&mut self, id: &gix::oid, buffer: &mut Vec<u8>) -> Result<(), ChangesError> {
-        if self.read_file(id, buffer).is_some() {
+        if self.read_here(id, buffer).is_some() {
             return Ok(());
         }
         objects::read(self.repository, id, buffer).map(|_| ())
@@ -66,26 +61,27 @@ impl<'r> Objects<'r> {
     /// The content of a blob; `None` if it is larger than what is ever decoded.
     pub(super) fn read_blob(&mut self, id: &gix::oid) -> Result<Option<Vec<u8>>, ChangesError> {
         let mut buffer = Vec::new();
-        if self.read_file(id, &mut buffer).is_some() {
+        if self.read_here(id, &mut buffer).is_some() {
             return Ok(Some(buffer));
         }
         objects::read_blob(self.repository, id)
     }
 
+    /// `None` where it takes gix to read the object.
+    fn read_here(&mut self, id: &gix::oid, buffer: &mut Vec<u8>) -> Option<()> {
+        if let Some(content) = self.packed.as_mut()?.read(id) {
+            buffer.clear();
+            buffer.extend_from_slice(&content);
+            return Some(());
+        }
+        self.read_file(id, buffer)
+    }
+
     /// `None` where the object is no file here, or none that is read here.
     fn read_file(&mut self, id: &gix::oid, buffer: &mut Vec<u8>) -> Option<()> {
-        if self.passing_over > 0 {
-            self.passing_over -= usize::from(self.passing_over < usize::MAX);
-            return None;
-        }
-        let found = self.read_compressed(id).and_then(|length| {
-            let decoder = self.decoder.get_or_insert_default();
-            decode(decoder, &self.compressed[..length], buffer)
-        });
-        if found.is_none() {
-            self.passing_over = PASSED_OVER;
-        }
-        found
+        let length = self.read_compressed(id)?;
+        let decoder = self.decoder.get_or_insert_default();
+        decode(decoder, &self.compressed[..length], buffer)
     }
 
     /// Reads the object's file into `compressed` and says how long it is.
@@ -166,9 +162,9 @@ mod tests {
     fn objects_of_any_size_are_what_gix_reads() {
         let sizes = [0, 1, 40, 50, 60, 100, 16_000, 17_000, 70_000, 3 << 20];
         let (_folder, repository, ids) = repository(&sizes);
-        let mut objects = Objects::new(&repository);
+        let packs = Packs::new(&repository);
+        let mut objects = Objects::new(&repository, &packs);
         for (id, size) in ids.iter().zip(sizes) {
-            objects.passing_over = 0;
             let mut buffer = b"what was there before".to_vec();
             let is_small = size < MOST_COMPRESSED_BYTES;
             assert_eq!(
@@ -187,8 +183,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_damaged_or_no_file_is_left_to_gix_and_then_passed_over() {
-        let (folder, repository, ids) = repository(&[100, 200, 300]);
+    fn what_is_damaged_or_no_file_is_left_to_gix() {
+        let (folder, repository, ids) = repository(&[100, 200]);
         let file = |id: &gix::ObjectId| {
             let hex = id.to_string();
             folder
@@ -200,13 +196,10 @@ mod tests {
         let cut = std::fs::read(file(&ids[0])).unwrap();
         std::fs::remove_file(file(&ids[0])).unwrap();
         std::fs::write(file(&ids[0]), &cut[..cut.len() / 2]).unwrap();
-        let mut objects = Objects::new(&repository);
+        let packs = Packs::new(&repository);
+        let mut objects = Objects::new(&repository, &packs);
         assert!(objects.read_blob(&ids[0]).is_err());
-        assert_eq!(objects.passing_over, PASSED_OVER);
-        for _ in 0..PASSED_OVER {
-            assert_eq!(objects.read_blob(&ids[1]).unwrap(), Some(content(200)));
-        }
-        assert_eq!(objects.passing_over, 0);
+        assert_eq!(objects.read_blob(&ids[1]).unwrap(), Some(content(200)));
         #[cfg(unix)]
         {
             std::fs::rename(file(&ids[1]), folder.path().join("elsewhere")).unwrap();
@@ -217,7 +210,6 @@ mod tests {
             assert_eq!(buffer, content(200));
         }
         let missing = gix::ObjectId::from_hex(&[b'1'; 40]).unwrap();
-        objects.passing_over = 0;
         assert!(matches!(
             objects.read_blob(&missing),
             Err(ChangesError::MissingObject { .. })

@@ -16,6 +16,7 @@ mod loose;
 mod made_patch;
 mod objects;
 mod open;
+mod packs;
 mod parallel;
 mod patched;
 mod push_base;
@@ -44,6 +45,7 @@ use std::sync::Arc;
 use bstr::BString;
 
 use super::ObjectId;
+use packs::Packs;
 use status::Status;
 
 pub use commits::{CommitLog, CommitSummary};
@@ -61,6 +63,7 @@ pub use watched::{WatchRules, WatchedFolders};
 /// An open repository. It belongs to one thread; opening another one is cheap.
 pub struct Repository {
     gix: gix::Repository,
+    packs: Arc<Packs>,
     index_path: PathBuf,
     filters: Vec<BString>,
     /// What was seen when a target was resolved last.
@@ -96,6 +99,7 @@ pub enum WorktreeFile {
 impl Repository {
     fn new(gix: gix::Repository, index_path: PathBuf, filters: Vec<BString>) -> Self {
         Repository {
+            packs: Arc::new(Packs::new(&gix)),
             gix,
             index_path,
             filters,

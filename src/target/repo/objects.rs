@@ -1,12 +1,13 @@
 //! Objects by id, and how ids are abbreviated.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use gix::odb::pack;
 use gix::prelude::FindExt;
 
 use super::own_id;
+use super::packs::{Pack, Packs};
 use crate::target::ChangesError;
 
 /// Reads an object into `buffer`.
@@ -78,37 +79,22 @@ const FEWEST_DIGITS: usize = 7;
 /// another object begins alike. Ids of objects that are not stored are abbreviated by the same rule.
 pub(super) struct Abbreviator {
     digits: usize,
-    packs: Vec<pack::index::File<gix::odb::pack::MMap>>,
-    loose_dirs: Vec<PathBuf>,
+    packs: Arc<Packs>,
     /// By first byte: the ids of all loose objects, sorted.
     loose: HashMap<u8, Vec<gix::ObjectId>>,
     kind: gix::hash::Kind,
 }
 
 impl Abbreviator {
-    /// Opens the indices of all packs; what cannot be read does not count.
-    pub(super) fn new(repository: &gix::Repository) -> Self {
-        let store = repository.objects.store_ref();
-        let mut loose_dirs = vec![store.path().to_owned()];
-        loose_dirs.extend(store.alternate_db_paths().unwrap_or_default());
-        let kind = repository.object_hash();
-        let packs: Vec<_> = loose_dirs
-            .iter()
-            .filter_map(|dir| std::fs::read_dir(dir.join("pack")).ok())
-            .flatten()
-            .filter_map(Result::ok)
-            .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "idx"))
-            .filter_map(|path| pack::index::File::at(path, kind).ok())
-            .collect();
-        let objects: u64 = packs.iter().map(|pack| u64::from(pack.num_objects())).sum();
+    pub(super) fn new(repository: &gix::Repository, packs: Arc<Packs>) -> Self {
+        let count = |pack: &Pack| u64::from(pack.index().num_objects());
+        let objects: u64 = packs.all().iter().map(count).sum();
         let bits = (u64::BITS - objects.leading_zeros()) as usize;
         Abbreviator {
             digits: bits.div_ceil(2).max(FEWEST_DIGITS),
             packs,
-            loose_dirs,
             loose: HashMap::new(),
-            kind,
+            kind: repository.object_hash(),
         }
     }
 
@@ -139,7 +125,7 @@ impl Abbreviator {
             .map(|other| common_digits(id, other))
             .max()
             .unwrap_or(0);
-        for pack in &self.packs {
+        for pack in self.packs.all().iter().map(Pack::index) {
             let count = pack.num_objects();
             let at = lower_bound(pack, id);
             let after = at + u32::from(at < count && pack.oid_at_index(at) == id);
@@ -156,9 +142,8 @@ impl Abbreviator {
 
     fn list_loose(&self, first: u8) -> Vec<gix::ObjectId> {
         let prefix = format!("{first:02x}");
-        let mut ids: Vec<gix::ObjectId> = self
-            .loose_dirs
-            .iter()
+        let folders = self.packs.folders().iter();
+        let mut ids: Vec<gix::ObjectId> = folders
             .filter_map(|dir| std::fs::read_dir(dir.join(&prefix)).ok())
             .flatten()
             .filter_map(Result::ok)

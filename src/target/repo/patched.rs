@@ -127,6 +127,7 @@ impl Repository {
             Endpoint::WorkTree | Endpoint::Index => {
                 let place = Place {
                     root: self.root().to_owned(),
+                    packs: Arc::clone(&self.packs),
                     index: Arc::new(self.read_index()?),
                     filters: self.filters().to_vec(),
                 };

@@ -213,10 +213,15 @@ impl Repository {
     fn changed_paths(&self, old: gix::ObjectId, new: gix::ObjectId) -> usize {
         let tree = |commit: gix::ObjectId| super::objects::tree_of(&self.gix, &commit).ok();
         match (tree(old), tree(new)) {
-            (Some(old), Some(new)) => {
-                tree_diff::between_trees(&self.gix, Part::Committed, Some(old), Some(new), 0)
-                    .map_or(usize::MAX, |changes| changes.len())
-            }
+            (Some(old), Some(new)) => tree_diff::between_trees(
+                &self.gix,
+                &self.packs,
+                Part::Committed,
+                Some(old),
+                Some(new),
+                0,
+            )
+            .map_or(usize::MAX, |changes| changes.len()),
             _ => usize::MAX,
         }
     }

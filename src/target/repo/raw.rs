@@ -11,7 +11,7 @@ use crate::target::Part;
 pub(super) enum Source {
     /// A blob in the object database.
     Object,
-    /// Read from the working tree, as git would store it, and kept.
+    /// Read, as git stores it, and kept.
     Kept(Arc<[u8]>),
     /// Read from the working tree and let go again: read once more when asked for, and checked by its id.
     OnDisk,

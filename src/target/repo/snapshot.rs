@@ -1,6 +1,7 @@
-//! What a change set keeps to render patches later: ids, line numbers, and the contents of small working tree files.
+//! What a change set keeps to render patches later: ids, line numbers, and contents while there is room for them.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use bstr::BStr;
 
@@ -171,7 +172,9 @@ impl Snapshot {
             Abbreviation::Short => self
                 .abbreviator
                 .borrow_mut()
-                .get_or_insert_with(|| Abbreviator::new(&self.repository))
+                .get_or_insert_with(|| {
+                    Abbreviator::new(&self.repository, Arc::clone(&self.place.packs))
+                })
                 .abbreviate(id),
         }
     }

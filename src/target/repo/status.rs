@@ -58,7 +58,7 @@ impl Repository {
         index: &gix::index::File,
         head_tree: Option<gix::ObjectId>,
     ) -> Result<Vec<RawChange>, ChangesError> {
-        let mut staged = tree_diff::tree_and_index(&self.gix, head_tree, index)?;
+        let mut staged = tree_diff::tree_and_index(&self.gix, &self.packs, head_tree, index)?;
         let ignored = submodule::Ignored::read(&self.gix, index);
         staged.retain(|change| !ignored.all(change.path.as_ref()));
         Ok(staged)

@@ -55,8 +55,14 @@ impl Repository {
                 Err(ChangesError::MissingObject { .. }) => continue,
                 Err(error) => return Err(error),
             };
-            let changes =
-                between_trees(&self.gix, Part::Committed, Some(parent_tree), Some(tree), 1)?;
+            let changes = between_trees(
+                &self.gix,
+                &self.packs,
+                Part::Committed,
+                Some(parent_tree),
+                Some(tree),
+                1,
+            )?;
             if changes.len() <= most_paths {
                 touched.push(TouchedFiles {
                     commit: own_id(&found.id),

@@ -8,6 +8,7 @@ use gix::index::entry::{Flags, Mode};
 use gix::index::extension::Tree as CachedTree;
 
 use super::loose::Objects;
+use super::packs::Packs;
 use super::parallel::in_parallel;
 use super::raw::{RawChange, RawSide, canonical, is_tree};
 use crate::target::{ChangesError, Part};
@@ -20,6 +21,7 @@ const BATCH: usize = 4;
 /// What differs between two trees, in path order. `None` is the empty tree; 0 threads asks the system for how many.
 pub(super) fn between_trees(
     repository: &gix::Repository,
+    packs: &Packs,
     part: Part,
     old: Option<gix::ObjectId>,
     new: Option<gix::ObjectId>,
@@ -45,7 +47,7 @@ pub(super) fn between_trees(
             _ => (Reach::OneLevel, 1),
         };
         let inside = in_parallel(repository, &folders, BATCH, threads, |repository, share| {
-            let mut objects = Objects::new(repository);
+            let mut objects = Objects::new(repository, packs);
             share
                 .map(|(index, folder)| (index, inside(&mut objects, part, folder, reach)))
                 .collect()
@@ -136,12 +138,13 @@ fn put_in_place(
 /// not looked into. Files in conflict are left alone, and those that were only announced (`git add -N`) do not count.
 pub(super) fn tree_and_index(
     repository: &gix::Repository,
+    packs: &Packs,
     tree: Option<gix::ObjectId>,
     index: &gix::index::State,
 ) -> Result<Vec<RawChange>, ChangesError> {
     let mut found = Vec::new();
     let walk = Walk {
-        objects: &mut Objects::new(repository),
+        objects: &mut Objects::new(repository, packs),
         part: Part::Staged,
         prefix: BString::default(),
         reach: Reach::Whole,

@@ -21,7 +21,8 @@ impl Repository {
     /// [`ChangesError::MissingObject`] or [`ChangesError::Repository`].
     pub fn files_at(&self, commit: &ObjectId) -> Result<Vec<StoredFile>, ChangesError> {
         let tree = objects::tree_of(&self.gix, &gix_id(commit))?;
-        let found = tree_diff::between_trees(&self.gix, Part::Committed, None, Some(tree), 0)?;
+        let found =
+            tree_diff::between_trees(&self.gix, &self.packs, Part::Committed, None, Some(tree), 0)?;
         let files = found.into_iter().filter_map(|change| {
             let side = change.new?;
             is_regular(side.mode).then(|| StoredFile {
