@@ -109,10 +109,19 @@ fn compare(
         });
     }
 
-    let new_attribute = reader.converter()?.diff_attribute(change.path.as_ref());
-    let old_attribute = match &change.old_path {
-        Some(path) => reader.converter()?.diff_attribute(path.as_ref()),
-        None => new_attribute,
+    let mode = |side: Option<&RawSide>| side.map(|side| side.mode);
+    let (old_mode, new_mode) = (mode(change.old.as_ref()), mode(change.new.as_ref()));
+    let converter = reader.converter()?;
+    let new_attribute = converter.diff_attribute(
+        change.path.as_ref(),
+        new_mode.or(old_mode).unwrap_or_default(),
+    );
+    let old_attribute = match (old_mode, &change.old_path) {
+        (Some(mode), Some(path)) => converter.diff_attribute(path.as_ref(), mode),
+        (Some(mode), None) if new_mode != Some(mode) => {
+            converter.diff_attribute(change.path.as_ref(), mode)
+        }
+        _ => new_attribute,
     };
     let read = |reader: &mut Reader<'_>, side| match side {
         Some(side) => reader.read(side, change.path.as_ref()),

@@ -7,6 +7,7 @@ use gix::worktree::stack::state::attributes::Source as AttributeSource;
 
 use super::edits::looks_binary;
 use super::own_id;
+use super::raw::is_file;
 use crate::target::ChangesError;
 
 /// What the attributes of a path say about comparing it.
@@ -96,9 +97,13 @@ impl<'r> Converter<'r> {
         (diff, filter)
     }
 
-    /// How `path` is to be compared.
-    pub(super) fn diff_attribute(&mut self, path: &BStr) -> DiffAttribute {
-        self.look_up(path).0
+    /// How `path` is to be compared. Attributes are about files: not about links and submodules of that name.
+    pub(super) fn diff_attribute(&mut self, path: &BStr, mode: u32) -> DiffAttribute {
+        if is_file(mode) {
+            self.look_up(path).0
+        } else {
+            DiffAttribute::ByContent
+        }
     }
 
     /// The content as git would store it, and what there is to know about how it came about.

@@ -292,8 +292,16 @@ impl Repository {
     }
 }
 
-/// Whether a revision that is not here may be one that a shallow clone was not given.
+/// Whether a revision that is not here may be one that a shallow clone was not given: a name, or an ancestor of what is here.
 pub(super) fn may_be_cut_off(repository: &gix::Repository, spec: &str) -> bool {
-    let is_name = !spec.contains(['~', '^', '@', ':', ' ']);
-    is_name && repository.is_shallow().unwrap_or(false)
+    if !repository.is_shallow().unwrap_or(false) {
+        return false;
+    }
+    match spec.split_once(['~', '^', '@', ':', ' ']) {
+        None => true,
+        Some((name, _)) => {
+            let is_ancestor = !spec.contains(['@', ':', ' ']);
+            is_ancestor && repository.rev_parse_single(name).is_ok()
+        }
+    }
 }

@@ -104,6 +104,10 @@ pub(super) fn is_submodule(mode: u32) -> bool {
     file_type(mode) == 0o160_000
 }
 
+pub(super) fn is_file(mode: u32) -> bool {
+    file_type(mode) == 0o100_000
+}
+
 pub(super) fn is_tree(mode: u32) -> bool {
     file_type(mode) == 0o040_000
 }

@@ -101,7 +101,7 @@ impl Contents for FileContents<'_, '_> {
             .reader
             .converter()
             .ok()?
-            .diff_attribute(change.path.as_ref());
+            .diff_attribute(change.path.as_ref(), side.mode);
         let content = self
             .reader
             .read(side, change.path.as_ref())

@@ -22,9 +22,15 @@ impl Repository {
         let Some(id) = parsed.single() else {
             return Err(self.unknown(spec));
         };
-        let object = id.object().map_err(|error| ResolveError::Repository {
-            what: format!("object {id}"),
-            source: Box::new(error),
+        let object = id.object().map_err(|error| {
+            // The parents of what a shallow clone was given have names here, and no more.
+            if push_base::may_be_cut_off(&self.gix, spec) {
+                return self.unknown(spec);
+            }
+            ResolveError::Repository {
+                what: format!("object {id}"),
+                source: Box::new(error),
+            }
         })?;
         let peeled = object
             .peel_tags_to_end()

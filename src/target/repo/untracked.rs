@@ -33,9 +33,10 @@ impl Repository {
             match read {
                 Ok((content, is_executable)) => {
                     let size = content.len() as u64;
+                    let mode = if is_executable { 0o100_755 } else { 0o100_644 };
                     let converter = reader.converter()?;
                     if converter
-                        .diff_attribute(file.path.as_ref())
+                        .diff_attribute(file.path.as_ref(), mode)
                         .is_binary(&content)
                     {
                         selection.leave_out(LeftOut {
@@ -48,7 +49,7 @@ impl Repository {
                     sum += size;
                     let (content, notes) = converter.stored_form(file.path.as_ref(), content);
                     let side = RawSide {
-                        mode: if is_executable { 0o100_755 } else { 0o100_644 },
+                        mode,
                         id: blob_id(&self.gix, &content)?,
                         source: Source::Kept(Arc::from(content)),
                     };

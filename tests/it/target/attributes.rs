@@ -65,6 +65,11 @@ attributes! {
         s.write(".gitattributes", "*.md diff=markdown2\n"); s.write("a.md", lines(20)); s.commit("one");
         s.write("a.md", lines(20).replace("number 15", "15"));
     };
+    links_are_no_files => |s| {
+        s.write(".gitattributes", "*.c binary\n"); s.symlink("one", "a.c"); s.write("b.c", "1\n"); s.symlink("one", "c.c"); s.commit("one");
+        s.remove("a.c"); s.symlink("two", "a.c"); s.remove("b.c"); s.symlink("one", "b.c"); s.remove("c.c"); s.write("c.c", "1\n");
+        s.symlink("new", "d.c"); s.git(&["add", "d.c"]);
+    };
     text_forced_in_a_rename => |s| {
         s.write(".gitattributes", "*.bin diff\n"); s.write("a.bin", format!("\0{}", lines(20))); s.commit("one");
         s.remove("a.bin"); s.write("b.bin", format!("\0{}", lines(21))); s.git(&["add", "-A"]);

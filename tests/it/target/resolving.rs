@@ -375,6 +375,23 @@ fn a_shallow_clone_that_hides_the_base_says_what_to_fetch() {
         matches!(error, ResolveError::ShallowHidesBase { .. }),
         "{error:?}"
     );
+    let ancestors = ["HEAD~1", "HEAD^", "work~2", "HEAD^^", "HEAD~"];
+    for name in ancestors {
+        for select in [Select::Base(name.into()), Select::Commit(name.into())] {
+            let error = shallow.resolve(&spec(select)).unwrap_err();
+            assert!(
+                matches!(error, ResolveError::ShallowHidesRevision { .. }),
+                "{name}: {error:?}"
+            );
+        }
+    }
+    let error = shallow
+        .resolve(&spec(Select::Base("nothing~1".into())))
+        .unwrap_err();
+    assert!(
+        matches!(error, ResolveError::UnknownRevision { .. }),
+        "{error:?}"
+    );
     let log = shallow.commits(None, &shallow.head().unwrap(), 10).unwrap();
     assert_eq!(log.commits.len(), 1);
 }
