@@ -94,6 +94,8 @@ impl Generated {
         let root = folder.path().join("repo");
         std::fs::create_dir(&root).unwrap();
         run(&root, &["init", "-q", "-b", "main"]);
+        // Nothing is packed unless a case says so.
+        run(&root, &["config", "gc.auto", "0"]);
         Generated {
             _folder: folder,
             root,
@@ -110,12 +112,24 @@ impl Generated {
         self.commit("Change");
         self
     }
+
+    /// The same repository, with all objects in one pack.
+    fn packed(self) -> Generated {
+        run(&self.root, &["gc", "-q"]);
+        self
+    }
 }
 
 static MANY: LazyLock<Generated> = LazyLock::new(|| Generated::files(10_000, 2_000));
 static SIXTY: LazyLock<Generated> = LazyLock::new(|| Generated::files(10_000, 60));
 static FEW: LazyLock<Generated> = LazyLock::new(|| Generated::files(200, 2));
 static BRANCH: LazyLock<Generated> = LazyLock::new(|| Generated::files(10_000, 2_000).committed());
+static BRANCH_PACKED: LazyLock<Generated> =
+    LazyLock::new(|| Generated::files(10_000, 2_000).committed().packed());
+static BRANCH_SIXTY: LazyLock<Generated> =
+    LazyLock::new(|| Generated::files(10_000, 60).committed());
+static BRANCH_SIXTY_PACKED: LazyLock<Generated> =
+    LazyLock::new(|| Generated::files(10_000, 60).committed().packed());
 static LONG: LazyLock<Generated> = LazyLock::new(|| Generated::lines(100_000));
 
 fn ours(generated: &Generated, select: Select) -> u64 {
@@ -140,6 +154,17 @@ fn ours(generated: &Generated, select: Select) -> u64 {
         claims: Claims::Shown,
     };
     build(&input, &registry).unwrap().bytes
+}
+
+/// What a tool that calls git runs for a branch.
+fn gits_branch(generated: &Generated) {
+    let options = ["--no-ext-diff", "--no-textconv", "-M", "--no-color"];
+    let args: Vec<&str> = ["diff"]
+        .into_iter()
+        .chain(options)
+        .chain(["base...HEAD"])
+        .collect();
+    run(&generated.root, &args);
 }
 
 /// What a tool that calls git runs for the same: three commands, their output thrown away.
@@ -194,7 +219,43 @@ fn branch_2000_files_ours(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_count = 20, sample_size = 1)]
 fn branch_2000_files_git(bencher: Bencher<'_, '_>) {
     LazyLock::force(&BRANCH);
-    bencher.bench_local(|| run(&BRANCH.root, &["diff", "base...HEAD"]));
+    bencher.bench_local(|| gits_branch(&BRANCH));
+}
+
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn branch_2000_files_packed_ours(bencher: Bencher<'_, '_>) {
+    LazyLock::force(&BRANCH_PACKED);
+    bencher.bench_local(|| ours(&BRANCH_PACKED, Select::Base("base".into())));
+}
+
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn branch_2000_files_packed_git(bencher: Bencher<'_, '_>) {
+    LazyLock::force(&BRANCH_PACKED);
+    bencher.bench_local(|| gits_branch(&BRANCH_PACKED));
+}
+
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn branch_60_files_ours(bencher: Bencher<'_, '_>) {
+    LazyLock::force(&BRANCH_SIXTY);
+    bencher.bench_local(|| ours(&BRANCH_SIXTY, Select::Base("base".into())));
+}
+
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn branch_60_files_git(bencher: Bencher<'_, '_>) {
+    LazyLock::force(&BRANCH_SIXTY);
+    bencher.bench_local(|| gits_branch(&BRANCH_SIXTY));
+}
+
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn branch_60_files_packed_ours(bencher: Bencher<'_, '_>) {
+    LazyLock::force(&BRANCH_SIXTY_PACKED);
+    bencher.bench_local(|| ours(&BRANCH_SIXTY_PACKED, Select::Base("base".into())));
+}
+
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn branch_60_files_packed_git(bencher: Bencher<'_, '_>) {
+    LazyLock::force(&BRANCH_SIXTY_PACKED);
+    bencher.bench_local(|| gits_branch(&BRANCH_SIXTY_PACKED));
 }
 
 #[divan::bench(sample_count = 10, sample_size = 1)]
