@@ -1,7 +1,7 @@
 //! Context building on large changes, beside the git commands that it replaces.
 //!
 //! `cargo bench --bench context` prints, for each case, our time and git's on the same repository, in one run. The
-//! repositories are generated: 10,000 files with 2,000 changed, 60 changed, and one change of 200,000 lines.
+//! repositories are generated: 10,000 files with 2,000 or 60 changed, loose or packed, and one change of 200,000 lines.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -48,9 +48,8 @@ struct Keep(AtomicU64);
 
 impl Keep {
     /// The content to keep: that of an object, while there is room.
-    fn of(&self, side: Option<&RawSide>, content: &Cow<'_, [u8]>) -> Option<Arc<[u8]>> {
-        let (Some(Source::Object), Cow::Owned(content)) = (side.map(|side| &side.source), content)
-        else {
+    fn of(&self, side: Option<&RawSide>, content: &[u8]) -> Option<Arc<[u8]>> {
+        let Some(Source::Object) = side.map(|side| &side.source) else {
             return None;
         };
         let more = |kept: u64| {
@@ -60,7 +59,7 @@ impl Keep {
         self.0
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
             .ok()
-            .map(|_| Arc::from(content.as_slice()))
+            .map(|_| Arc::from(content))
     }
 }
 
