@@ -1,11 +1,14 @@
 //! Finds the JSON object in what a model wrote: alone, in a code fence, or after some prose.
+//!
+//! What a model quotes from a file can look like an answer too. Where a text holds two answers that differ, or one that is
+//! broken beside one that is whole, nobody can tell which one is meant: then it holds none.
 
 use serde_json::{Map, Value};
 
 /// Where an object is tried for, at most.
-const TRIES: usize = 64;
+const TRIES: usize = 512;
 
-/// The first object that has a member of this name.
+/// The object that has a member of this name.
 ///
 /// # Errors
 ///
@@ -15,15 +18,28 @@ pub(super) fn find(text: &str, member: &str) -> Result<Map<String, Value>, Strin
     if text.is_empty() {
         return Err("it is empty".to_owned());
     }
+    let mut found: Option<Map<String, Value>> = None;
     let mut first_problem = None;
+    let mut is_broken = false;
     let mut from = 0;
-    for _ in 0..TRIES {
-        let Some(at) = text[from..].find('{').map(|at| from + at) else {
-            break;
-        };
+    for tried in 0.. {
+        let next = text[from..].find('{').map(|at| from + at);
+        is_broken |= names(&text[from..next.unwrap_or(text.len())], member);
+        let Some(at) = next else { break };
+        if tried == TRIES {
+            return Err(format!(
+                "it holds more than {TRIES} braces around its answer"
+            ));
+        }
         let mut values = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>();
         match values.next() {
-            Some(Ok(Value::Object(object))) if object.contains_key(member) => return Ok(object),
+            Some(Ok(Value::Object(object))) if object.contains_key(member) => {
+                if found.as_ref().is_some_and(|found| *found != object) {
+                    return Err(format!("it holds different objects with `{member}`"));
+                }
+                found = Some(object);
+                from = at + values.byte_offset();
+            }
             // Another object, such as an example: what follows it may be the one.
             Some(Ok(_)) => from = at + values.byte_offset(),
             Some(Err(error)) => {
@@ -33,7 +49,22 @@ pub(super) fn find(text: &str, member: &str) -> Result<Map<String, Value>, Strin
             None => break,
         }
     }
-    Err(first_problem.unwrap_or_else(|| format!("it holds no JSON object with `{member}`")))
+    match found {
+        Some(_) if is_broken => Err(format!(
+            "it holds two objects with `{member}`, one of them broken"
+        )),
+        Some(found) => Ok(found),
+        None => {
+            Err(first_problem.unwrap_or_else(|| format!("it holds no JSON object with `{member}`")))
+        }
+    }
+}
+
+/// Whether text that is no JSON has the member all the same: `"member":`.
+fn names(text: &str, member: &str) -> bool {
+    let name = format!("\"{member}\"");
+    text.match_indices(&name)
+        .any(|(at, _)| text[at + name.len()..].trim_start().starts_with(':'))
 }
 
 #[cfg(test)]
@@ -46,6 +77,28 @@ mod tests {
             r#"{"v": 1}"#,
             "```json\n{\"v\": 1}\n```\nThat is all.",
             "Here {as promised} is an example {\"x\": {\"v\": 2}} and the answer:\n{\"v\": 1} ok",
+        ] {
+            assert_eq!(find(text, "v").unwrap()["v"], 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_quoted_beside_the_real_one_makes_both_unclear() {
+        for text in [
+            r#"The file holds {"v": 1}. My answer: {"v": 2}"#,
+            r#"{"v": 2} is what I say; the file says {"v": 1}"#,
+            r#"The file holds {"v": 1}. My answer: {"v": [2, "#,
+            r#"My answer: {"v": [2, oops. The file holds {"v": 1}"#,
+            r#"The file holds {"v": 1} and I say "v" : 2"#,
+        ] {
+            assert!(find(text, "v").is_err(), "{text}");
+        }
+        let many = format!(r#"{{"v": 1}} {} {{"v": 2}}"#, "{".repeat(TRIES));
+        assert!(find(&many, "v").unwrap_err().contains("braces"));
+        // Said twice is said.
+        for text in [
+            r#"{"v": 1} and once more: {"v": 1}"#,
+            r#"{"v": 1} where "v" is the verdict"#,
         ] {
             assert_eq!(find(text, "v").unwrap()["v"], 1, "{text}");
         }

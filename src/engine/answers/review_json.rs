@@ -4,10 +4,14 @@ use serde_json::Value;
 
 use crate::review::{Finding, FindingOrigin, Judgement, Placement, Severity, Verdict};
 
-use super::{AnswerFrom, json_text, value};
+use super::{AnswerFrom, json_text, structured, value};
 
 pub(super) fn parse(raw: &str, from: AnswerFrom) -> Result<Judgement, String> {
     let review = json_text::find(raw, "findings")?;
+    if review.contains_key("verdict") && !review.contains_key("overall_correctness") {
+        // Some reviewers answer by our schema whatever they are asked.
+        return structured::read(&review, from);
+    }
     let member = |name: &str| review.get(name).unwrap_or(&Value::Null);
     let items = member("findings")
         .as_array()
@@ -19,10 +23,9 @@ pub(super) fn parse(raw: &str, from: AnswerFrom) -> Result<Judgement, String> {
         findings.push(finding);
     }
     let verdict = match value::text(member("overall_correctness")) {
-        // "incorrect" holds "correct".
-        Some(word) if word.to_ascii_lowercase().contains("incorrect") => Verdict::NeedsAttention,
-        Some(word) if word.to_ascii_lowercase().contains("correct") => Verdict::Approve,
-        Some(word) => return Err(format!("`overall_correctness` is `{word}`")),
+        Some(words) => {
+            correctness(&words).ok_or_else(|| format!("`overall_correctness` is `{words}`"))?
+        }
         // A reviewer that lists findings and leaves the verdict out has given one.
         None if !findings.is_empty() => Verdict::NeedsAttention,
         None => return Err("`overall_correctness` is missing".to_owned()),
@@ -35,24 +38,46 @@ pub(super) fn parse(raw: &str, from: AnswerFrom) -> Result<Judgement, String> {
     })
 }
 
+/// `patch is correct`, `incorrect`, and the like.
+fn correctness(words: &str) -> Option<Verdict> {
+    let words = words.to_ascii_lowercase();
+    let words = words.trim().trim_end_matches('.');
+    let word = ["the patch is ", "patch is ", "this patch is "]
+        .iter()
+        .find_map(|beginning| words.strip_prefix(beginning))
+        .unwrap_or(words);
+    match word {
+        "correct" => Some(Verdict::Approve),
+        "incorrect" | "not correct" => Some(Verdict::NeedsAttention),
+        _ => None,
+    }
+}
+
 fn finding(item: &Value, from: AnswerFrom) -> Option<Finding> {
     let body = value::text(&item["body"]);
     let title = value::text(&item["title"])
         .or_else(|| Some(body.as_deref()?.lines().next()?.to_owned()))?;
     let (by_title, title) = value::split_priority(&title);
     let by_number = value::number(&item["priority"]).map(value::severity_of_priority);
+    let by_word = value::text(&item["severity"]).and_then(|word| value::severity(&word));
     let place = &item["code_location"];
     let path = ["absolute_file_path", "file_path", "path"]
         .iter()
-        .find_map(|name| value::text(&place[*name]));
+        .find_map(|name| value::text(&place[*name]))
+        .or_else(|| value::text(&item["file"]));
     let range = &place["line_range"];
     Some(Finding {
-        severity: by_number.or(by_title).unwrap_or(Severity::Medium),
+        severity: by_number
+            .or(by_title)
+            .or(by_word)
+            .unwrap_or(Severity::Medium),
         title: title.to_owned(),
         body: body.unwrap_or_default(),
         file: path.unwrap_or_default(),
-        lines: value::lines(&range["start"], &range["end"]),
-        confidence: value::confidence(&item["confidence_score"]),
+        lines: value::lines(&range["start"], &range["end"])
+            .or_else(|| value::lines(&item["line_start"], &item["line_end"])),
+        confidence: value::confidence(&item["confidence_score"])
+            .or_else(|| value::confidence(&item["confidence"])),
         recommendation: value::text(&item["recommendation"]),
         origin: origin(item, from),
         placement: Placement::Unchecked,
@@ -112,6 +137,44 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_by_our_own_schema_loses_nothing() {
+        let answer = json!({
+            "verdict": "needs-attention", "summary": "One bug.", "findings": [{
+                "severity": "critical", "title": "Loses data", "body": "B", "file": "src/a.rs",
+                "line_start": 3, "line_end": 4, "confidence": 0.8, "recommendation": "R",
+            }],
+        });
+        let judgement = parse(&answer.to_string(), AnswerFrom::Model).unwrap();
+        let finding = &judgement.findings[0];
+        assert_eq!(
+            (finding.severity, finding.file.as_str(), finding.lines),
+            (Severity::Critical, "src/a.rs", Some(LineRange::new(3, 4)))
+        );
+        // Members of both kinds in one finding.
+        let mixed = json!({
+            "overall_correctness": "patch is incorrect", "findings": [{
+                "severity": "high", "title": "T", "file": "src/a.rs", "line_start": 3, "confidence": 0.5,
+            }],
+        });
+        let judgement = parse(&mixed.to_string(), AnswerFrom::Model).unwrap();
+        let finding = &judgement.findings[0];
+        assert_eq!(
+            (
+                finding.severity,
+                finding.file.as_str(),
+                finding.lines,
+                finding.confidence
+            ),
+            (
+                Severity::High,
+                "src/a.rs",
+                Some(LineRange::new(3, 3)),
+                Some(0.5)
+            )
+        );
+    }
+
+    #[test]
     fn only_the_builtin_engine_is_believed_about_rules() {
         let mut review = sample();
         review["findings"][0]["rule"] = json!("merge-conflict-marker");
@@ -133,6 +196,17 @@ mod tests {
         assert!(
             problem(json!({"findings": [], "overall_correctness": "unsure"})).contains("unsure")
         );
+        for words in [
+            "not incorrect",
+            "partly correct",
+            "it is unclear whether the patch is correct",
+        ] {
+            let review = json!({"findings": [], "overall_correctness": words});
+            assert!(problem(review).contains(words));
+        }
+        let review = json!({"findings": [], "overall_correctness": "The patch is not correct."});
+        let judgement = parse(&review.to_string(), AnswerFrom::Model).unwrap();
+        assert_eq!(judgement.verdict, Verdict::NeedsAttention);
         assert!(problem(json!({"findings": {}})).contains("not a list"));
         assert!(problem(json!({"findings": [{"priority": 1}]})).contains("findings[0]"));
         let listed = json!({"findings": [{"title": "[P2] Leak"}]});

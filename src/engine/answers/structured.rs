@@ -1,6 +1,6 @@
 //! JSON by our own schema.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::review::{Finding, Judgement, Placement, Verdict};
 
@@ -16,7 +16,11 @@ const LABELLED: [(&str, &str); 4] = [
 ];
 
 pub(super) fn parse(text: &str, from: AnswerFrom) -> Result<Judgement, String> {
-    let answer = json_text::find(text, "verdict")?;
+    read(&json_text::find(text, "verdict")?, from)
+}
+
+/// Reads an object that has a `verdict`.
+pub(super) fn read(answer: &Map<String, Value>, from: AnswerFrom) -> Result<Judgement, String> {
     let member = |name: &str| answer.get(name).unwrap_or(&Value::Null);
     let word = value::text(member("verdict")).ok_or("`verdict` is not a word")?;
     let verdict = match word.to_ascii_lowercase().replace(['_', ' '], "-").as_str() {
@@ -85,13 +89,13 @@ mod tests {
     use crate::review::{LineRange, Severity};
     use serde_json::json;
 
-    fn read(value: &Value) -> Result<Judgement, String> {
+    fn answered(value: &Value) -> Result<Judgement, String> {
         parse(&value.to_string(), AnswerFrom::Model)
     }
 
     #[test]
     fn an_answer_by_the_schema_is_read_whole() {
-        let judgement = read(&json!({
+        let judgement = answered(&json!({
             "verdict": "needs-attention", "summary": "Do not ship.",
             "findings": [{
                 "severity": "high", "title": "Retry loses data", "body": "B", "file": "src/a.rs",
@@ -109,7 +113,7 @@ mod tests {
 
     #[test]
     fn what_a_brief_asks_for_beyond_a_finding_stands_in_its_text() {
-        let judgement = read(&json!({
+        let judgement = answered(&json!({
             "verdict": "needs-attention", "findings": [{
                 "severity": "high", "title": "T", "body": "B", "evidence": "E", "expected_effect": "X",
                 "risk": " ", "how_to_measure": "M",
@@ -162,7 +166,7 @@ mod tests {
             (json!({"verdict": "approve", "findings": [3]}), "neither"),
             (json!({"summary": "fine"}), "no JSON object with `verdict`"),
         ] {
-            let error = read(&answer).unwrap_err();
+            let error = answered(&answer).unwrap_err();
             assert!(error.contains(problem), "{error}");
         }
     }
