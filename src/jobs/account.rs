@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Job, JobId, TokenCount};
+use super::{Job, JobId, TokenCount, stored_file};
 use crate::atomic_file::{self, Durability, Readers};
 
 /// The account's file name in the state folder.
@@ -107,9 +107,16 @@ impl Account {
 
 /// The stored part of the account: jobs that are deleted. A file that is not there, or makes no sense, is an empty one.
 pub(crate) fn read(folder: &Path) -> io::Result<Account> {
-    let bytes = match std::fs::read(folder.join(ACCOUNT_FILE)) {
+    let bytes = match stored_file::read(&folder.join(ACCOUNT_FILE)) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Account::default()),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::InvalidData
+            ) =>
+        {
+            return Ok(Account::default());
+        }
         Err(error) => return Err(error),
     };
     Ok(serde_json::from_slice::<AccountV1>(&bytes)

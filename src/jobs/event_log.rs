@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::event_wire::{MAX_LINE_BYTES, decode_line};
 use super::lock::private;
-use super::{JobId, StampedEvent};
+use super::{JobId, StampedEvent, stored_file};
 
 const READ_CHUNK: usize = 64 * 1024;
 
@@ -78,7 +78,7 @@ pub struct EventReader {
 impl EventReader {
     pub(crate) fn open(path: &Path, offset: u64) -> io::Result<Self> {
         Ok(EventReader {
-            file: File::open(path)?,
+            file: stored_file::open(path)?,
             offset,
             skipped: 0,
         })

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::record::JobRecordV1;
 use super::settings::{self, Settings};
+use super::stored_file;
 use super::{Job, JobId, JobStatus, JobsError, Timestamp};
 use crate::atomic_file::{self, Durability, Readers};
 
@@ -147,14 +148,14 @@ pub(crate) enum IndexState {
 
 pub(crate) fn read(folder: &Path) -> Result<IndexState, JobsError> {
     let path = folder.join(INDEX_FILE);
-    match std::fs::read(&path) {
+    match stored_file::read(&path) {
         Ok(bytes) => Ok(match parse(&bytes) {
             Some(index) => IndexState::Intact(index),
             None => IndexState::Damaged(bytes),
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(IndexState::Missing),
         // Something else has its name, which goes out of the way as any damage does.
-        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             Ok(IndexState::Damaged(Vec::new()))
         }
         Err(error) => Err(JobsError::io("read", path)(error)),

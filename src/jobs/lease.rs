@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::state_dir::ensure_private;
-use super::{JobStore, JobsError, ProcessIdentity, Timestamp};
+use super::{JobStore, JobsError, ProcessIdentity, Timestamp, stored_file};
 use crate::atomic_file::{self, Durability, Readers};
 
 /// One session's use of the store.
@@ -112,7 +112,8 @@ pub fn sessions(store: &JobStore) -> Result<Vec<SessionLease>, JobsError> {
     let mut leases: Vec<SessionLease> = entries
         .flatten()
         .filter_map(|entry| {
-            let lease: LeaseV1 = serde_json::from_slice(&std::fs::read(entry.path()).ok()?).ok()?;
+            let lease: LeaseV1 =
+                serde_json::from_slice(&stored_file::read(&entry.path()).ok()?).ok()?;
             Some(SessionLease {
                 session_id: lease.session_id,
                 started_at: Timestamp::parse_iso(&lease.started_at)?,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::JobsError;
+use super::{JobsError, stored_file};
 
 const POLL: Duration = Duration::from_millis(3);
 
@@ -61,7 +61,7 @@ impl JobLock {
 
     /// Whether nobody owns the job. A lock file that is gone has no owner.
     pub(crate) fn is_free(path: &Path) -> io::Result<bool> {
-        let file = match File::open(path) {
+        let file = match stored_file::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
             Err(error) => return Err(error),
@@ -155,12 +155,16 @@ pub(crate) fn lock_within(file: File, bound: Duration) -> io::Result<Option<File
     }
 }
 
-/// Options that make files for the user alone.
+/// Options that make files for the user alone, and wait for nobody where a FIFO has the name.
 pub(crate) fn private() -> OpenOptions {
     #[cfg_attr(not(unix), expect(unused_mut, reason = "modes exist on unix alone"))]
     let mut options = OpenOptions::new();
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let at_once = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        options.mode(0o600).custom_flags(at_once);
+    }
     options
 }
 

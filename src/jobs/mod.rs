@@ -54,6 +54,7 @@ mod settings;
 mod state_dir;
 mod status_view;
 mod store;
+mod stored_file;
 mod sweep;
 mod watcher;
 mod worker;

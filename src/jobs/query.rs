@@ -113,7 +113,7 @@ fn newest_end<'a>(views: impl Iterator<Item = &'a JobView>) -> Option<&'a JobVie
 fn last_log_lines(path: &std::path::Path) -> Vec<String> {
     use std::io::{Read as _, Seek as _, SeekFrom};
     let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = std::fs::File::open(path)?;
+        let mut file = super::stored_file::open(path)?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(PREVIEW_BYTES)))?;
         let mut tail = Vec::new();

@@ -12,6 +12,7 @@ use super::worker::JOB_ID_VARIABLE;
 use super::writer::JobWriter;
 use super::{
     EndStatus, EndedFacts, Job, JobEnd, JobEvent, JobStatus, JobStore, JobsError, StampedEvent,
+    stored_file,
 };
 
 /// Other readers probe for moments at most.
@@ -91,7 +92,7 @@ fn end_on_disk(store: &JobStore, job: &Job) -> Result<Option<Job>, JobsError> {
 }
 
 fn record_is_newer(path: &std::path::Path) -> bool {
-    std::fs::read(path)
+    stored_file::read(path)
         .ok()
         .and_then(|bytes| JobRecordV1::parse(&bytes))
         .is_some_and(|read| read.version > RECORD_VERSION)

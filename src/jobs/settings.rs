@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::StoreWarning;
+use super::{StoreWarning, stored_file};
 use crate::atomic_file::{self, Durability, Readers};
 
 /// The member that says whether the stop gate is on.
@@ -94,7 +94,7 @@ pub(crate) enum SettingsCopy {
 }
 
 pub(crate) fn read_copy(folder: &Path) -> SettingsCopy {
-    match std::fs::read(folder.join(SETTINGS_FILE)) {
+    match stored_file::read(&folder.join(SETTINGS_FILE)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => SettingsCopy::Missing,
         Err(_) => SettingsCopy::Damaged,
         Ok(bytes) => match serde_json::from_slice::<SettingsFileV1>(&bytes) {

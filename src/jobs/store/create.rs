@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{JobFiles, JobStore};
 use crate::atomic_file::{self, Durability, Readers};
 use crate::jobs::lock::JobLock;
+use crate::jobs::stored_file;
 use crate::jobs::worker::OwnedJob;
 use crate::jobs::writer::JobWriter;
 use crate::jobs::{CreatedFacts, Job, JobEvent, JobId, JobsError, NewJob, StampedEvent, Timestamp};
@@ -98,7 +99,7 @@ impl JobStore {
             id: id.clone(),
             source,
         };
-        let bytes = std::fs::read(self.files(id).request).map_err(no_request)?;
+        let bytes = stored_file::read(&self.files(id).request).map_err(no_request)?;
         serde_json::from_slice(&bytes).map_err(|error| no_request(error.into()))
     }
 
@@ -110,7 +111,7 @@ impl JobStore {
                 request_for_record(&request, size, &files)
             }
             // A job of an older tool has it in its record alone.
-            Err(_) => std::fs::read(&files.record)
+            Err(_) => stored_file::read(&files.record)
                 .ok()
                 .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
                 .and_then(|mut record| record.get_mut("request").map(Value::take))

@@ -9,6 +9,7 @@ use super::{JobFiles, JobStore};
 use crate::jobs::event_log::EventReader;
 use crate::jobs::event_wire::decode_end_file;
 use crate::jobs::record::{JobRecordV1, RECORD_VERSION};
+use crate::jobs::stored_file;
 use crate::jobs::{
     EndedFacts, Job, JobEvent, JobId, JobResult, JobsError, StampedEvent, end_of_ownerless,
 };
@@ -22,7 +23,7 @@ impl JobStore {
     /// There is no such job, or nothing of it can be read.
     pub fn load(&self, id: &JobId) -> Result<Job, JobsError> {
         let files = self.files(id);
-        let record = match std::fs::read(&files.record) {
+        let record = match stored_file::read(&files.record) {
             Ok(bytes) => JobRecordV1::parse(&bytes).filter(|read| read.job.id == *id),
             Err(_) => None,
         };
@@ -85,7 +86,7 @@ impl JobStore {
         if job.outcome.is_some() {
             return;
         }
-        let Some((at, facts)) = std::fs::read(&files.end)
+        let Some((at, facts)) = stored_file::read(&files.end)
             .ok()
             .and_then(|bytes| decode_end_file(&bytes))
         else {

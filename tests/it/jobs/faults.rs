@@ -91,6 +91,43 @@ fn damaged_records_are_read_from_the_event_log() {
     }
 }
 
+/// Opening one for reading used to wait for a writer that never comes.
+#[test]
+fn a_fifo_in_the_place_of_any_file_hangs_nobody() {
+    let world = World::new();
+    let job = world.finished();
+    let files = world.store.files(&job.id);
+    let folder = world.store.folder();
+    let older = folder.join("jobs/task-older.json");
+    let shared = ["state.json", "settings.json", "usage.json", "state.lock"];
+    let shared = shared.map(|name| folder.join(name));
+    let own = [
+        files.record,
+        files.events,
+        files.end,
+        files.request,
+        files.log,
+    ];
+    for path in shared.into_iter().chain([older]).chain(own) {
+        let before = std::fs::read(&path).ok();
+        drop(std::fs::remove_file(&path));
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+        let store = world.reopened();
+        status(&store, StatusScope::default()).unwrap();
+        let one = store.load(&job.id);
+        assert!(
+            path == world.store.files(&job.id).events || one.is_ok(),
+            "{path:?}"
+        );
+        drop(store.account());
+        drop(store.update_settings(|_| {}));
+        drop(std::fs::remove_file(&path));
+        if let Some(before) = before {
+            std::fs::write(&path, before).unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_torn_tail_and_garbage_lines_lose_nothing_else() {
     let world = World::new();
