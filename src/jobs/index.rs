@@ -39,6 +39,12 @@ pub enum StoreWarning {
     /// Settings came from the damaged file or from their copy.
     #[error("the settings of this repository were recovered")]
     SettingsRecovered,
+    /// The index is whole, and the copy of its settings was not.
+    #[error("the copy of this repository's settings `{}` was damaged and is made again from the job index", path.display())]
+    SettingsCopyDamaged {
+        /// The copy.
+        path: PathBuf,
+    },
     /// Settings are lost, so the gate is taken to be on.
     #[error(
         "the settings of this repository are lost; the stop gate is taken to be on (`codex-review setup --disable-review-gate` switches it off)"
@@ -260,12 +266,11 @@ impl Index {
         })
         .expect("JSON values serialise");
         bytes.push(b'\n');
-        if !self.settings.members().is_empty()
-            && matches!(
-                settings::read_copy(folder),
-                settings::SettingsCopy::Missing | settings::SettingsCopy::Damaged
-            )
-        {
+        // Also where nobody has set anything: after damage, that they had not is known by the copy alone.
+        if !matches!(
+            settings::read_copy(folder),
+            settings::SettingsCopy::Intact(_)
+        ) {
             settings::write_copy(folder, &self.settings)
                 .map_err(JobsError::io("write", folder.join(settings::SETTINGS_FILE)))?;
         }

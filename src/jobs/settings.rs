@@ -74,10 +74,6 @@ impl Settings {
             .or_insert(Value::Bool(false));
         Value::Object(members)
     }
-
-    pub(crate) fn members(&self) -> &Map<String, Value> {
-        &self.members
-    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,6 +98,11 @@ pub(crate) fn read_copy(folder: &Path) -> SettingsCopy {
             Err(_) => SettingsCopy::Damaged,
         },
     }
+}
+
+/// Whether there is a copy, and it makes no sense.
+pub(crate) fn is_copy_damaged(folder: &Path) -> bool {
+    matches!(read_copy(folder), SettingsCopy::Damaged)
 }
 
 pub(crate) fn write_copy(folder: &Path, settings: &Settings) -> io::Result<()> {
@@ -155,9 +156,9 @@ pub(crate) fn recover(
             warnings.push(StoreWarning::SettingsRecovered);
             settings
         }
-        (SettingsCopy::Missing, None) => Settings::default(),
-        (SettingsCopy::Damaged, None) => {
-            // There was a copy, so somebody has set something: the safe guess is the gate.
+        (SettingsCopy::Missing, None) if damaged.is_none() => Settings::default(),
+        (SettingsCopy::Missing | SettingsCopy::Damaged, None) => {
+            // There was a file that may have said so (an older tool writes no copy): the safe guess is the gate.
             let mut settings = Settings::default();
             settings.set_stop_review_gate(true);
             warnings.push(StoreWarning::GateAssumedOn);
@@ -181,6 +182,19 @@ mod tests {
         assert_eq!(salvage(b"\"config\""), None);
     }
 
+    /// An older tool writes `state.json` alone. Its damage used to switch the gate off, and nothing was said.
+    #[test]
+    fn a_damaged_index_without_a_copy_leaves_the_gate_on_and_says_so() {
+        let temp = tempfile::tempdir().unwrap();
+        let null = br#"{"version":1,"config":null,"jobs":[]}"#;
+        for damaged in [&b""[..], &[0; 90], b"{\"version\":1,", b"[]", null] {
+            let mut warnings = Vec::new();
+            let settings = recover(temp.path(), Some(damaged), &mut warnings);
+            assert!(settings.stop_review_gate());
+            assert_eq!(warnings, [StoreWarning::GateAssumedOn]);
+        }
+    }
+
     #[test]
     fn the_gate_survives_any_one_damage_and_a_double_one_leaves_it_on() {
         let temp = tempfile::tempdir().unwrap();
@@ -195,6 +209,6 @@ mod tests {
         std::fs::write(temp.path().join(SETTINGS_FILE), "garbage").unwrap();
         assert!(recovered(Some(b"garbage")));
         std::fs::remove_file(temp.path().join(SETTINGS_FILE)).unwrap();
-        assert!(!recovered(Some(b"garbage")), "nobody ever set anything");
+        assert!(!recovered(None), "nobody ever set anything");
     }
 }

@@ -110,6 +110,8 @@ impl JobStore {
                     self.warn(StoreWarning::Newer {
                         path: self.folder().join(INDEX_FILE),
                     });
+                } else if settings::is_copy_damaged(self.folder()) {
+                    self.mend_settings_copy();
                 }
                 Ok(index)
             }
@@ -136,6 +138,23 @@ impl JobStore {
                     Ok(index)
                 }
             },
+        }
+    }
+
+    /// A whole index says what the copy has to say: nothing is lost yet, but the next damage would lose it.
+    fn mend_settings_copy(&self) {
+        self.warn(self.copy_is_damaged());
+        // Writing the index writes a copy that makes no sense again, too.
+        if let Err(error) = self.update_index(Durability::Synced, |_| {}) {
+            self.warn(StoreWarning::NotWritten {
+                reason: error.to_string(),
+            });
+        }
+    }
+
+    fn copy_is_damaged(&self) -> StoreWarning {
+        StoreWarning::SettingsCopyDamaged {
+            path: self.folder().join(settings::SETTINGS_FILE),
         }
     }
 
@@ -194,7 +213,12 @@ impl JobStore {
         let _lock = StoreLock::acquire(folder.join("state.lock"), wait)?;
         let mut warnings = Vec::new();
         let mut index = match index::read(folder)? {
-            IndexState::Intact(index) => index,
+            IndexState::Intact(index) => {
+                if index.newer.is_none() && settings::is_copy_damaged(folder) {
+                    warnings.push(self.copy_is_damaged());
+                }
+                index
+            }
             IndexState::Missing => Index::recovered(folder, None, &mut warnings),
             IndexState::Damaged(bytes) => {
                 let set_aside = index::set_aside(folder, self.now());

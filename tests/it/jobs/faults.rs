@@ -60,6 +60,40 @@ fn a_damaged_index_is_set_aside_and_rebuilt() {
     assert_eq!(kept, 5, "damaged files do not pile up");
 }
 
+/// An older tool wrote `state.json` and no copy of its settings.
+#[test]
+fn the_gate_of_an_older_tool_survives_damage_and_a_store_of_ours_never_gets_one_by_it() {
+    let world = World::new();
+    let index = world.store.folder().join("state.json");
+    std::fs::write(&index, b"{\"version\":1,").unwrap();
+    let snapshot = status(&world.reopened(), StatusScope::default()).unwrap();
+    assert!(snapshot.settings.stop_review_gate());
+    let said = snapshot.warnings.last().unwrap().to_string();
+    assert!(said.contains("taken to be on"), "{said}");
+    assert!(world.reopened().settings().unwrap().stop_review_gate());
+
+    let ours = World::new();
+    ours.finished();
+    std::fs::write(ours.store.folder().join("state.json"), b"").unwrap();
+    assert!(!ours.reopened().settings().unwrap().stop_review_gate());
+}
+
+/// The damage used to be found by the next damage, when it was too late.
+#[test]
+fn a_damaged_copy_of_the_settings_is_reported_and_made_again() {
+    let world = World::new();
+    gate_on(&world);
+    let copy = world.store.folder().join("settings.json");
+    let whole = std::fs::read(&copy).unwrap();
+    std::fs::write(&copy, b"\0").unwrap();
+    let snapshot = status(&world.reopened(), StatusScope::default()).unwrap();
+    assert!(snapshot.warnings[0].to_string().contains("settings.json"));
+    assert_eq!(snapshot.warnings.len(), 1);
+    assert_eq!(std::fs::read(&copy).unwrap(), whole);
+    let again = status(&world.reopened(), StatusScope::default()).unwrap();
+    assert_eq!(again.warnings, []);
+}
+
 #[test]
 fn a_missing_index_is_made_again_and_the_gate_stays_on() {
     let world = World::new();
