@@ -91,7 +91,7 @@ fn value(document: &impl Serialize) -> Value {
 #[must_use]
 pub fn elapsed(job: &Job, now: Timestamp) -> Duration {
     let from = job.started_at.unwrap_or(job.created_at);
-    job.completed_at.unwrap_or(now).since(from)
+    job.ended_at().unwrap_or(now).since(from)
 }
 
 /// A duration in the words of a table: `3s`, `2m 5s`, `1h 4m`, `2d 3h`.

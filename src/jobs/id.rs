@@ -52,6 +52,16 @@ impl JobId {
         }
     }
 
+    /// The time in an id that was [made](JobId::generate). `None` for any other.
+    pub(crate) fn made_at(&self) -> Option<Timestamp> {
+        let mut parts = self.0.split('-');
+        JobClass::parse(parts.next()?)?;
+        let millis = u64::from_str_radix(parts.next()?, 36).ok()?;
+        let random = parts.next()?;
+        (random.len() == RANDOM_DIGITS && parts.next().is_none())
+            .then(|| Timestamp::from_unix_millis(millis))
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -185,6 +195,8 @@ mod tests {
         let made = JobId::generate(JobClass::Review, at, 35);
         assert_eq!(made.as_str(), "review-ms8w4fzz-00000z");
         assert_eq!(JobId::parse(made.as_str()).unwrap(), made);
+        assert_eq!(made.made_at(), Some(at));
+        assert_eq!(id("task-a").made_at(), None);
         assert!(
             JobId::generate(JobClass::Task, at, u64::MAX)
                 .as_str()

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::record::JobRecordV1;
 use super::settings::{self, Settings};
 use super::stored_file;
-use super::{Job, JobId, JobStatus, JobsError, Timestamp};
+use super::{Job, JobId, JobsError, Timestamp};
 use crate::atomic_file::{self, Durability, Readers};
 
 /// The index's file name.
@@ -78,25 +78,13 @@ fn kept(set_aside: Option<&Path>) -> String {
     })
 }
 
-/// A summary as it stands in the index: read only as far as the index needs, kept whole otherwise.
+/// A summary as it stands in the index.
 #[derive(Debug, Clone)]
 pub(crate) struct IndexEntry {
-    pub(crate) id: JobId,
-    pub(crate) created_at: Timestamp,
-    /// `None` while the job is not over.
-    pub(crate) ended_at: Option<Timestamp>,
+    /// What was read in it.
+    pub(crate) job: Job,
+    /// The same with whatever else is in it.
     summary: Box<RawValue>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EntryFacts {
-    id: String,
-    status: String,
-    created_at: String,
-    updated_at: String,
-    #[serde(default)]
-    completed_at: Option<String>,
 }
 
 impl IndexEntry {
@@ -104,33 +92,25 @@ impl IndexEntry {
         let summary = serde_json::value::to_raw_value(&JobRecordV1::summary(job, log_file))
             .expect("a record is a tree of JSON values");
         IndexEntry {
-            id: job.id.clone(),
-            created_at: job.created_at,
-            ended_at: job
-                .is_ended()
-                .then(|| job.completed_at.unwrap_or(job.updated_at)),
+            job: Job {
+                outcome: None,
+                ..job.clone()
+            },
             summary,
         }
     }
 
     /// `None` for an entry that makes no sense; the job's own files say what it was.
     fn parse(summary: Box<RawValue>) -> Option<Self> {
-        let facts: EntryFacts = serde_json::from_str(summary.get()).ok()?;
-        let updated_at = Timestamp::parse_iso(&facts.updated_at)?;
-        let completed_at = facts.completed_at.as_deref().and_then(Timestamp::parse_iso);
-        Some(IndexEntry {
-            id: JobId::parse(&facts.id).ok()?,
-            created_at: Timestamp::parse_iso(&facts.created_at)?,
-            ended_at: JobStatus::parse(&facts.status)?
-                .is_end()
-                .then(|| completed_at.unwrap_or(updated_at)),
-            summary,
-        })
-    }
-
-    /// The job in the entry. `None` if that cannot be read.
-    pub(crate) fn job(&self) -> Option<Job> {
-        JobRecordV1::parse(self.summary.get().as_bytes()).map(|read| read.job)
+        #[derive(Deserialize)]
+        struct Named {
+            id: String,
+        }
+        let named: Named = serde_json::from_str(summary.get()).ok()?;
+        let id = JobId::parse(&named.id).ok()?;
+        let mut job = JobRecordV1::parse(summary.get().as_bytes(), &id)?.job;
+        job.outcome = None;
+        Some(IndexEntry { job, summary })
     }
 }
 
@@ -238,8 +218,8 @@ impl Index {
     /// Puts a summary in, in place of an older one of the same job. A job that is over stays over.
     pub(crate) fn put(&mut self, job: &Job, log_file: &Path) {
         let entry = IndexEntry::of(job, &log_file.to_string_lossy());
-        match self.entries.iter_mut().find(|known| known.id == job.id) {
-            Some(known) if known.ended_at.is_some() && entry.ended_at.is_none() => {}
+        match self.entries.iter_mut().find(|known| known.job.id == job.id) {
+            Some(known) if known.job.is_ended() && !job.is_ended() => {}
             Some(known) => *known = entry,
             None => self.entries.push(entry),
         }
@@ -256,7 +236,7 @@ impl Index {
             extra: &'a BTreeMap<String, Box<RawValue>>,
         }
         self.entries
-            .sort_by(|left, right| (right.created_at, &right.id).cmp(&(left.created_at, &left.id)));
+            .sort_by(|left, right| left.job.newest_made_first(&right.job));
         let path = folder.join(INDEX_FILE);
         let mut bytes = serde_json::to_vec(&IndexV1 {
             version: INDEX_VERSION,

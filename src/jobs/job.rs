@@ -371,6 +371,18 @@ impl Job {
         self.status.is_end()
     }
 
+    /// The order of lists.
+    pub(crate) fn newest_made_first(&self, other: &Job) -> std::cmp::Ordering {
+        (other.created_at, &other.id).cmp(&(self.created_at, &self.id))
+    }
+
+    /// When it ended; where that is not known, when it last changed. `None` while it is not over.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        self.is_ended()
+            .then(|| self.completed_at.unwrap_or(self.updated_at))
+    }
+
     /// Applies one event. The first end wins; whatever follows it changes nothing. Returns whether something changed
     /// that a list of jobs shows.
     pub fn apply(&mut self, stamped: &StampedEvent) -> bool {

@@ -11,8 +11,8 @@ use super::record::{JobRecordV1, RECORD_VERSION};
 use super::worker::JOB_ID_VARIABLE;
 use super::writer::JobWriter;
 use super::{
-    EndStatus, EndedFacts, Job, JobEnd, JobEvent, JobStatus, JobStore, JobsError, StampedEvent,
-    stored_file,
+    EndStatus, EndedFacts, Job, JobEnd, JobEvent, JobId, JobStatus, JobStore, JobsError,
+    StampedEvent, stored_file,
 };
 
 /// Other readers probe for moments at most.
@@ -74,7 +74,7 @@ fn end_on_disk(store: &JobStore, job: &Job) -> Result<Option<Job>, JobsError> {
     if fresh.is_ended() {
         return Ok(Some(fresh));
     }
-    if record_is_newer(&files.record) {
+    if record_is_newer(&files.record, &fresh.id) {
         return Err(JobsError::NewerStore {
             path: files.record,
             version: RECORD_VERSION + 1,
@@ -91,10 +91,10 @@ fn end_on_disk(store: &JobStore, job: &Job) -> Result<Option<Job>, JobsError> {
         .map(|ended| Some(ended.clone()))
 }
 
-fn record_is_newer(path: &std::path::Path) -> bool {
+fn record_is_newer(path: &std::path::Path, id: &JobId) -> bool {
     stored_file::read(path)
         .ok()
-        .and_then(|bytes| JobRecordV1::parse(&bytes))
+        .and_then(|bytes| JobRecordV1::parse(&bytes, id))
         .is_some_and(|read| read.version > RECORD_VERSION)
 }
 

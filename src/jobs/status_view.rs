@@ -243,6 +243,10 @@ pub fn render_result(job: &Job, surface: Surface) -> String {
         );
         match &job.error_message {
             Some(reason) => push(&mut page, format_args!(": {}.\n", one_line(reason))),
+            None if job.outcome.is_none() => push(
+                &mut page,
+                format_args!("; only its summary is left: {}\n", one_line(summary(job))),
+            ),
             None => page.push_str(" without a result.\n"),
         }
     } else {

@@ -34,13 +34,11 @@ impl JobStore {
         let mut jobs = Vec::with_capacity(index.entries.len());
         let mut behind = Vec::new();
         for entry in &index.entries {
-            if entry.ended_at.is_some()
-                && let Some(job) = entry.job()
-            {
-                jobs.push(job);
+            if entry.job.is_ended() {
+                jobs.push(entry.job.clone());
                 continue;
             }
-            match self.load(&entry.id) {
+            match self.load_files_or_summary(&entry.job) {
                 Ok(mut fresh) => {
                     let ended_unseen = fresh.is_ended();
                     if !ended_unseen {
@@ -54,7 +52,7 @@ impl JobStore {
                     jobs.push(fresh);
                 }
                 Err(error) => self.warn(StoreWarning::UnreadableJob {
-                    id: entry.id.to_string(),
+                    id: entry.job.id.to_string(),
                     reason: error.to_string(),
                 }),
             }
@@ -65,7 +63,7 @@ impl JobStore {
                 behind.iter().for_each(|job| self.put(index, job));
             }));
         }
-        jobs.sort_by(|left, right| (right.created_at, &right.id).cmp(&(left.created_at, &left.id)));
+        jobs.sort_by(Job::newest_made_first);
         Ok((jobs, index.settings))
     }
 
@@ -85,15 +83,17 @@ impl JobStore {
         Ok(ids)
     }
 
-    /// Brings an index in line with the folder: jobs that it lacks come in, jobs whose files are gone go out.
+    /// Brings an index in line with the folder: jobs that it lacks come in. Of a job whose files are gone the index has the
+    /// only trace, and keeps it.
     fn absorb_unlisted(&self, index: &mut Index) -> Result<(), JobsError> {
         let mut unlisted = self.listed_ids()?;
-        index.entries.retain(|entry| unlisted.remove(&entry.id));
+        for entry in &index.entries {
+            unlisted.remove(&entry.job.id);
+        }
         for id in unlisted {
-            match self.load(&id) {
+            match self.load_files(&id) {
                 Ok(job) => self.put(index, &job),
-                // Its first event is being written at this moment, or its maker died before that.
-                Err(JobsError::Unreadable { .. }) => {}
+                Err(JobsError::Unreadable { .. }) if self.is_unborn(&id) => {}
                 Err(error) => self.warn(StoreWarning::UnreadableJob {
                     id: id.to_string(),
                     reason: error.to_string(),
@@ -101,6 +101,14 @@ impl JobStore {
             }
         }
         Ok(())
+    }
+
+    /// The first event of the job is being written at this moment, or its maker died before that.
+    fn is_unborn(&self, id: &JobId) -> bool {
+        let files = self.files(id);
+        let is_log_empty = std::fs::metadata(&files.events).is_ok_and(|log| log.len() == 0);
+        files.record.symlink_metadata().is_err()
+            && (is_log_empty || !JobLock::is_free(&files.lock).unwrap_or(true))
     }
 
     fn read_index_and_mend(&self) -> Result<Index, JobsError> {
@@ -242,12 +250,12 @@ impl JobStore {
             index
                 .entries
                 .iter()
-                .map(|entry| (&entry.id, entry.ended_at)),
+                .map(|entry| (&entry.job.id, entry.job.ended_at())),
             self.options.keep_finished,
         );
         index
             .entries
-            .retain(|entry| !plan.delete.contains(&entry.id));
+            .retain(|entry| !plan.delete.contains(&entry.job.id));
         index.write(folder, durability)?;
         self.delete_counted(&plan.delete);
         if durability == Durability::Synced {

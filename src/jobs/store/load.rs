@@ -1,13 +1,15 @@
 //! Reading one job: its record, and what its event log and its end file say beyond that.
 //!
 //! A record without a log and a lock is a job of an older tool that kept its state here: it is shown, its result is
-//! found, its thread can be gone on with, and it is never written. Nothing can own it, so it is over.
+//! found, its thread can be gone on with, and it is never written. Nothing can own it, so it is over. A job of which no
+//! file can be read is what its summary in the index says.
 
 use std::io;
 
 use super::{JobFiles, JobStore};
 use crate::jobs::event_log::EventReader;
 use crate::jobs::event_wire::decode_end_file;
+use crate::jobs::index::{self, IndexState};
 use crate::jobs::record::{JobRecordV1, RECORD_VERSION};
 use crate::jobs::stored_file;
 use crate::jobs::{
@@ -15,22 +17,59 @@ use crate::jobs::{
 };
 
 impl JobStore {
-    /// Reads one job whole, as its files have it; whether its owner lives is not looked at (see
-    /// [`reconcile`](crate::jobs::reconcile())).
+    /// Reads one job whole, as its files have it; where only its summary in the index is left, without its result. Whether
+    /// its owner lives is not looked at (see [`reconcile`](crate::jobs::reconcile())).
     ///
     /// # Errors
     ///
     /// There is no such job, or nothing of it can be read.
     pub fn load(&self, id: &JobId) -> Result<Job, JobsError> {
+        match self.load_files(id) {
+            Err(error @ JobsError::Unreadable { .. }) => match index::read(self.folder()) {
+                Ok(IndexState::Intact(index)) => index
+                    .entries
+                    .iter()
+                    .find(|entry| entry.job.id == *id)
+                    .and_then(|entry| self.of_summary(&entry.job))
+                    .ok_or(error),
+                _ => Err(error),
+            },
+            loaded => loaded,
+        }
+    }
+
+    /// As [`JobStore::load`], with the job's summary in the index at hand.
+    pub(super) fn load_files_or_summary(&self, summary: &Job) -> Result<Job, JobsError> {
+        match self.load_files(&summary.id) {
+            Err(error @ JobsError::Unreadable { .. }) => self.of_summary(summary).ok_or(error),
+            loaded => loaded,
+        }
+    }
+
+    /// What can be told of a job whose summary alone is left. `None` where somebody may be at work on it.
+    fn of_summary(&self, summary: &Job) -> Option<Job> {
+        if summary.is_ended() {
+            Some(summary.clone())
+        } else if self.files(&summary.id).lock.exists() {
+            None
+        } else {
+            Some(ended_without_owner(summary.clone()))
+        }
+    }
+
+    /// Reads one job from its own files alone.
+    pub(super) fn load_files(&self, id: &JobId) -> Result<Job, JobsError> {
         let files = self.files(id);
+        let log_length = std::fs::metadata(&files.events).map(|metadata| metadata.len());
         let record = match stored_file::read(&files.record) {
-            Ok(bytes) => JobRecordV1::parse(&bytes).filter(|read| read.job.id == *id),
+            Ok(bytes) => {
+                JobRecordV1::parse(&bytes, id).filter(|read| !read.is_mended || log_length.is_err())
+            }
             Err(_) => None,
         };
         let newer = record
             .as_ref()
             .is_some_and(|read| read.version > RECORD_VERSION);
-        let log_length = std::fs::metadata(&files.events).map(|metadata| metadata.len());
         let mut job = match (record, &log_length) {
             (Some(read), Ok(length)) if read.events_offset <= *length => {
                 if read.job.is_ended() {

@@ -3,7 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use codex_review::jobs::{
-    EventSink as _, JobClass, JobEvent, JobStatus, JobsError, StatusScope, request_cancel, status,
+    EventSink as _, JobClass, JobEvent, JobId, JobStatus, JobsError, StatusScope, Surface,
+    render_result, request_cancel, status,
 };
 use serde_json::{Value, json};
 
@@ -123,6 +124,92 @@ fn damaged_records_are_read_from_the_event_log() {
         assert_eq!(read.outcome, job.outcome);
         assert_eq!(read.created_at, job.created_at);
     }
+}
+
+/// What an older tool wrote of a job that is over, beside its log for people.
+fn older_record(id: &str) -> Value {
+    json!({
+        "id": id, "kind": "task", "kindLabel": "rescue", "title": "Codex Task", "jobClass": "task",
+        "workspaceRoot": "/w", "summary": "older", "write": false, "status": "completed", "phase": "done",
+        "threadId": "thread-older", "createdAt": "2026-01-01T00:00:00.000Z",
+        "updatedAt": "2026-01-01T00:00:02.000Z", "completedAt": "2026-01-01T00:00:02.000Z",
+        "result": { "rawOutput": "the older answer" }, "rendered": "the older answer\n",
+    })
+}
+
+/// One null in a record used to hide the job, or to list it with a result that could not be shown.
+#[test]
+fn an_odd_record_of_an_older_tool_is_listed_and_read() {
+    let world = World::new();
+    let id = JobId::parse("task-older-abc").unwrap();
+    let mut record = older_record(id.as_str());
+    record["summary"] = Value::Null;
+    record["pid"] = json!("12");
+    let path = world.store.files(&id).record;
+    std::fs::write(&path, record.to_string()).unwrap();
+    let listed = world.store.jobs().unwrap();
+    assert_eq!(listed[0].id, id);
+    assert_eq!(listed[0].title, "Codex Task");
+    let outcome = world.store.load(&id).unwrap().outcome.unwrap();
+    assert_eq!(outcome.rendered, "the older answer\n");
+    assert_eq!(world.warnings(), [] as [String; 0]);
+}
+
+/// A job that nothing can be told of used to be left out without a word.
+#[test]
+fn a_record_that_cannot_be_read_is_named_and_one_that_is_being_made_is_not() {
+    let world = World::new();
+    let id = JobId::parse("task-older-abc").unwrap();
+    let files = world.store.files(&id);
+    std::fs::write(&files.lock, "").unwrap();
+    std::fs::write(&files.events, "").unwrap();
+    assert_eq!(world.store.jobs().unwrap(), []);
+    assert_eq!(world.warnings(), [] as [String; 0]);
+    std::fs::remove_file(&files.lock).unwrap();
+    std::fs::remove_file(&files.events).unwrap();
+    std::fs::write(&files.record, "{\"id\":\"task-old").unwrap();
+    assert_eq!(world.store.jobs().unwrap(), []);
+    let told = world.warnings();
+    assert!(told[0].contains(id.as_str()), "{told:?}");
+}
+
+/// Such a job used to be listed by nobody, and the next write of the index dropped its only trace.
+#[test]
+fn a_job_whose_files_are_gone_stays_in_the_index_and_says_what_is_left() {
+    let world = World::new();
+    let gone = world.finished();
+    let files = world.store.files(&gone.id);
+    for path in [&files.record, &files.events, &files.lock] {
+        std::fs::remove_file(path).unwrap();
+    }
+    let cut_off = older_record("task-older-abc");
+    let index = world.store.folder().join("state.json");
+    let mut state: Value = serde_json::from_slice(&std::fs::read(&index).unwrap()).unwrap();
+    let entries = state["jobs"].as_array_mut().unwrap();
+    entries.push(cut_off);
+    entries.push(json!({ "id": "task-older-min", "status": "running" }));
+    std::fs::write(&index, state.to_string()).unwrap();
+    let other = world.finished();
+    let listed = world.reopened().jobs().unwrap();
+    let states = listed
+        .iter()
+        .map(|job| (job.id.as_str(), job.status.as_str()));
+    let states: Vec<_> = states.collect();
+    let expected = [
+        (other.id.as_str(), "completed"),
+        (gone.id.as_str(), "completed"),
+        ("task-older-abc", "completed"),
+        ("task-older-min", "failed"),
+    ];
+    assert_eq!(states, expected);
+    let left = world.store.load(&gone.id).unwrap();
+    let page = render_result(&left, Surface::Shell);
+    let said = format!(
+        "Job `{}` completed; only its summary is left: look at the change\n",
+        gone.id
+    );
+    assert!(page.starts_with(&said), "{page}");
+    assert_eq!(world.warnings(), [] as [String; 0]);
 }
 
 /// Opening one for reading used to wait for a writer that never comes.
