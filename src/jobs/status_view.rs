@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::documents::{elapsed, elapsed_words};
 use super::human_log::one_line;
 use super::{Cancelled, Job, JobStatus, JobView, StatusSnapshot, Timestamp};
@@ -228,15 +230,34 @@ pub fn render_job(view: &JobView, now: Timestamp, surface: Surface) -> String {
     page
 }
 
+/// The result for people; of an older tool's job without one, the answer in its result document.
+fn readable_result(job: &Job) -> &str {
+    let Some(outcome) = &job.outcome else {
+        return "";
+    };
+    // Where there is a reason for having none, it says more than what came before it.
+    let result = match &job.error_message {
+        Some(_) => &Value::Null,
+        None => &outcome.result,
+    };
+    [
+        Some(outcome.rendered.as_str()),
+        result["rawOutput"].as_str(),
+        result["codex"]["stdout"].as_str(),
+        result.as_str(),
+    ]
+    .into_iter()
+    .flatten()
+    .find(|text| !text.trim().is_empty())
+    .unwrap_or("")
+}
+
 /// What `result` prints: the stored result as it is, or why there is none.
 #[must_use]
 pub fn render_result(job: &Job, surface: Surface) -> String {
-    let rendered = job
-        .outcome
-        .as_ref()
-        .map_or("", |outcome| outcome.rendered.as_str());
+    let rendered = readable_result(job);
     let mut page = String::new();
-    if rendered.trim().is_empty() {
+    if rendered.is_empty() {
         push(
             &mut page,
             format_args!("Job `{}` {}", job.id, job.status.as_str()),

@@ -155,6 +155,31 @@ fn an_odd_record_of_an_older_tool_is_listed_and_read() {
     assert_eq!(world.warnings(), [] as [String; 0]);
 }
 
+/// Such a job used to be one that "completed without a result".
+#[test]
+fn the_answer_of_an_older_job_is_shown_wherever_it_stands() {
+    let world = World::new();
+    let id = JobId::parse("task-older-abc").unwrap();
+    for (rendered, result) in [
+        (
+            json!(" \n"),
+            json!({ "rawOutput": "the answer", "codex": { "stdout": "another" } }),
+        ),
+        (
+            Value::Null,
+            json!({ "rawOutput": "", "codex": { "stdout": "the answer\n" } }),
+        ),
+        (json!(7), json!("the answer")),
+    ] {
+        let mut record = older_record(id.as_str());
+        record["rendered"] = rendered;
+        record["result"] = result;
+        std::fs::write(world.store.files(&id).record, record.to_string()).unwrap();
+        let page = render_result(&world.store.load(&id).unwrap(), Surface::Shell);
+        assert!(page.starts_with("the answer\n\nThread: "), "{page}");
+    }
+}
+
 /// A job that nothing can be told of used to be left out without a word.
 #[test]
 fn a_record_that_cannot_be_read_is_named_and_one_that_is_being_made_is_not() {
