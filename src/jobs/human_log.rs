@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::lock::private;
-use super::{EndStatus, JobEvent, StampedEvent};
+use super::{EndStatus, JobEvent, JobFiles, JobsError, StampedEvent, stored_file};
 
 /// The log stops growing here; the event log goes on.
 const MAX_LOG_BYTES: u64 = 32 * 1024 * 1024;
@@ -90,6 +90,20 @@ pub fn log_entry(stamped: &StampedEvent) -> Option<String> {
             })?;
             Some(text)
         }
+    }
+}
+
+/// The log of a job as it was written, without control characters that a terminal obeys: for jobs without events, such as
+/// an older tool's. `None` if there is none.
+///
+/// # Errors
+///
+/// It cannot be read.
+pub fn stored_log(files: &JobFiles) -> Result<Option<String>, JobsError> {
+    match stored_file::read(&files.log) {
+        Ok(bytes) => Ok(Some(printable(&String::from_utf8_lossy(&bytes)))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(JobsError::io("read", &files.log)(error)),
     }
 }
 

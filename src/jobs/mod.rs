@@ -73,7 +73,7 @@ pub use error::JobsError;
 pub use event::{EndedFacts, EventSink, JobEvent, StampedEvent};
 pub use event_log::EventReader;
 pub use follow::{FollowLimits, Followed, Tick, follow, follow_ticking, wait_for_end};
-pub use human_log::log_entry;
+pub use human_log::{log_entry, stored_log};
 pub use id::{InvalidJobId, JobId, ResolveIdError, resolve_id};
 pub use index::StoreWarning;
 pub use job::{

@@ -5,7 +5,7 @@ use codex_review::jobs::{
     CancelLimits, CancelToken, FollowLimits, Job, StatusScope, Wanted, cancel, cancel_document,
     find, find_result, find_to_cancel, follow, follow_ticking, job_status_document, log_entry,
     render_cancelled, render_job, render_result, render_status, result_document, status,
-    status_document, view, wait,
+    status_document, stored_log, view, wait,
 };
 use codex_review::report::{self, Format};
 use codex_review::review::ExitStatus;
@@ -249,18 +249,24 @@ pub(crate) fn logs(
             ..FollowLimits::default()
         },
     };
-    let mut failed = None;
+    let mut told = Ok(());
+    let mut has_events = false;
     follow(store, &job.id, 0, &limits, &CancelToken::new(), |stamped| {
-        if failed.is_none()
+        has_events = true;
+        if told.is_ok()
             && let Some(entry) = log_entry(stamped)
         {
-            failed = ui.result(entry.as_bytes()).err();
+            told = ui.result(entry.as_bytes());
         }
     })?;
-    match failed {
-        Some(error) => Err(error.into()),
-        None => Ok(ExitStatus::Passed),
+    told?;
+    if !has_events {
+        match stored_log(&store.files(&job.id))? {
+            Some(log) => ui.result(log.as_bytes())?,
+            None => ui.note(&format!("no log of job {} is left", job.id)),
+        }
     }
+    Ok(ExitStatus::Passed)
 }
 
 pub(crate) fn cancel_job(

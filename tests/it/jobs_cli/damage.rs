@@ -158,6 +158,10 @@ fn jobs_of_an_older_tool_stay_readable_and_can_be_gone_on_with() {
     assert_eq!(document["storedJob"]["anotherMember"], 7);
     let shown = world.command(["result", "task-older1"]).run_ok();
     shown.assert_stdout_has("the older answer");
+    // Its log used to stay unread, for want of events.
+    fs::write(jobs.join("task-older1-abc.log"), "[2026] Ready\x1b[2J.\r\n").unwrap();
+    let logged = world.command(["logs", "task-older1"]).run_ok();
+    assert_eq!(logged.stdout(), "[2026] Ready[2J.\n");
     let waited = world.json(["status", "task-older1", "--wait"]);
     assert_eq!(waited["waitTimedOut"], false);
     let refused = world.command(["cancel", "task-older2"]).run();
@@ -175,6 +179,13 @@ fn jobs_of_an_older_tool_stay_readable_and_can_be_gone_on_with() {
     fs::remove_file(jobs.join(format!("{newer}.request.json"))).unwrap();
     let damaged = world.json(["result", newer.as_str()]);
     assert_eq!(damaged["storedJob"]["request"], Value::Null);
+    fs::remove_file(jobs.join(format!("{newer}.events.jsonl"))).unwrap();
+    let logged = world.command(["logs", newer.as_str()]).run_ok();
+    logged.assert_stdout_has("] Job completed.");
+    fs::remove_file(jobs.join(format!("{newer}.log"))).unwrap();
+    let logged = world.command(["logs", newer.as_str()]).run_ok();
+    assert_eq!(logged.stdout(), "");
+    logged.assert_stderr_has("no log of job");
 }
 
 #[test]
