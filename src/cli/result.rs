@@ -11,7 +11,7 @@ use super::usage::UsageError;
 /// Print what a job ended with
 #[derive(Debug, Args)]
 pub(crate) struct ResultArgs {
-    /// The job: its id or the beginning of it; without one, the newest that has ended
+    /// The job: its id or the beginning of it; without one, the one that ended last
     #[arg(value_name = "JOB")]
     job: Option<String>,
     #[command(flatten)]

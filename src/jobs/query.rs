@@ -106,7 +106,12 @@ pub fn view(store: &JobStore, job: Job, session: Option<&str>) -> JobView {
 }
 
 fn newest_end<'a>(views: impl Iterator<Item = &'a JobView>) -> Option<&'a JobView> {
-    views.max_by_key(|view| (view.job.completed_at, view.job.id.clone()))
+    views.max_by(|left, right| by_end(&left.job, &right.job))
+}
+
+/// The job that ended last comes last, whatever was made first.
+fn by_end(left: &Job, right: &Job) -> std::cmp::Ordering {
+    (left.ended_at(), &left.id).cmp(&(right.ended_at(), &right.id))
 }
 
 /// Reads the end of a log alone, however long it is.
@@ -163,7 +168,7 @@ impl Wanted {
 }
 
 /// Finds the job that is meant: by its id or the beginning of it, otherwise the newest that fits, of the asking session
-/// first. Returns it whole, with its result. A job that was named is returned even if it does not fit.
+/// first: the one that was made last, and of those that have to be over the one that ended last. Returns it whole, with its result. A job that was named is returned even if it does not fit.
 ///
 /// # Errors
 ///
@@ -174,12 +179,17 @@ pub fn find(
     wanted: Wanted,
     session: Option<&str>,
 ) -> Result<Job, JobsError> {
-    let jobs = store.jobs()?;
+    let mut jobs = store.jobs()?;
     let id = match typed {
         Some(typed) => resolve_id(typed, jobs.iter().map(|job| &job.id))?,
-        None => newest(&jobs, session, |job| wanted.fits(job)).ok_or(JobsError::NoJob {
-            wanted: wanted.noun(),
-        })?,
+        None => {
+            if wanted == Wanted::Finished {
+                jobs.sort_by(|left, right| by_end(right, left));
+            }
+            newest(&jobs, session, |job| wanted.fits(job)).ok_or(JobsError::NoJob {
+                wanted: wanted.noun(),
+            })?
+        }
     };
     Ok(reconcile(store, store.load(&id)?))
 }
@@ -231,14 +241,15 @@ pub fn find_result(
     }
 }
 
-/// The newest task whose thread can be resumed: over, with a thread, and meant to be resumed (gate runs are not). Of the
+/// The task that ended last whose thread can be resumed: over, with a thread, and meant to be resumed (gate runs are not). Of the
 /// asking session first.
 ///
 /// # Errors
 ///
 /// The store cannot be read. `Ok(None)` if there is none.
 pub fn resume_candidate(store: &JobStore, session: Option<&str>) -> Result<Option<Job>, JobsError> {
-    let jobs = store.jobs()?;
+    let mut jobs = store.jobs()?;
+    jobs.sort_by(|left, right| by_end(right, left));
     let id = newest(&jobs, session, |job| {
         job.class == JobClass::Task
             && !job.ephemeral

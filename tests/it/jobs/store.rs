@@ -159,6 +159,38 @@ fn without_a_name_the_sessions_own_job_is_meant_first() {
     assert!(error.hint().unwrap().contains(own.id.as_str()));
 }
 
+/// `result` used to take the one that was made last, while `status` named the one that ended last.
+#[test]
+fn without_a_name_the_job_that_ended_last_is_meant() {
+    let world = World::deterministic();
+    let store = &world.store;
+    let slow = world.new_job(JobClass::Task, Value::Null);
+    let slow = store.create(slow).unwrap();
+    let quick = world.finish(world.new_job(JobClass::Task, Value::Null), completed("q"));
+    let meant = || {
+        let latest = status(store, StatusScope::default())
+            .unwrap()
+            .latest_finished;
+        let resumed = resume_candidate(store, None).unwrap().unwrap().id;
+        let shown = find_result(store, None, None).unwrap().id;
+        assert_eq!(latest.unwrap().job.id, shown);
+        assert_eq!(resumed, shown);
+        shown
+    };
+    assert_eq!(meant(), quick.id);
+    let slow = slow
+        .run_here(&super::entry::limits(), |_, sink, _| {
+            sink.emit(JobEvent::Thread {
+                thread_id: Some("thread-2".into()),
+                turn_id: None,
+                endpoint: None,
+            });
+            completed("s")
+        })
+        .unwrap();
+    assert_eq!(meant(), slow.id);
+}
+
 #[test]
 fn cancel_without_a_name_never_takes_another_sessions_job() {
     let world = World::deterministic();
