@@ -57,7 +57,6 @@ pub(crate) fn run(
         Shape::Json => ui.json(&usage.document())?,
         Shape::People => ui.result(usage.page().as_bytes())?,
     }
-    workspace.tell_warnings(ui);
     Ok(ExitStatus::Passed)
 }
 

@@ -96,7 +96,6 @@ pub(crate) fn run(
         AgentTeamRequest::Stop(named) => stop(&desk, &named, ui),
         AgentTeamRequest::Clean { unapplied, named } => clean(&desk, unapplied, &named, ui),
     }?;
-    desk.workspace.tell_warnings(ui);
     Ok(status)
 }
 

@@ -101,7 +101,7 @@ pub(super) fn start(
         Shape::People => tell(&desk, team, carried.len(), at_once(&options), ui)?,
     }
     tell_left_out(left_out, "is not in the worktrees", ui);
-    desk.workspace.tell_warnings(ui);
+    desk.workspace.tell_warnings();
     let team = made.release();
     match request.following {
         Following::None => Ok(ExitStatus::Passed),

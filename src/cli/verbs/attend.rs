@@ -92,7 +92,7 @@ pub(crate) fn attend(
     match attendance {
         Attendance::Background => {
             let job = owned.start(&workspace.launcher()?)?;
-            workspace.tell_warnings(ui);
+            workspace.tell_warnings();
             Ok(Attended::Queued(Box::new(job)))
         }
         Attendance::Foreground => attend_owned(workspace, ui, owned, telling, |owned| {
@@ -114,9 +114,9 @@ pub(crate) fn attend_owned(
     let interrupts = Interrupts::watch(&workspace.store, &id, ui);
     ui.note(&format!("job {id} ({label}) started"));
     start(owned)?;
+    workspace.tell_warnings();
     let attended = follow_until(&workspace.store, ui, &id, telling, &interrupts.leave);
     drop(interrupts);
-    workspace.tell_warnings(ui);
     attended
 }
 

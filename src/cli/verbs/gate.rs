@@ -18,7 +18,6 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
 use super::gate_question::{Answer, ask};
-use super::hook::quiet;
 use super::memory_file::{now_ms, recall, remember};
 use super::review::change_options;
 use super::workspace::Workspace;
@@ -28,8 +27,10 @@ const STAMPED_FILES: usize = 20_000;
 
 /// Answers a turn that wants to end.
 pub(crate) fn stop(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> Result<(), Failure> {
-    let mut workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
-    if !workspace.store.settings()?.stop_review_gate() {
+    let mut workspace = Workspace::open_in_hook(surroundings)?;
+    let is_on = workspace.store.settings()?.stop_review_gate();
+    workspace.tell_warnings();
+    if !is_on {
         return Ok(());
     }
     // The host says whose turn it is; the environment may not.

@@ -102,7 +102,7 @@ fn read() -> Result<HookInput, Failure> {
     Ok(read_input(&text)?)
 }
 
-/// Hooks say little: warnings of the store wait for a command that people read.
+/// Hooks say little: warnings about settings wait for a command that people read.
 pub(crate) fn quiet() -> Ui {
     Ui::new(Color::Never, true)
 }
@@ -122,7 +122,7 @@ fn session_start(input: &HookInput, surroundings: &Surroundings) -> Result<(), F
             .and_then(|mut file| file.write_all(lines.as_bytes()))
             .map_err(|source| Failure::Write { path, source })?;
     }
-    let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
+    let workspace = Workspace::open_in_hook(surroundings)?;
     if let Some(session) = session {
         begin_session(&workspace.store, session, host())?;
     }
@@ -138,7 +138,7 @@ fn session_start(input: &HookInput, surroundings: &Surroundings) -> Result<(), F
 
 /// A turn begins: the gate remembers where, and a watch may have something to tell.
 fn prompt_submit(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> Result<(), Failure> {
-    let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
+    let workspace = Workspace::open_in_hook(surroundings)?;
     gate::turn_began(&workspace, input)?;
     watch_telling::tell_session(&workspace, ui)
 }
@@ -153,7 +153,7 @@ fn prompt_expansion(input: &HookInput, surroundings: &Surroundings) -> Result<()
     let Some(verb) = name.strip_prefix(PLUGIN_PREFIX).and_then(verb_of) else {
         return Ok(());
     };
-    let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
+    let workspace = Workspace::open_in_hook(surroundings)?;
     typed_store::keep(&workspace, session, verb, typed)
 }
 
@@ -173,7 +173,7 @@ fn session_end(input: &HookInput, surroundings: &Surroundings) -> Result<(), Fai
     else {
         return Ok(());
     };
-    let workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
+    let workspace = Workspace::open_in_hook(surroundings)?;
     let store = &workspace.store;
     if input.reason.as_deref() == Some(CLEAR) {
         end_session(store, session)?;

@@ -24,7 +24,6 @@ use crate::cli::ui::Ui;
 
 use super::gate::End;
 use super::gate_question::{Answer, Asked, Waited, put, unjudged};
-use super::hook::quiet;
 use super::memory_file::{now_ms, recall, remember};
 use super::plan_review::Subject;
 use super::plan_source::{FoundPlan, presented};
@@ -46,8 +45,10 @@ pub(super) fn is_on(workspace: &Workspace) -> Result<bool, Failure> {
 
 /// Answers a session that is about to present its plan.
 pub(crate) fn plan(input: &HookInput, surroundings: &Surroundings, ui: &Ui) -> Result<(), Failure> {
-    let mut workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
-    if !is_on(&workspace)? || input.tool_name.as_deref() != Some(TOOL) {
+    let mut workspace = Workspace::open_in_hook(surroundings)?;
+    let is_on = is_on(&workspace)?;
+    workspace.tell_warnings();
+    if !is_on || input.tool_name.as_deref() != Some(TOOL) {
         return Ok(());
     }
     // The host says whose plan it is; the environment may not.

@@ -56,7 +56,6 @@ pub(crate) fn run(
         Shape::Json => ui.json(&checkup.document())?,
         Shape::People => ui.result(checkup.page(&workspace).as_bytes())?,
     }
-    workspace.tell_warnings(ui);
     Ok(ExitStatus::Passed)
 }
 

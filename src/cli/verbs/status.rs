@@ -114,6 +114,7 @@ fn one(
     let store = &workspace.store;
     let session = workspace.session.as_deref();
     let job = find(store, typed, Wanted::Any, session)?;
+    workspace.tell_warnings();
     let id = job.id.clone();
     let mut waited = None;
     match patience {
@@ -152,7 +153,6 @@ fn one(
             }
         }
     }
-    workspace.tell_warnings(ui);
     Ok(ExitStatus::Passed)
 }
 
@@ -187,7 +187,6 @@ pub(crate) fn result(
             ui.foreign(render_result(&job, workspace.surface()).as_bytes())?;
         }
     }
-    workspace.tell_warnings(ui);
     Ok(ExitStatus::Passed)
 }
 
@@ -242,6 +241,7 @@ pub(crate) fn logs(
         Wanted::Any,
         workspace.session.as_deref(),
     )?;
+    workspace.tell_warnings();
     let limits = match request.reading {
         LogReading::UntilTheJobEnds => FollowLimits::default(),
         LogReading::ToItsEnd => FollowLimits {
@@ -277,11 +277,11 @@ pub(crate) fn cancel_job(
     let workspace = Workspace::open(surroundings, Vec::new(), ui)?;
     let session = workspace.session.as_deref();
     let job = find_to_cancel(&workspace.store, request.job.as_deref(), session)?;
+    workspace.tell_warnings();
     let cancelled = cancel(&workspace.store, &job.id, session, &CancelLimits::default())?;
     match request.shape {
         Shape::Json => ui.json(&cancel_document(&cancelled))?,
         Shape::People => ui.result(render_cancelled(&cancelled).as_bytes())?,
     }
-    workspace.tell_warnings(ui);
     Ok(ExitStatus::Passed)
 }

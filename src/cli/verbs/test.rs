@@ -149,7 +149,6 @@ fn apply(
     }
     let applied = put(&workspace.root, &job, &result)?;
     print_applied(&job, &result, &applied, shape, ui)?;
-    workspace.tell_warnings(ui);
     Ok(ExitStatus::Passed)
 }
 

@@ -110,7 +110,7 @@ fn begin(start: WatchStart, surroundings: &Surroundings, ui: &Ui) -> Result<Exit
     match attendance {
         Attendance::Background => {
             let job = owned.start(&workspace.launcher()?)?;
-            workspace.tell_warnings(ui);
+            workspace.tell_warnings();
             say_started(&place, &job, start.shape, ui)?;
         }
         Attendance::Foreground => {
@@ -245,7 +245,6 @@ fn status(shape: Shape, surroundings: &Surroundings, ui: &Ui) -> Result<ExitStat
             ui.result(page.as_bytes())?;
         }
     }
-    place.workspace.tell_warnings(ui);
     Ok(ExitStatus::Passed)
 }
 
@@ -280,6 +279,5 @@ fn stop(shape: Shape, surroundings: &Surroundings, ui: &Ui) -> Result<ExitStatus
             ui.result(page.as_bytes())?;
         }
     }
-    place.workspace.tell_warnings(ui);
     Ok(ExitStatus::Passed)
 }

@@ -18,9 +18,11 @@ use codex_review::run::{self, Access, Budgets, CacheUse, EngineChoice, EngineOpt
 use codex_review::target::{Endpoint, GitEnvironment, OpenError, Repository, ResolvedTarget};
 
 use crate::cli::failure::Failure;
-use crate::cli::options::Isolation;
+use crate::cli::options::{Color, Isolation};
 use crate::cli::surroundings::{Settled, Surroundings};
 use crate::cli::ui::Ui;
+
+use super::hook::quiet;
 
 /// Claude Code's own name for its session, where our hook has not set ours.
 const CLAUDE_SESSION_VARIABLE: &str = "CLAUDE_CODE_SESSION_ID";
@@ -53,6 +55,28 @@ pub(crate) struct Workspace {
     pub(crate) state_root: StateRoot,
     /// The Claude session that asks.
     pub(crate) session: Option<String>,
+    oddities: Oddities,
+}
+
+/// Says what is odd about the store, at the latest when the workspace goes: whoever reads a damaged store mends it, so
+/// what is not said by then is never said.
+struct Oddities {
+    store: JobStore,
+    ui: Ui,
+}
+
+impl Oddities {
+    fn tell(&self) {
+        for warning in self.store.take_warnings() {
+            self.ui.warning(&warning.to_string());
+        }
+    }
+}
+
+impl Drop for Oddities {
+    fn drop(&mut self) {
+        self.tell();
+    }
 }
 
 impl Workspace {
@@ -190,10 +214,15 @@ impl Workspace {
         };
         let mut options = StoreOptions::new(Clock::system());
         options.keep_finished = resolved.settings.jobs.retention;
+        let store = JobStore::open(&state_root, &main_worktree, options)?;
         Ok(Workspace {
             root,
             repository,
-            store: JobStore::open(&state_root, &main_worktree, options)?,
+            oddities: Oddities {
+                store: store.clone(),
+                ui: *ui,
+            },
+            store,
             state_root,
             resolved,
             trust,
@@ -257,11 +286,16 @@ impl Workspace {
         })
     }
 
-    /// Says what was odd about the store.
-    pub(crate) fn tell_warnings(&self, ui: &Ui) {
-        for warning in self.store.take_warnings() {
-            ui.warning(&warning.to_string());
-        }
+    /// As [`Workspace::open`], for Claude Code's hooks: they say little, and what they mend in the store.
+    pub(crate) fn open_in_hook(surroundings: &Surroundings) -> Result<Workspace, Failure> {
+        let mut workspace = Workspace::open(surroundings, Vec::new(), &quiet())?;
+        workspace.oddities.ui = Ui::new(Color::Never, false);
+        Ok(workspace)
+    }
+
+    /// Says what was odd about the store, where what comes next may take long.
+    pub(crate) fn tell_warnings(&self) {
+        self.oddities.tell();
     }
 }
 

@@ -48,6 +48,34 @@ fn a_damaged_index_hides_no_job_and_no_result() {
     );
 }
 
+/// Whoever reads a damaged index mends it. What such a command did not say was never said.
+#[test]
+fn whoever_mends_the_index_says_so() {
+    let world = World::new("");
+    world
+        .command(["setup", "--disable-review-gate", "--json"])
+        .run_ok();
+    let index = world.store().folder().join("state.json");
+    let stop = json!({ "session_id": "s", "cwd": world.repo.path(), "hook_event_name": "Stop" });
+    for (args, code) in [
+        (&["hook", "stop"][..], 0),
+        (&["hook", "session-start"], 0),
+        (&["gate", "status"], 0),
+        (&["cancel"], 2),
+        (&["result"], 2),
+        (&["logs", "task-no"], 2),
+        (&["status", "--json"], 0),
+    ] {
+        // Settings are whole: the gate stays off, and the hook has nothing else to do.
+        std::fs::write(&index, b"{").unwrap();
+        let command = world.command(args.iter().copied());
+        let output = command.stdin(stop.to_string()).run().expect_code(code);
+        let said = format!("{}{}", output.stdout(), output.stderr());
+        assert!(said.contains("state.json.damaged-"), "{args:?}: {said}");
+        assert_eq!(world.json(["status"]).get("warnings"), None, "mended");
+    }
+}
+
 /// Folders in the place of files stand for what cannot be read or written: they do for root as well.
 #[test]
 fn an_index_that_cannot_be_read_or_written_does_not_stop_a_review() {
