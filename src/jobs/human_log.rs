@@ -33,13 +33,6 @@ pub fn log_entry(stamped: &StampedEvent) -> Option<String> {
         JobEvent::Queued { place: None } => line("Waiting for the engine.".into()),
         JobEvent::Started { worker } => line(format!("Worker started (pid {}).", worker.pid)),
         JobEvent::Phase { phase } => line(format!("Phase: {}.", phase.as_str())),
-        JobEvent::Thread {
-            thread_id, turn_id, ..
-        } => match (thread_id, turn_id) {
-            (_, Some(turn)) => line(format!("Turn started ({turn}).")),
-            (Some(thread), None) => line(format!("Thread ready ({thread}).")),
-            (None, None) => None,
-        },
         JobEvent::Message { agent: None, text } => block("Assistant message".into(), text),
         JobEvent::Message {
             agent: Some(name),
@@ -57,7 +50,8 @@ pub fn log_entry(stamped: &StampedEvent) -> Option<String> {
         }),
         JobEvent::FileChange { path, change } => line(format!("File {change}: {path}")),
         JobEvent::Warning { text } => line(format!("Warning: {text}")),
-        JobEvent::Tokens(_) | JobEvent::Unknown { .. } => None,
+        // A thread and its turn have a line of their own, which says whether the thread is a new one.
+        JobEvent::Thread { .. } | JobEvent::Tokens(_) | JobEvent::Unknown { .. } => None,
         JobEvent::Log {
             title: Some(title),
             body,

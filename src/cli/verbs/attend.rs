@@ -243,10 +243,25 @@ fn show(stamped: &StampedEvent, progress: &mut Progress) {
 }
 
 fn said(agent: Option<&str>, text: &str) -> String {
-    let line = codex_review::run::first_line(text.trim_start_matches(['*', '#', ' ']));
+    let line = codex_review::run::first_line(&without_marks(text));
     match agent {
         Some(agent) => format!("{agent}: {line}"),
         None => line,
+    }
+}
+
+/// The first line without the marks that make it a heading, an item of a list, or that set off its first words.
+fn without_marks(text: &str) -> String {
+    let line = text
+        .lines()
+        .map(|line| line.trim().trim_start_matches(['#', ' ']))
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
+    let rest = line.trim_start_matches('*');
+    let marks = &line[..line.len() - rest.len()];
+    match rest.split_once(marks) {
+        Some((set_off, after)) if !rest.starts_with(' ') => format!("{set_off}{after}"),
+        _ => rest.trim_start().to_owned(),
     }
 }
 
@@ -361,5 +376,28 @@ mod imp {
 mod imp {
     pub(super) fn ctrl_c() -> std::io::Result<tokio::signal::windows::CtrlC> {
         tokio::signal::windows::ctrl_c()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(said(None, text), expected, "{text:?}");
+    }
+
+    #[test]
+    fn what_was_set_off_is_told_without_the_marks() {
+        check("**Inspecting the diff**", "Inspecting the diff");
+        check("\n**Inspecting** the diff\n\nmore", "Inspecting the diff");
+        check("## **Inspecting** `src/**/*.rs`", "Inspecting `src/**/*.rs`");
+        check("*Inspecting*", "Inspecting");
+        check("* an item * of a list", "an item * of a list");
+        check("plain, 2 * 3", "plain, 2 * 3");
+        check("", "");
+        let long = format!("**{}**", "long ".repeat(20).trim_end());
+        assert!(!said(None, &long).contains('*'));
     }
 }

@@ -225,6 +225,9 @@ fn logs_and_status_follow_a_job_to_its_end_and_leave_it_alone() {
     let started = world.json(["status", id.as_str()]);
     let file = std::fs::read_to_string(started["job"]["logFile"].as_str().unwrap()).unwrap();
     assert_eq!(logs.stdout(), file);
+    for once in ["] Thread ready (", "] Turn started (turn-2-review)."] {
+        assert_eq!(file.matches(once).count(), 1, "{file}");
+    }
 }
 
 /// Whoever started these tests with Ctrl-C ignored, as shells do for what runs behind `&`, has passed that on to programs
