@@ -382,10 +382,7 @@ impl Drive<'_> {
         if over && self.ended_by_itself() {
             return Ok(());
         }
-        Err(EngineError::Cancelled {
-            attempted: true,
-            interrupted: over,
-        })
+        Err(EngineError::Cancelled { interrupted: over })
     }
 
     /// Whether the turn ended, and not because it was interrupted.
@@ -394,27 +391,40 @@ impl Drive<'_> {
         reducer.progress() == Progress::Over && !reducer.was_interrupted()
     }
 
-    /// Interrupts the turn and waits until it is over. Returns whether it is.
+    /// Interrupts the turn, tells so, and waits until it is over. Returns whether it is.
     async fn interrupt(&mut self, thread_id: &str) -> bool {
-        let limit = self.request.limits.interrupt;
-        let ends = Instant::now() + limit;
         let active = self.reducer.as_ref().and_then(TurnReducer::active_turn);
-        let Some(mut turn_id) = active.map(str::to_owned) else {
+        let Some(turn_id) = active.map(str::to_owned) else {
             return false;
         };
+        // Told before the wait: whoever waits for us may lose patience first.
+        (self.observe)(TurnEvent::Interrupt { confirmed: false });
+        let over = self.stop_turn(thread_id, turn_id).await;
+        if over && !self.ended_by_itself() {
+            (self.observe)(TurnEvent::Interrupt { confirmed: true });
+        }
+        over
+    }
+
+    async fn stop_turn(&mut self, thread_id: &str, mut turn_id: String) -> bool {
+        /// An interrupt is refused for a turn that is over, whose end is heard at once, or by an engine that goes on.
+        const AFTER_REFUSAL: Duration = Duration::from_secs(1);
+        let mut ends = Instant::now() + self.request.limits.interrupt;
         // A review runs under another id than the one it was announced with; the refusal tells it.
         for _ in 0..2 {
             let params = protocol::turn_interrupt(thread_id, &turn_id);
-            match self.call_within("turn/interrupt", params, limit).await {
-                Err(EngineError::Refused { source, .. }) => {
-                    match protocol::running_turn(&source.message) {
-                        Some(running) => turn_id = running,
-                        None => break,
-                    }
-                }
+            let left = ends.saturating_duration_since(Instant::now());
+            let refusal = match self.call_within("turn/interrupt", params, left).await {
                 Err(EngineError::Lost { .. }) => return true,
+                Err(EngineError::Refused { source, .. }) => protocol::running_turn(&source.message),
+                Err(EngineError::TooOld { .. }) => None,
                 _ => break,
-            }
+            };
+            let Some(running) = refusal else {
+                ends = ends.min(Instant::now() + AFTER_REFUSAL);
+                break;
+            };
+            turn_id = running;
         }
         while self.progress() != Progress::Over {
             tokio::select! {
@@ -526,10 +536,7 @@ impl Drive<'_> {
 }
 
 fn not_started() -> EngineError {
-    EngineError::Cancelled {
-        attempted: false,
-        interrupted: false,
-    }
+    EngineError::Cancelled { interrupted: false }
 }
 
 fn member(value: &Value, method: &str, name: &'static str) -> Result<String, EngineError> {

@@ -92,9 +92,7 @@ pub enum EngineError {
     /// The turn was cancelled from here.
     #[error("the turn was cancelled{}", if *interrupted { "" } else { ", and the engine did not confirm it" })]
     Cancelled {
-        /// Whether an interrupt was sent: not when the turn had not started.
-        attempted: bool,
-        /// Whether the engine confirmed that the turn has ended.
+        /// Whether the engine confirmed that the turn has ended. Not when the turn had not started.
         interrupted: bool,
     },
 }

@@ -14,7 +14,8 @@ pub struct Limits {
     pub rpc: Duration,
     /// For a free place at the broker.
     pub queue: Duration,
-    /// For a turn to end after it was interrupted.
+    /// For a turn to end after it was interrupted. Shorter than what a cancel leaves a worker before it is killed, so that
+    /// the worker still says how its job ended.
     pub interrupt: Duration,
     /// For `turn/completed` once everything else says that the turn is over.
     pub completion: Duration,
@@ -27,7 +28,7 @@ impl Default for Limits {
             silence: Duration::from_secs(5 * 60),
             rpc: Duration::from_secs(60),
             queue: Duration::from_secs(30 * 60),
-            interrupt: Duration::from_secs(10),
+            interrupt: Duration::from_secs(4),
             completion: Duration::from_secs(3),
         }
     }

@@ -203,3 +203,15 @@ async fn greet(
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::CancelLimits;
+
+    #[test]
+    fn a_worker_that_is_asked_to_end_does_so_before_it_is_killed() {
+        let slowest = Limits::default().interrupt + GOODBYE;
+        assert!(slowest < CancelLimits::default().grace, "{slowest:?}");
+    }
+}

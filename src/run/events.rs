@@ -68,6 +68,7 @@ pub(super) fn emit(event: TurnEvent, sink: &mut dyn EventSink) {
             cached_input: usage.cached_input,
             output: usage.output,
         }),
+        TurnEvent::Interrupt { confirmed } => JobEvent::Interrupt { confirmed },
         TurnEvent::StillRunning => {
             line("Nothing heard for a while; the engine says that the turn still runs.".to_owned())
         }

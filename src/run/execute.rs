@@ -236,19 +236,7 @@ impl Run<'_> {
             &cancel,
         )
         .await
-        .map_err(|error| {
-            if let engine::EngineError::Cancelled {
-                attempted: sent,
-                interrupted,
-            } = &error
-                && *sent
-            {
-                self.sink.emit(JobEvent::Interrupt {
-                    confirmed: *interrupted,
-                });
-            }
-            not_judged(&error, self.request)
-        });
+        .map_err(|error| not_judged(&error, self.request));
         relay.abort();
         self.note_oddities(&opened, &result);
         opened.close().await;

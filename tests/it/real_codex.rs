@@ -239,10 +239,7 @@ async fn turns_and_reviews_are_interrupted_while_the_model_thinks() {
         let (result, ()) = tokio::join!(turn, asked);
         assert_eq!(
             result.unwrap_err(),
-            EngineError::Cancelled {
-                attempted: true,
-                interrupted: true
-            }
+            EngineError::Cancelled { interrupted: true }
         );
     }
     drop(connection);

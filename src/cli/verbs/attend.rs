@@ -392,7 +392,10 @@ mod tests {
     fn what_was_set_off_is_told_without_the_marks() {
         check("**Inspecting the diff**", "Inspecting the diff");
         check("\n**Inspecting** the diff\n\nmore", "Inspecting the diff");
-        check("## **Inspecting** `src/**/*.rs`", "Inspecting `src/**/*.rs`");
+        check(
+            "## **Inspecting** `src/**/*.rs`",
+            "Inspecting `src/**/*.rs`",
+        );
         check("*Inspecting*", "Inspecting");
         check("* an item * of a list", "an item * of a list");
         check("plain, 2 * 3", "plain, 2 * 3");

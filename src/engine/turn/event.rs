@@ -97,6 +97,12 @@ pub enum TurnEvent {
     },
     /// Tokens used so far on this thread.
     Usage(TokenUsage),
+    /// The engine was asked to stop the turn, or has stopped it: once when it is asked, and again when the turn is over
+    /// for that reason.
+    Interrupt {
+        /// Whether the turn is over.
+        confirmed: bool,
+    },
     /// Nothing was heard for the silence budget; the engine says that the turn still runs.
     StillRunning,
 }

@@ -3,7 +3,7 @@
 use codex_review::jobs::JobEvent;
 use rustix::process::Signal;
 
-use super::world::{World, is_reviewing, named_first};
+use super::world::{World, is_investigating, is_reviewing, named_first};
 
 #[test]
 fn ctrl_c_once_cancels_the_job_and_waits_for_its_end() {
@@ -56,6 +56,18 @@ fn ctrl_c_twice_leaves_the_job_and_says_how_to_find_it() {
     );
     server.go("late");
     assert_eq!(world.ended(&id)["status"], "cancelled");
+}
+
+#[test]
+fn an_interrupt_that_the_engine_refuses_was_attempted() {
+    let world = World::new("hold answer\non turn/interrupt : fail -32603 busy");
+    let id = world.background(["task", "think"]);
+    world.follow_until(&id, is_investigating);
+    let cancelled = world.json(["cancel", id.as_str()]);
+    assert_eq!(cancelled["status"], "cancelled");
+    assert_eq!(cancelled["turnInterruptAttempted"], true);
+    assert_eq!(cancelled["turnInterrupted"], false);
+    world.control.server().wait_call("turn/interrupt");
 }
 
 #[test]
