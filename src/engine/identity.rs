@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::EngineCommand;
 use super::command::NpmInstall;
+use super::stderr_tail::plain;
 
 /// One engine: executable, version, Codex home and login. A broker serves exactly one of these, so that an upgrade
 /// or a new login never meets an app server that does not know of it.
@@ -14,7 +15,8 @@ use super::command::NpmInstall;
 pub struct EngineIdentity {
     /// The executable's real path.
     pub executable: PathBuf,
-    /// What it says of itself, such as `0.169.0`.
+    /// What it says of itself, such as `0.169.0`; where that names no version, the first line of it, or `unknown`. One
+    /// line without control characters.
     pub version: String,
     /// Codex's own folder.
     pub home: PathBuf,
@@ -45,13 +47,13 @@ pub enum IdentityError {
         /// How long it had.
         limit: Duration,
     },
-    /// It answered, but not with a version.
-    #[error("`{} --version` answered with no version ({answer:?})", program.display())]
-    NoVersion {
+    /// Something ended it before it said anything.
+    #[error("`{} --version` was killed ({status})", program.display())]
+    Killed {
         /// The program.
         program: PathBuf,
-        /// The first line of what it said, or of its stderr.
-        answer: String,
+        /// How it ended.
+        status: std::process::ExitStatus,
     },
 }
 
@@ -61,7 +63,8 @@ impl EngineIdentity {
     ///
     /// # Errors
     ///
-    /// Says whether the program cannot be run, hangs or has no version.
+    /// Says whether the program cannot be run, hangs or is killed. One that names no version is an engine as well: whether
+    /// it works shows when it is started.
     pub async fn probe(
         command: &EngineCommand,
         codex_home: &Path,
@@ -107,6 +110,12 @@ impl EngineIdentity {
         })
     }
 
+    /// Whether the version is one, and not some other text.
+    #[must_use]
+    pub fn has_version(&self) -> bool {
+        parse_version(&self.version).is_some()
+    }
+
     /// Sixteen hex digits that name this identity in file names.
     #[must_use]
     pub fn key(&self) -> String {
@@ -143,55 +152,54 @@ async fn ask_version(command: &EngineCommand, limit: Duration) -> Result<String,
         .envs(command.env.iter().map(|(name, value)| (name, value)))
         .stdin(std::process::Stdio::null())
         .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
         .kill_on_drop(true)
         .spawn()
         .map_err(|source| IdentityError::NotRunnable {
             program: program.clone(),
             source,
         })?;
-    let output = bounded_output(child, limit).await;
-    let (stdout, stderr) = match output {
-        Some(Ok(output)) => output,
-        Some(Err(source)) => return Err(IdentityError::NotRunnable { program, source }),
-        None => return Err(IdentityError::NoAnswer { program, limit }),
-    };
-    let text = String::from_utf8_lossy(&stdout).into_owned();
-    parse_version(&text).ok_or_else(|| {
-        let said = if text.trim().is_empty() {
-            String::from_utf8_lossy(&stderr).into_owned()
-        } else {
-            text
-        };
-        let answer = said
-            .lines()
-            .next()
-            .unwrap_or("")
-            .chars()
-            .take(200)
-            .collect();
-        IdentityError::NoVersion { program, answer }
-    })
+    match bounded_output(child, limit).await {
+        Some(Ok((stdout, status))) if stdout.is_empty() && status.code().is_none() => {
+            Err(IdentityError::Killed { program, status })
+        }
+        Some(Ok((stdout, _))) => Ok(version_of(&stdout)),
+        Some(Err(source)) => Err(IdentityError::NotRunnable { program, source }),
+        None => Err(IdentityError::NoAnswer { program, limit }),
+    }
 }
 
-/// Reads at most 64 KiB of each stream; a program that says more, or holds its output open, runs into the limit.
+/// Reads at most 64 KiB; a program that says more, or holds its output open, runs into the limit.
 async fn bounded_output(
     mut child: tokio::process::Child,
     limit: Duration,
-) -> Option<std::io::Result<(Vec<u8>, Vec<u8>)>> {
+) -> Option<std::io::Result<(Vec<u8>, std::process::ExitStatus)>> {
     use tokio::io::AsyncReadExt as _;
     let stdout = child.stdout.take()?;
-    let stderr = child.stderr.take()?;
     let read = async {
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let (mut out_end, mut err_end) = (stdout.take(1 << 16), stderr.take(1 << 16));
-        let (a, b) = tokio::join!(out_end.read_to_end(&mut out), err_end.read_to_end(&mut err));
-        a?;
-        b?;
-        child.wait().await?;
-        Ok((out, err))
+        let mut out = Vec::new();
+        stdout.take(1 << 16).read_to_end(&mut out).await?;
+        Ok((out, child.wait().await?))
     };
     tokio::time::timeout(limit, read).await.ok()
+}
+
+/// What a program says of its version, coloured or not: the version, or the first line, or `unknown`.
+fn version_of(said: &[u8]) -> String {
+    const CHARS: usize = 60;
+    let lines: Vec<String> = said
+        .split(|&byte| byte == b'\n')
+        .map(plain)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let version = lines.iter().find_map(|line| parse_version(line));
+    version.unwrap_or_else(|| match lines.first() {
+        Some(line) => {
+            let line = line.strip_prefix("codex-cli ").unwrap_or(line);
+            line.chars().take(CHARS).collect()
+        }
+        None => "unknown".to_owned(),
+    })
 }
 
 /// The first word that begins with a digit and holds a dot: `codex-cli 0.169.0` → `0.169.0`.
@@ -292,12 +300,22 @@ mod tests {
         assert_eq!(elsewhere.home, Path::new("/elsewhere"));
     }
 
+    #[test]
+    fn a_version_is_read_without_its_colours_and_any_other_text_kept_short() {
+        assert_eq!(version_of(b"\x1b[32mcodex-cli 0.169.0\x1b[0m\n"), "0.169.0");
+        assert_eq!(version_of(b"a note\r\n\ncodex-cli v1.2\n"), "1.2");
+        assert_eq!(version_of(b"\x1b[1mcodex-cli te\x07st\x1b[0m\n"), "test");
+        assert_eq!(version_of("é".repeat(1000).as_bytes()).chars().count(), 60);
+        assert_eq!(version_of(b" \n"), "unknown");
+    }
+
     #[tokio::test]
-    async fn a_program_without_a_version_is_named_with_what_it_said() {
+    async fn a_program_without_a_version_is_an_engine_and_an_absent_one_is_named() {
         let dir = tempfile::tempdir().unwrap();
-        let command = script(dir.path(), "echo oh no >&2; exit 1");
-        let error = probe(&command, dir.path()).await.unwrap_err();
-        assert!(error.to_string().contains("oh no"), "{error}");
+        let command = script(dir.path(), "echo codex-cli test");
+        let nameless = probe(&command, dir.path()).await.unwrap();
+        assert_eq!(nameless.version, "test");
+        assert!(!nameless.has_version());
         let absent = EngineCommand::new(dir.path().join("absent"));
         let error = probe(&absent, dir.path()).await.unwrap_err();
         assert!(
