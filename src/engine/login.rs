@@ -9,11 +9,12 @@ use super::{Caller, EngineError, Limits};
 pub struct AuthState {
     /// Whether a turn can be expected to find a login, or to need none.
     pub logged_in: bool,
-    /// What says so: `account/read`.
+    /// What says so: `account/read`; `None` where the engine did not tell.
     pub source: Option<String>,
     /// `chatgpt`, `apiKey`, …, as the engine words it; `None` without an account.
     pub auth_method: Option<String>,
-    /// Whether the engine has checked it; `None` where there is nothing to check.
+    /// Whether the engine has checked it; `None` where there is nothing to check. `Some(false)` without a login is an
+    /// engine too old to tell.
     pub verified: Option<bool>,
     /// Whether the provider in use needs a login at OpenAI; `None` when the engine does not say.
     pub requires_openai_auth: Option<bool>,
@@ -21,6 +22,14 @@ pub struct AuthState {
     pub provider: Option<String>,
     /// One sentence for people. It names no address.
     pub detail: String,
+}
+
+impl AuthState {
+    /// Whether a turn is worth a try: there is a login, or none is needed, or only a turn shows it.
+    #[must_use]
+    pub fn may_run(&self) -> bool {
+        self.logged_in || self.verified == Some(false)
+    }
 }
 
 /// A model that the engine offers.
@@ -46,13 +55,14 @@ pub async fn read_auth(
     cwd: Option<&str>,
     limits: &Limits,
 ) -> Result<AuthState, EngineError> {
-    let account = ask(
-        caller,
-        "account/read",
-        json!({"refreshToken": false}),
-        limits,
-    )
-    .await?;
+    let account = caller
+        .request("account/read", json!({"refreshToken": false}), limits.rpc)
+        .await
+        .map_err(EngineError::from);
+    let account = match account {
+        Err(error @ (EngineError::Refused { .. } | EngineError::TooOld { .. })) => Err(error),
+        account => Ok(account?),
+    };
     let config = json!({"includeLayers": false, "cwd": cwd});
     let config = ask(caller, "config/read", config, limits).await?;
     Ok(state_of(account.as_ref(), config.as_ref()))
@@ -129,15 +139,28 @@ pub(super) async fn ask(
     }
 }
 
-fn state_of(account: Result<&Value, &String>, config: Result<&Value, &String>) -> AuthState {
+fn state_of(account: Result<&Value, &EngineError>, config: Result<&Value, &String>) -> AuthState {
     let config = config.map_or(&Value::Null, |config| &config["config"]);
     let provider = config["model_provider"].as_str().map(str::to_owned);
     let account = match account {
         Ok(account) => account,
-        Err(why) => {
+        Err(EngineError::TooOld { method }) => {
+            return AuthState {
+                verified: Some(false),
+                provider,
+                detail: format!(
+                    "this version does not know `{method}`; only a turn tells whether it is logged in"
+                ),
+                ..AuthState::default()
+            };
+        }
+        Err(refusal) => {
             return AuthState {
                 provider,
-                detail: format!("the engine does not tell its login: {why}"),
+                detail: format!(
+                    "the engine does not tell its login: {}",
+                    refusal.not_judged().detail
+                ),
                 ..AuthState::default()
             };
         }
@@ -222,9 +245,21 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_that_does_not_tell_is_not_logged_in() {
-        let state = state_of(Err(&"no".to_owned()), Err(&"no".to_owned()));
-        assert!(!state.logged_in);
-        assert!(state.detail.contains("no"));
+    fn an_engine_that_does_not_tell_is_not_logged_in_and_an_old_one_may_be() {
+        let refused = EngineError::Refused {
+            method: "account/read".to_owned(),
+            source: Box::new(crate::rpc::ErrorObject::new(-32603, "busy")),
+        };
+        let state = state_of(Err(&refused), Err(&"no".to_owned()));
+        assert!(!state.logged_in && !state.may_run(), "{state:?}");
+        assert_eq!((state.source, state.verified), (None, None));
+        assert!(state.detail.contains("busy"), "{}", state.detail);
+
+        let old = EngineError::TooOld {
+            method: "account/read".to_owned(),
+        };
+        let state = state_of(Err(&old), Err(&"no".to_owned()));
+        assert!(!state.logged_in && state.may_run(), "{state:?}");
+        assert_eq!((state.source, state.verified), (None, Some(false)));
     }
 }

@@ -9,6 +9,7 @@ mod full_disk;
 mod kills;
 mod life;
 mod scoping;
+mod setup;
 mod tasks;
 mod usage;
 pub mod world;

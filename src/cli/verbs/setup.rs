@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use codex_review::config::EngineChoice as EngineSetting;
 use codex_review::engine::login::{AuthState, read_auth};
-use codex_review::engine::{EngineIdentity, Limits, absolute_path, find_in_path};
+use codex_review::engine::{
+    EngineError, EngineIdentity, IdentityError, Limits, absolute_path, find_in_path, unavailable,
+};
 use codex_review::review::ExitStatus;
 use codex_review::run::{self, Access, EngineChoice, open_engine};
 use serde_json::{Value, json};
@@ -17,7 +19,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
 use super::status::session_runtime;
-use super::workspace::Workspace;
+use super::workspace::{ENDPOINT_VARIABLE, Workspace, given_endpoint};
 
 /// How long a program may take to say its version, and the engine to answer each question.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -31,11 +33,30 @@ struct Available {
     detail: String,
 }
 
+/// Why Codex cannot be used, by what can be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    /// There is no program to start.
+    Absent,
+    /// The program is there, and its app server does not answer.
+    Broken,
+    /// The environment names an engine that does not answer.
+    Unreachable,
+}
+
+/// What Codex says.
+struct Codex {
+    /// `None` where it answers.
+    trouble: Option<Trouble>,
+    detail: String,
+    /// Its login, or why that is not known.
+    auth: Result<AuthState, String>,
+}
+
 /// Everything that was looked at.
 struct Checkup {
     npm: Available,
-    codex: Available,
-    auth: Result<AuthState, String>,
+    codex: Codex,
     gate: bool,
     plan_review: bool,
     actions: Vec<String>,
@@ -98,19 +119,20 @@ fn check(workspace: &Workspace, actions: Vec<String>) -> Result<Checkup, Failure
     let surroundings = workspace.surroundings()?;
     let codex = workspace.codex();
     let runtime = super::runtime()?;
-    let (npm, codex, auth) = runtime.block_on(async {
-        let (npm, (codex, auth)) =
-            tokio::join!(npm(&surroundings), ask_codex(&surroundings, &codex));
-        (npm, codex, auth)
-    });
+    let (npm, codex) = runtime
+        .block_on(async { tokio::join!(npm(&surroundings), ask_codex(&surroundings, &codex)) });
+    let mut shared = session_runtime(workspace);
+    if codex.trouble == Some(Trouble::Unreachable) {
+        shared["label"] = "given engine, which does not answer".into();
+        shared["detail"] = codex.detail.as_str().into();
+    }
     Ok(Checkup {
         npm,
         codex,
-        auth,
         gate: workspace.store.settings()?.stop_review_gate(),
         plan_review: super::plan_gate::is_on(workspace)?,
         actions,
-        runtime: session_runtime(workspace),
+        runtime: shared,
         builtin: workspace.settings().engine == EngineSetting::Builtin,
     })
 }
@@ -149,76 +171,85 @@ async fn npm(surroundings: &run::Surroundings) -> Available {
     }
 }
 
-async fn ask_codex(
-    surroundings: &run::Surroundings,
-    codex: &EngineChoice,
-) -> (Available, Result<AuthState, String>) {
-    let missing = |detail: String| {
-        let why = format!("not asked: {detail}");
-        (
-            Available {
-                available: false,
-                detail,
-            },
-            Err(why),
-        )
+/// Asks the engine that runs would use: the one that the environment names, or a child of our own.
+async fn ask_codex(surroundings: &run::Surroundings, codex: &EngineChoice) -> Codex {
+    let not_asked = |trouble, detail: String| Codex {
+        trouble: Some(trouble),
+        auth: Err(format!("not asked: {detail}")),
+        detail,
     };
     let command = match surroundings.engine_command(codex) {
         Ok(command) => command,
-        Err(missing_engine) => return missing(missing_engine.detail),
+        Err(missing) => return not_asked(Trouble::Absent, missing.detail),
     };
     let identity = match EngineIdentity::probe(&command, &surroundings.codex_home, PATIENCE).await {
         Ok(identity) => identity,
-        Err(error) => return missing(error.to_string()),
+        Err(error @ IdentityError::NotRunnable { .. }) => {
+            return not_asked(Trouble::Absent, unavailable(&error).detail);
+        }
+        Err(error) => return not_asked(Trouble::Broken, unavailable(&error).detail),
     };
-    let opened = open_engine(codex, &Access::Isolated, PATIENCE, surroundings).await;
-    let opened = match opened {
+    let version = if identity.has_version() {
+        format!("codex {}", identity.version)
+    } else {
+        format!("codex of an unknown version ({})", identity.version)
+    };
+    let (access, trouble, who) = match given_endpoint() {
+        Some(endpoint) => (
+            Access::Endpoint(endpoint),
+            Trouble::Unreachable,
+            format!("the engine that {ENDPOINT_VARIABLE} names"),
+        ),
+        None => (
+            Access::Isolated,
+            Trouble::Broken,
+            "its app server".to_owned(),
+        ),
+    };
+    let mut opened = match open_engine(codex, &access, PATIENCE, surroundings).await {
         Ok(opened) => opened,
         Err(not_judged) => {
-            return missing(format!(
-                "codex {} is installed, but its app server does not answer: {}",
-                identity.version, not_judged.detail
-            ));
+            return not_asked(
+                trouble,
+                format!(
+                    "{version} is installed, but {who} does not answer: {}",
+                    not_judged.detail
+                ),
+            );
         }
     };
     let limits = Limits {
         rpc: PATIENCE,
         ..Limits::default()
     };
-    let auth = read_auth(&opened.connection.caller(), None, &limits)
-        .await
-        .map_err(|error| error.not_judged().detail);
+    let auth = match read_auth(&opened.connection.caller(), None, &limits).await {
+        // How the process ended says more than that its pipe closed.
+        Err(EngineError::Lost { during, .. }) => Err(EngineError::Lost {
+            during,
+            source: opened.connection.loss().await,
+        }),
+        auth => auth,
+    };
     opened.close().await;
-    let detail = format!("codex {}; its app server answers", identity.version);
-    (
-        Available {
-            available: true,
-            detail,
-        },
-        auth,
-    )
+    Codex {
+        trouble: None,
+        detail: format!("{version}; {who} answers"),
+        auth: auth.map_err(|error| error.not_judged().detail),
+    }
 }
 
 impl Checkup {
     fn logged_in(&self) -> bool {
-        self.auth.as_ref().is_ok_and(|auth| auth.logged_in)
+        self.codex.auth.as_ref().is_ok_and(|auth| auth.logged_in)
     }
 
     fn ready(&self) -> bool {
-        self.builtin || (self.codex.available && self.logged_in())
+        let may_run = self.codex.auth.as_ref().is_ok_and(AuthState::may_run);
+        self.builtin || (self.codex.trouble.is_none() && may_run)
     }
 
     fn next_steps(&self) -> Vec<String> {
-        let mut steps = Vec::new();
-        if !self.codex.available {
-            if !self.npm.available {
-                steps.push("Install Node.js, which brings npm.".to_owned());
-            }
-            steps.push(format!("Install the Codex CLI: npm install -g {PACKAGE}"));
-            steps.push("Until then: codex-review review --engine builtin".to_owned());
-        } else if !self.logged_in() {
-            steps.push("Log in: codex login".to_owned());
-        }
+        let mut steps = self.repairs();
         if self.ready() {
             steps.push("Review your work: codex-review review".to_owned());
             if !self.gate {
@@ -231,8 +262,38 @@ impl Checkup {
         steps
     }
 
+    /// What to do about Codex, if anything.
+    fn repairs(&self) -> Vec<String> {
+        let again = "Try again: codex-review setup".to_owned();
+        let update =
+            format!("If that does not help, update Codex: npm install -g {PACKAGE}@latest");
+        let meanwhile = "Until then: codex-review review --engine builtin".to_owned();
+        match (self.codex.trouble, &self.codex.auth) {
+            (Some(Trouble::Absent), _) => {
+                let npm =
+                    (!self.npm.available).then(|| "Install Node.js, which brings npm.".to_owned());
+                let codex = format!("Install the Codex CLI: npm install -g {PACKAGE}");
+                npm.into_iter().chain([codex, meanwhile]).collect()
+            }
+            (Some(Trouble::Unreachable), _) => vec![
+                format!(
+                    "Unset {ENDPOINT_VARIABLE}, which lets runs start an engine, or let it name a broker that runs."
+                ),
+                meanwhile,
+            ],
+            (Some(Trouble::Broken), _) | (None, Err(_)) => vec![again, update, meanwhile],
+            (None, Ok(auth)) if auth.logged_in => Vec::new(),
+            (None, Ok(auth)) if auth.may_run() => {
+                vec!["If a run finds no login: codex login".to_owned()]
+            }
+            // It did not say that there is no login: it failed to answer.
+            (None, Ok(auth)) if auth.source.is_none() => vec![again, update],
+            (None, Ok(_)) => vec!["Log in: codex login".to_owned()],
+        }
+    }
+
     fn document(&self) -> Value {
-        let auth = match &self.auth {
+        let auth = match &self.codex.auth {
             Ok(auth) => json!({
                 "available": true,
                 "loggedIn": auth.logged_in,
@@ -257,7 +318,7 @@ impl Checkup {
         json!({
             "ready": self.ready(),
             "npm": {"available": self.npm.available, "detail": self.npm.detail},
-            "codex": {"available": self.codex.available, "detail": self.codex.detail},
+            "codex": {"available": self.codex.trouble.is_none(), "detail": self.codex.detail},
             "auth": auth,
             "sessionRuntime": self.runtime,
             "reviewGateEnabled": self.gate,
@@ -269,20 +330,24 @@ impl Checkup {
 
     fn page(&self, workspace: &Workspace) -> String {
         let mark = |good: bool| if good { "ok" } else { "--" };
-        let login = match &self.auth {
+        let login = match &self.codex.auth {
             Ok(auth) => auth.detail.clone(),
             Err(detail) => detail.clone(),
         };
         let runtime = self.runtime["label"].as_str().unwrap_or_default();
         let rows = [
             (
-                mark(self.codex.available),
+                mark(self.codex.trouble.is_none()),
                 "Codex",
                 self.codex.detail.clone(),
             ),
             (mark(self.logged_in()), "Login", login),
             (mark(self.npm.available), "npm", self.npm.detail.clone()),
-            (mark(true), "Engine", runtime.to_owned()),
+            (
+                mark(self.codex.trouble != Some(Trouble::Unreachable)),
+                "Engine",
+                runtime.to_owned(),
+            ),
             (
                 mark(true),
                 "State",

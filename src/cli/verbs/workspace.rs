@@ -27,7 +27,7 @@ use super::hook::quiet;
 /// Claude Code's own name for its session, where our hook has not set ours.
 const CLAUDE_SESSION_VARIABLE: &str = "CLAUDE_CODE_SESSION_ID";
 /// Use this broker and no other.
-const ENDPOINT_VARIABLE: &str = "CODEX_COMPANION_APP_SERVER_ENDPOINT";
+pub(crate) const ENDPOINT_VARIABLE: &str = "CODEX_COMPANION_APP_SERVER_ENDPOINT";
 /// The codex executable to start.
 const CODEX_BIN_VARIABLE: &str = "CODEX_REVIEW_CODEX_BIN";
 /// Codex's own folder.
