@@ -148,7 +148,7 @@ impl Repository {
         Some(name.shorten().to_string())
     }
 
-    /// git's `user.name`, where it is set.
+    /// git's `user.name`, where the repository or the user sets it.
     #[must_use]
     pub fn user_name(&self) -> Option<String> {
         let name = self.gix.config_snapshot().string("user.name")?;

@@ -1,4 +1,4 @@
-//! The user's own git configuration, as far as reading a repository depends on it.
+//! The user's own git configuration, as far as reading a repository depends on it, and what the user is called.
 //!
 //! Only a closed list of keys is taken over, none of which can start a program, and the repository's own values win over
 //! them. A file that is missing or broken is skipped: a review does not fail over a user's settings.
@@ -9,8 +9,8 @@ use bstr::{BString, ByteSlice, ByteVec};
 
 use crate::target::GitEnvironment;
 
-/// Keys that decide what a working tree file is compared as, or which files are untracked.
-const KEYS: [&str; 9] = [
+/// Keys that decide what a working tree file is compared as, or which files are untracked; and the user's name.
+const KEYS: [&str; 10] = [
     "core.autocrlf",
     "core.eol",
     "core.excludesFile",
@@ -20,6 +20,7 @@ const KEYS: [&str; 9] = [
     "core.symlinks",
     "core.checkStat",
     "core.trustctime",
+    "user.name",
 ];
 
 /// What was found.

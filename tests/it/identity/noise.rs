@@ -207,6 +207,26 @@ fn an_acceptance_ends_on_its_day_and_stays_below_its_severity() {
     assert_eq!(remarks(&report, "graver"), [fingerprint.as_str()]);
 }
 
+/// What used to happen: only a name in the repository's own configuration counted.
+#[test]
+fn whoever_accepts_is_named_by_the_users_own_git_configuration() {
+    let shop = Shop::changed();
+    shop.repo.git(["config", "--local", "--unset", "user.name"]);
+    shop.review(&[]);
+    let users = shop.sandbox.write("gitconfig", "[user]\n\tname = Bea\n");
+    let add = ["baseline", "add", "--all", "--reason", "ours"];
+    shop.run(&add)
+        .expect_code(2)
+        .assert_stderr_has("nobody is named");
+    shop.sandbox
+        .command(add)
+        .cwd(shop.repo.path())
+        .env("GIT_CONFIG_GLOBAL", users)
+        .run_ok();
+    let suppression = &shop.review(&[])["suppressedFindings"][0]["suppression"];
+    assert_eq!(suppression["author"], "Bea");
+}
+
 #[test]
 fn an_entry_that_accepts_nothing_any_more_is_told_and_can_be_pruned() {
     let shop = Shop::changed();
