@@ -60,11 +60,14 @@ fn reference() -> String {
             RepositoryScope::Stricter => "if stricter",
             RepositoryScope::Never => "no",
         };
+        let mut default = key.default.unwrap_or("not set").to_owned();
+        if let Some(in_ci) = key.default_in_ci {
+            write!(default, "; {in_ci} where `CI` is set").expect("a string takes all text");
+        }
         writeln!(
             out,
-            "| `{}` | {} | {repository} | `{}` | {} |",
+            "| `{}` | {default} | {repository} | `{}` | {} |",
             key.name,
-            key.default.unwrap_or("not set"),
             key.variable(),
             key.about
         )

@@ -12,7 +12,7 @@ use codex_review::jobs::{StateRoot, folder_name};
 use codex_review::target::{GitEnvironment, OpenError, Repository};
 
 use super::failure::Failure;
-use super::verbs::workspace::state_root;
+use super::verbs::workspace::{in_ci, state_root};
 
 /// Where a command runs.
 #[derive(Debug)]
@@ -125,6 +125,7 @@ impl Surroundings {
             trust,
             variable: Some(&Self::variable),
             flags,
+            in_ci: in_ci(),
         })
     }
 }

@@ -59,6 +59,8 @@ pub struct Key {
     pub kind: Kind,
     /// Its value when nobody sets it, as it would be typed; `None` means not set.
     pub default: Option<&'static str>,
+    /// The same where a CI system runs the program, for the keys that have another one there.
+    pub default_in_ci: Option<&'static str>,
     /// Whether a repository may set it.
     pub repository: RepositoryScope,
     /// What it does, in one line.
@@ -66,6 +68,12 @@ pub struct Key {
 }
 
 impl Key {
+    /// Its value when nobody sets it, in CI or elsewhere.
+    #[must_use]
+    pub fn default_where(&self, in_ci: bool) -> Option<&'static str> {
+        self.default_in_ci.filter(|_| in_ci).or(self.default)
+    }
+
     /// The environment variable that sets it: `CODEX_REVIEW_` and the name in capitals, dots as underscores.
     #[must_use]
     pub fn variable(&self) -> String {
@@ -87,12 +95,15 @@ pub fn find_key(name: &str) -> Result<&'static Key, ConfigError> {
 }
 
 macro_rules! keys {
-    ($($constant:ident = $name:literal, $kind:expr, $default:expr, $repository:ident, $about:literal;)*) => {
+    (@in_ci) => { None };
+    (@in_ci $default:literal) => { Some($default) };
+    ($($constant:ident = $name:literal, $kind:expr, $default:expr $(=> $in_ci:literal)?, $repository:ident, $about:literal;)*) => {
         $(
             pub(super) const $constant: Key = Key {
                 name: $name,
                 kind: $kind,
                 default: $default,
+                default_in_ci: keys!(@in_ci $($in_ci)?),
                 repository: RepositoryScope::$repository,
                 about: $about,
             };
@@ -136,7 +147,7 @@ keys! {
         "the reasoning effort to ask for";
     STRATEGY = "strategy", Kind::Text, Some("auto"), Allowed,
         "how the context is built; `codex-review strategies` lists them";
-    FAIL_ON = "fail_on", Kind::Word(&crate::review::FailOn::WORDS), Some("high"), Allowed,
+    FAIL_ON = "fail_on", Kind::Word(&crate::review::FailOn::WORDS), Some("none") => "high", Allowed,
         "from which severity on findings make the exit code 1";
     FILTER = "filter", Kind::Word(&crate::review::FindingFilter::WORDS), Some("none"), Trusted,
         "where findings count: on added lines, in the diff, in changed files, or everywhere";
@@ -210,7 +221,7 @@ mod tests {
     #[test]
     fn every_default_is_a_value_of_its_own_key() {
         for key in KEYS {
-            if let Some(default) = key.default {
+            for default in [key.default, key.default_in_ci].into_iter().flatten() {
                 Value::parse(key, default).unwrap_or_else(|error| panic!("{}: {error}", key.name));
             }
         }

@@ -103,6 +103,8 @@ pub struct Layers<'a> {
     pub variable: Option<&'a Variables<'a>>,
     /// The flags, in the order typed; of two for one key the later wins.
     pub flags: Vec<Flag>,
+    /// Whether a CI system runs us, which some defaults depend on.
+    pub in_ci: bool,
 }
 
 /// A value in a repository's file that did not count.
@@ -121,10 +123,15 @@ pub fn resolve(layers: &Layers<'_>) -> Result<Resolved, ConfigError> {
     let mut values: BTreeMap<&'static str, (Value, Provenance)> = BTreeMap::new();
     let mut ignored = Vec::new();
     for key in KEYS {
-        if let Some(default) = key.default {
+        if let Some(default) = key.default_where(layers.in_ci) {
             let value = Value::parse(key, default)
                 .expect("a test proves that every default is a value of its key");
-            values.insert(key.name, (value, Provenance::Default));
+            let provenance = if layers.in_ci && key.default_in_ci.is_some() {
+                Provenance::DefaultInCi
+            } else {
+                Provenance::Default
+            };
+            values.insert(key.name, (value, provenance));
         }
     }
     if let Some(file) = &layers.user {
@@ -296,6 +303,25 @@ mod tests {
     }
 
     #[test]
+    fn findings_fail_a_run_by_default_in_ci_alone() {
+        let shown = |in_ci, user| {
+            let resolved = resolve(&Layers {
+                user,
+                in_ci,
+                ..Layers::default()
+            });
+            let resolved = resolved.unwrap();
+            let (value, from) = resolved.get(find_key("fail_on").unwrap()).unwrap();
+            assert_eq!(value.to_string(), resolved.settings.fail_on.to_string());
+            format!("{value} from {from}")
+        };
+        assert_eq!(shown(false, None), "none from default");
+        assert_eq!(shown(true, None), "high from default in CI");
+        let low = file("/u", "fail_on = 'low'");
+        assert_eq!(shown(true, low), "low from /u");
+    }
+
+    #[test]
     fn each_layer_overrides_the_one_below_and_is_named() {
         let variable = |name: &str| match name {
             "CODEX_REVIEW_STRATEGY" => Some(OsString::from("inline")),
@@ -316,6 +342,7 @@ mod tests {
                 flag: "--effort",
                 value: "high".to_owned(),
             }],
+            in_ci: true,
         })
         .unwrap();
         let shown = |name: &str| {

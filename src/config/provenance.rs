@@ -8,6 +8,8 @@ use std::path::PathBuf;
 pub enum Provenance {
     /// Nobody set it.
     Default,
+    /// Nobody set it, and in CI it has another value than elsewhere.
+    DefaultInCi,
     /// The user's file.
     UserFile(PathBuf),
     /// The repository's file.
@@ -23,7 +25,7 @@ impl Provenance {
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
-            Provenance::Default => "default",
+            Provenance::Default | Provenance::DefaultInCi => "default",
             Provenance::UserFile(_) => "user",
             Provenance::RepositoryFile(_) => "repository",
             Provenance::Environment(_) => "environment",
@@ -36,6 +38,7 @@ impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Provenance::Default => f.write_str("default"),
+            Provenance::DefaultInCi => f.write_str("default in CI"),
             Provenance::UserFile(path) | Provenance::RepositoryFile(path) => {
                 write!(f, "{}", path.display())
             }

@@ -111,7 +111,7 @@ impl InvalidValue {
 
 fn place(provenance: &Provenance) -> String {
     match provenance {
-        Provenance::Default => "the defaults".to_owned(),
+        Provenance::Default | Provenance::DefaultInCi => "the defaults".to_owned(),
         Provenance::UserFile(path) | Provenance::RepositoryFile(path) => {
             format!("configuration file `{}`", path.display())
         }

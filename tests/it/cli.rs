@@ -185,7 +185,7 @@ fn settings_show_where_they_come_from() {
         setting("strategy"),
         ("inline".into(), "environment".to_owned())
     );
-    assert_eq!(setting("fail_on"), ("high".into(), "default".to_owned()));
+    assert_eq!(setting("fail_on"), ("none".into(), "default".to_owned()));
     assert_eq!(
         setting("codex_bin"),
         (serde_json::Value::Null, "unset".to_owned())
@@ -206,6 +206,16 @@ fn settings_show_where_they_come_from() {
     let list = run(&["config", "list"]);
     list.assert_stdout_has(
         "strategy                       inline           $CODEX_REVIEW_STRATEGY",
+    );
+    let in_ci = |argv: &[&str]| {
+        let command = sandbox.command(argv).cwd(repo.path()).env("CI", "true");
+        command.run_ok()
+    };
+    assert_eq!(in_ci(&["config", "get", "fail_on"]).stdout(), "high\n");
+    let document = in_ci(&["config", "get", "fail_on", "--json"]).json();
+    assert_eq!(
+        (&document["default"], &document["from"]),
+        (&"high".into(), &"default in CI".into())
     );
     let path = run(&["config", "path", "--json"]).json();
     assert_eq!(path[0]["exists"], true);

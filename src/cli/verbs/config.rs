@@ -15,6 +15,7 @@ use crate::cli::options::Shape;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 
+use super::workspace::in_ci;
 use super::{config_change, config_codex};
 
 pub(crate) fn run(
@@ -196,7 +197,7 @@ impl SettingDocument {
                 Some((Value::Text(text), _)) => text.as_str().into(),
                 Some((Value::Number(number), _)) => (*number).into(),
             },
-            default: key.default,
+            default: key.default_where(in_ci()),
             source: found.map_or("unset", |(_, provenance)| provenance.as_str()),
             from: found.map(|(_, provenance)| provenance.to_string()),
             kind,

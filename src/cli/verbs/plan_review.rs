@@ -17,7 +17,7 @@ use crate::cli::usage::UsageError;
 
 use super::delivery::Delivery;
 use super::plan_source::{FoundPlan, find};
-use super::review::{Errand, fail_on, resolve};
+use super::review::{Errand, resolve};
 use super::workspace::Workspace;
 
 pub(crate) fn run(
@@ -54,7 +54,7 @@ pub(crate) fn run(
         explicit: !matches!(request.source, PlanSource::Last { .. }),
         focus: request.focus.as_deref(),
         took: began.elapsed(),
-        ..subject.review(&workspace, &found, &options, fail_on(&workspace))
+        ..subject.review(&workspace, &found, &options, workspace.settings().fail_on)
     };
     let run_request = plan.request()?;
     let summary = format!("{}: {}", plan.draft().target.label, subject.context.summary);

@@ -8,8 +8,7 @@ use codex_review::context::{self, ChangeView, Context, ContextInput};
 use codex_review::jobs::{Clock, Job};
 use codex_review::report::{self, Format, Report};
 use codex_review::review::{
-    ExitStatus, FailOn, NotJudged, NotJudgedReason, OnEmpty, Outcome, Shard, SuppressFrom,
-    exit_status,
+    ExitStatus, NotJudged, NotJudgedReason, OnEmpty, Outcome, Shard, SuppressFrom, exit_status,
 };
 use codex_review::run::{
     CacheUse, EngineChoice, Kind, ReviewHistory, ReviewPlan, RunRequest, Since, TermsInput,
@@ -30,7 +29,7 @@ use super::attend::{Telling, attend_to_end};
 use super::delivery::Delivery;
 use super::diff_choice;
 use super::strategies::{CatalogOf, catalog};
-use super::workspace::{Workspace, in_ci, side_with_the_word, today};
+use super::workspace::{Workspace, side_with_the_word, today};
 
 /// What is said where there is nothing to go on from.
 const NO_LAST_REVIEW: &str =
@@ -264,7 +263,7 @@ pub(crate) fn run(
     if request.memory.asks_anyway && options.cache == CacheUse::Use {
         options.cache = CacheUse::Refresh;
     }
-    let fail_on = fail_on(&workspace);
+    let fail_on = workspace.settings().fail_on;
     let terms = review_terms(&TermsInput {
         repository: &repository,
         target: &resolved.target,
@@ -404,18 +403,6 @@ impl Errand<'_> {
         let report = report_or(&job, draft);
         delivery.report(&report)?;
         Ok(report.exit)
-    }
-}
-
-/// Without a word on it, findings fail a run where nobody reads along: in CI.
-pub(super) fn fail_on(workspace: &Workspace) -> FailOn {
-    let said = codex_review::config::find_key("fail_on")
-        .ok()
-        .and_then(|key| workspace.resolved.get(key))
-        .is_some_and(|(_, provenance)| *provenance != codex_review::config::Provenance::Default);
-    match (said, in_ci()) {
-        (true, _) | (false, true) => workspace.settings().fail_on,
-        (false, false) => FailOn::Never,
     }
 }
 

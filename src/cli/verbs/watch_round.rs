@@ -26,7 +26,7 @@ use crate::cli::watch::flags_of;
 
 use super::gate::read_tree;
 use super::hook::quiet;
-use super::review::{build_context_of, fail_on, read_change, report_of};
+use super::review::{build_context_of, read_change, report_of};
 use super::watch_worker::MOST_FILES;
 use super::workspace::{Workspace, random, today};
 
@@ -156,7 +156,7 @@ impl Hands {
         } else {
             Isolation::Default
         });
-        let fail_on = fail_on(&workspace);
+        let fail_on = workspace.settings().fail_on;
         let terms = review_terms(&TermsInput {
             repository: &repository,
             target: &resolved.target,
