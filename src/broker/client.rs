@@ -1,4 +1,4 @@
-//! Reaching a broker: connect to the one that is recorded, or start one.
+//! Reaching a broker: connect to the one that is named or recorded, or start one.
 //!
 //! [`connect_or_start`] tries the record of the same identity first. A recorded broker is asked for its status before it
 //! is trusted, which tells a hung, dying or strange one from one that works. Otherwise a starter takes `start.lock`,
@@ -23,6 +23,8 @@ use crate::rpc::{self, LineBuffer, Message, RequestId};
 
 /// How often a broker that ends just while it is connected to is looked for again.
 const ATTEMPTS: usize = 4;
+/// How long a broker may take to answer when it is asked whether it is there.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection to a broker, for [`crate::engine::Connection`]. Nothing was sent on it but a question about its status.
 #[derive(Debug)]
@@ -37,22 +39,29 @@ pub struct BrokerConnection {
     pub started: bool,
 }
 
+/// Connects to a broker that somebody names, whatever is recorded. Nothing is asked and nothing is started, so it needs no
+/// engine here.
+///
+/// # Errors
+///
+/// Nobody accepts a connection there within [`CONNECT_TIMEOUT`].
+pub async fn connect_given(endpoint: &Endpoint) -> Result<BrokerConnection, BrokerError> {
+    let connecting = connect(endpoint, CONNECT_TIMEOUT).await;
+    let (reader, writer) = connecting.map_err(|error| error.at(endpoint))?;
+    Ok(BrokerConnection {
+        reader,
+        writer,
+        endpoint: endpoint.clone(),
+        started: false,
+    })
+}
+
 /// Connects to the workspace's broker for the engine that `options` name, and starts it if there is none.
 ///
 /// # Errors
 ///
-/// See [`BrokerError`]; with an endpoint in the options, nothing is started and an endpoint without a broker is one.
+/// See [`BrokerError`].
 pub async fn connect_or_start(options: &BrokerOptions) -> Result<BrokerConnection, BrokerError> {
-    if let Some(endpoint) = &options.endpoint {
-        let connecting = connect(endpoint, options.connect_timeout).await;
-        let (reader, writer) = connecting.map_err(|error| error.at(endpoint))?;
-        return Ok(BrokerConnection {
-            reader,
-            writer,
-            endpoint: endpoint.clone(),
-            started: false,
-        });
-    }
     let dir = SessionDir::of(&options.state_dir, &options.identity.key);
     let mut last = None;
     for _ in 0..ATTEMPTS {

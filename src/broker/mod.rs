@@ -43,7 +43,7 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
-pub use client::{BrokerConnection, connect_or_start, newest_record};
+pub use client::{BrokerConnection, connect_given, connect_or_start, newest_record};
 pub use control::{BrokerView, StopOutcome, status_all, stop_all, workspaces_with_brokers};
 pub use endpoint::{BrokerReader, BrokerWriter, Endpoint};
 pub use error::BrokerError;

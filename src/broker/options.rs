@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{BrokerError, Endpoint};
+use super::BrokerError;
+use super::client::CONNECT_TIMEOUT;
 use crate::engine::{EngineCommand, EngineIdentity};
 
 /// What a broker is keyed by: its engine, and this program's own version. An upgrade of either, or another login, never
@@ -80,8 +81,6 @@ pub struct BrokerOptions {
     pub self_exe: PathBuf,
     /// The words that come before these arguments: `broker serve`.
     pub serve_verb: Vec<OsString>,
-    /// Connect here, whatever is recorded, and start nothing.
-    pub endpoint: Option<Endpoint>,
     /// What may be tuned.
     pub tuning: BrokerTuning,
     /// How long a broker may take to answer when it is asked whether it is there.
@@ -107,9 +106,8 @@ impl BrokerOptions {
             engine,
             self_exe: self_exe.into(),
             serve_verb: vec!["broker".into(), "serve".into()],
-            endpoint: None,
             tuning: BrokerTuning::default(),
-            connect_timeout: Duration::from_secs(5),
+            connect_timeout: CONNECT_TIMEOUT,
             start_timeout: Duration::from_secs(15),
         }
     }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::broker::{
-    BrokerIdentity, BrokerOptions, BrokerReason, BrokerTuning, Endpoint, connect_or_start,
+    BrokerConnection, BrokerIdentity, BrokerOptions, BrokerReason, BrokerTuning, Endpoint,
+    connect_given, connect_or_start,
 };
 use crate::engine::{
     AppServer, CallError, ClientInfo, Connection, ConnectionBounds, EngineIdentity, Limits,
@@ -71,14 +72,12 @@ pub async fn open_engine(
         Access::Isolated => isolated(engine, rpc, surroundings).await,
         Access::Endpoint(endpoint) => {
             let endpoint = Endpoint::parse(endpoint).map_err(|error| unavailable(&error))?;
-            shared(
-                engine,
-                rpc,
-                surroundings,
-                Some(endpoint),
-                BrokerTuning::default(),
-            )
-            .await
+            let broker = connect_given(&endpoint)
+                .await
+                .map_err(|error| unavailable(&error))?;
+            greet_broker(broker, rpc)
+                .await
+                .map_err(|refusal| refusal.not_judged)
         }
         Access::Shared {
             max_streams,
@@ -88,7 +87,7 @@ pub async fn open_engine(
                 max_streams: *max_streams,
                 idle_timeout: Duration::from_millis(*idle_timeout_ms),
             };
-            shared(engine, rpc, surroundings, None, tuning).await
+            shared(engine, rpc, surroundings, tuning).await
         }
     }
 }
@@ -119,11 +118,9 @@ async fn shared(
     engine: &EngineChoice,
     rpc: Duration,
     surroundings: &Surroundings,
-    endpoint: Option<Endpoint>,
     tuning: BrokerTuning,
 ) -> Result<OpenedEngine, NotJudged> {
     let mut options = broker_options(surroundings, engine).await?;
-    options.endpoint = endpoint;
     options.tuning = tuning;
     let mut attempts = ATTEMPTS;
     loop {
@@ -131,12 +128,9 @@ async fn shared(
         let broker = connect_or_start(&options)
             .await
             .map_err(|error| unavailable(&error))?;
-        let endpoint = broker.endpoint.to_string();
-        let bounds = ConnectionBounds::default();
-        let connection = Connection::over(broker.reader, broker.writer, bounds);
-        match greet(connection, Some(endpoint), None, rpc).await {
+        match greet_broker(broker, rpc).await {
             // It began to end between its status and our greeting: the next one is another broker.
-            Err(refusal) if refusal.is_ending && attempts > 0 && options.endpoint.is_none() => {}
+            Err(refusal) if refusal.is_ending && attempts > 0 => {}
             greeted => return greeted.map_err(|refusal| refusal.not_judged),
         }
     }
@@ -161,6 +155,13 @@ struct Refusal {
     not_judged: NotJudged,
     /// Whether it is a broker that ends.
     is_ending: bool,
+}
+
+async fn greet_broker(broker: BrokerConnection, rpc: Duration) -> Result<OpenedEngine, Refusal> {
+    let endpoint = broker.endpoint.to_string();
+    let bounds = ConnectionBounds::default();
+    let connection = Connection::over(broker.reader, broker.writer, bounds);
+    greet(connection, Some(endpoint), None, rpc).await
 }
 
 async fn greet(

@@ -4,6 +4,7 @@
 mod cancelling;
 mod crowd;
 mod damage;
+mod endpoints;
 mod engine_faults;
 mod full_disk;
 mod kills;

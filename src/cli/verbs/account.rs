@@ -11,7 +11,7 @@ use codex_review::engine::{AccountUsage, LimitWindow, Limits, read_account_usage
 use codex_review::jobs::{Account, Clock, Job, Spent, Timestamp};
 use codex_review::report::{grouped, visible};
 use codex_review::review::ExitStatus;
-use codex_review::run::{Access, open_engine};
+use codex_review::run::open_engine;
 use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
@@ -64,7 +64,8 @@ fn ask(workspace: &Workspace) -> Result<Result<(AuthState, AccountUsage), String
     let surroundings = workspace.surroundings()?;
     let engine = workspace.codex();
     super::runtime()?.block_on(async {
-        let opened = match open_engine(&engine, &Access::Isolated, PATIENCE, &surroundings).await {
+        let access = workspace.codex_access();
+        let opened = match open_engine(&engine, &access, PATIENCE, &surroundings).await {
             Ok(opened) => opened,
             Err(not_judged) => return Ok(Err(not_judged.detail)),
         };

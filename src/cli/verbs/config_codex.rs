@@ -9,7 +9,7 @@ use codex_review::engine::own_config::{
 };
 use codex_review::near_miss::nearest;
 use codex_review::report::styled::Role;
-use codex_review::run::{Access, OpenedEngine, open_engine};
+use codex_review::run::{OpenedEngine, open_engine};
 use serde_json::{Value, json};
 
 use crate::cli::config::{CodexChange, CodexKey};
@@ -42,8 +42,8 @@ pub(super) fn run(
     let runtime = super::runtime()?;
     let cwd = workspace.root.to_str();
     let (config, written) = runtime.block_on(async {
-        // Its own child: a shared one may have read the configuration before it was changed.
-        let opened = open_engine(&engine, &Access::Isolated, PATIENCE, &run_surroundings)
+        let access = workspace.codex_access();
+        let opened = open_engine(&engine, &access, PATIENCE, &run_surroundings)
             .await
             .map_err(Failure::Engine)?;
         let asked = ask(&opened, cwd, change.as_ref()).await;

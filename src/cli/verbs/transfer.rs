@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use codex_review::engine::{EngineError, Limits, import_session};
 use codex_review::hooks::TRANSCRIPT_PATH_VARIABLE;
 use codex_review::review::ExitStatus;
-use codex_review::run::{Access, open_engine};
+use codex_review::run::open_engine;
 use serde_json::json;
 
 use crate::cli::failure::Failure;
@@ -56,8 +56,8 @@ pub(crate) fn run(
     };
     let thread_id = super::runtime()?.block_on(async {
         let mut opened = open_engine(
-            &options.engine,
-            &Access::Isolated,
+            &workspace.codex(),
+            &workspace.codex_access(),
             options.budgets.rpc,
             &run,
         )

@@ -269,6 +269,12 @@ impl Workspace {
         EngineChoice::Codex(codex_bin(self.settings()))
     }
 
+    /// How [`Self::codex`] is asked about what is its own: where every run asks, if the environment says so; else a child of
+    /// its own, because a shared one may have read its configuration or login before they changed.
+    pub(crate) fn codex_access(&self) -> Access {
+        given_endpoint().map_or(Access::Isolated, Access::Endpoint)
+    }
+
     /// Whose commands the reader can type.
     pub(crate) fn surface(&self) -> Surface {
         match self.session {

@@ -77,19 +77,14 @@ async fn a_state_folder_too_deep_for_a_socket_uses_the_runtime_folder() {
 async fn an_endpoint_that_is_given_is_used_and_nothing_is_started() {
     let mut played = Played::start(4).await;
     let (engine, _a, _b) = played.pair().await;
-    let elsewhere = Sandbox::new();
-    let mut other = options(&elsewhere);
-    other.endpoint = Some(
-        broker::newest_record(&played.options.state_dir)
-            .unwrap()
-            .unwrap()
-            .endpoint,
-    );
-    let mut client = Client::connect(&other).await;
+    let record = broker::newest_record(&played.options.state_dir);
+    let endpoint = record.unwrap().unwrap().endpoint;
+    let found = broker::connect_given(&endpoint).await.unwrap();
+    let mut client = Client::of(found);
     assert_eq!(client.status().await.clients, 3);
     drop(client);
-    other.endpoint = Some(broker::Endpoint::parse("unix:/nonexistent/x.sock").unwrap());
-    let error = broker::connect_or_start(&other).await.unwrap_err();
+    let nobody = broker::Endpoint::parse("unix:/nonexistent/x.sock").unwrap();
+    let error = broker::connect_given(&nobody).await.unwrap_err();
     assert!(
         error.to_string().contains("unix:/nonexistent/x.sock"),
         "{error}"
