@@ -16,7 +16,7 @@ use crate::report::{self, Cached, Report};
 use crate::review::{Outcome, exit_status};
 
 use super::kind::Ask;
-use super::{CacheUse, ReviewedChange, RunRequest, Surroundings};
+use super::{Access, CacheUse, ReviewedChange, RunRequest, Surroundings};
 
 /// How long an engine may take to say which version it is.
 const IDENTIFY: Duration = Duration::from_secs(10);
@@ -31,8 +31,8 @@ pub(super) struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    /// The question of a request that was made at `at`. `None` where answers to it are not kept: tasks, the gate, and
-    /// runs without a cache.
+    /// The question of a request that was made at `at`. `None` where answers to it are not kept: tasks, the gate, runs
+    /// without a cache, and those at an endpoint that somebody gave.
     pub(super) async fn of(
         request: &'a RunRequest,
         surroundings: &Surroundings,
@@ -41,6 +41,10 @@ impl<'a> Question<'a> {
         let change = request.change.as_ref()?;
         let digest = change.digest.as_ref()?;
         if request.cache == CacheUse::Off || request.kind.ask == Ask::Text {
+            return None;
+        }
+        if let Access::Endpoint(_) = request.access {
+            // Who answers there is not known before it is asked, and may be another one each time.
             return None;
         }
         let command = surroundings.engine_command(&request.engine).ok()?;

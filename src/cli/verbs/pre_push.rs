@@ -18,7 +18,9 @@ use codex_review::report::styled::Role;
 use codex_review::review::{
     ExitStatus, NotJudgedReason, OnEmpty, Outcome, SuppressFrom, Unjudged, Verdict,
 };
-use codex_review::run::{REVIEW, ReviewPlan, TermsInput, change_hash, first_line, review_terms};
+use codex_review::run::{
+    Access, REVIEW, ReviewPlan, TermsInput, change_hash, first_line, review_terms,
+};
 use codex_review::secrets::is_secret_name;
 use codex_review::target::{
     ChangeOptions, IgnoreSource, ObjectId, PushedChange, Repository, ResolveError,
@@ -401,9 +403,15 @@ impl Push {
     fn policy_line(&self) -> String {
         let settings = self.workspace.settings();
         let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+        let mut engine = settings.engine.as_str().to_owned();
+        if let Access::Endpoint(endpoint) = self.workspace.engine_options(Isolation::Default).access
+        {
+            // Another engine than the one that is installed here.
+            engine = format!("{engine}@{endpoint}");
+        }
         format!(
             "{} {} {} {} {} {}",
-            settings.engine.as_str(),
+            engine,
             or_none(&settings.model),
             or_none(&settings.effort),
             settings.strategy,

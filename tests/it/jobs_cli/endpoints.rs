@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::world::World;
 use crate::support::Invocation;
@@ -45,6 +45,38 @@ impl Drop for Given<'_> {
             stop.env(STATE, &self.state).run_ok();
         }
     }
+}
+
+fn answering(verdict: &str) -> String {
+    let finding = json!({
+        "severity": "high", "title": "It breaks", "body": "Why.", "file": "a.rs", "line_start": 2,
+        "line_end": 2, "confidence": 0.9, "recommendation": "Mend it.",
+    });
+    let findings = match verdict {
+        "approve" => Vec::new(),
+        _ => vec![finding],
+    };
+    let answer =
+        json!({"verdict": verdict, "summary": verdict, "findings": findings, "next_steps": []});
+    format!("answer {answer}\nversion 0.{}.0\n", verdict.len())
+}
+
+#[test]
+fn a_verdict_of_a_given_engine_is_never_taken_for_that_of_the_own_one() {
+    let world = World::new(&answering("needs-attention"));
+    let given = Given::start(&world, &answering("approve"));
+    let review = ["adversarial-review", "--json"];
+    let check = |command: Invocation, cached: bool, outcome: &str, verdict: &str| {
+        let report: Value = command.env("CODEX_REVIEW_CACHE", "true").run().json();
+        assert_eq!(report["outcome"], outcome, "{report:#}");
+        assert_eq!(report["cached"].is_object(), cached, "{report:#}");
+        let version = format!("0.{}.0", verdict.len());
+        assert_eq!(report["engine"]["version"], version, "{report:#}");
+    };
+    check(given.command(review), false, "passed", "approve");
+    check(world.command(review), false, "findings", "needs-attention");
+    check(given.command(review), false, "passed", "approve");
+    check(world.command(review), true, "findings", "needs-attention");
 }
 
 #[test]
