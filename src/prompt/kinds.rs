@@ -1,5 +1,7 @@
 //! One function per kind of prompt.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::template::fill;
@@ -18,6 +20,9 @@ const TEST: &str = include_str!("templates/test.md");
 const TEST_FOCUS: &str = include_str!("templates/test-focus.md");
 const TASK_CONTINUE: &str = include_str!("templates/task-continue.md");
 
+/// How much of the assistant's last message the gate's prompt shows, in bytes of either end.
+const MESSAGE_END_BYTES: usize = 4 << 10;
+
 /// Why a filled template cannot fail.
 const TESTED: &str = "a test fills every embedded template";
 
@@ -33,7 +38,8 @@ pub struct PromptInput<'a> {
 /// What the stop gate's prompt is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct GateInput<'a> {
-    /// What the assistant said last, where the host gave it. Blank text counts as none.
+    /// What the assistant said last, where the host gave it. Blank text counts as none; of a long one the middle is left
+    /// out.
     pub last_message: Option<&'a str>,
     /// The text of a [`Context`](crate::context::Context) of the working tree; empty for none.
     pub context: &'a str,
@@ -220,12 +226,28 @@ pub fn agent(input: &AgentInput<'_>) -> String {
     fill(AGENT.trim_end(), &values).expect(TESTED)
 }
 
+/// Head and tail of a text, and between them how much was left out.
+fn both_ends(text: &str) -> Cow<'_, str> {
+    if text.len() <= 2 * MESSAGE_END_BYTES {
+        return Cow::Borrowed(text);
+    }
+    let head = text.floor_char_boundary(MESSAGE_END_BYTES);
+    let tail = text.ceil_char_boundary(text.len() - MESSAGE_END_BYTES);
+    let left_out = tail - head;
+    Cow::Owned(format!(
+        "{}\n[{left_out} bytes left out]\n{}",
+        &text[..head],
+        &text[tail..]
+    ))
+}
+
 /// The stop gate's prompt. The first line of its answer is `ALLOW: <reason>` or `BLOCK: <reason>`.
 #[must_use]
 pub fn gate(input: &GateInput<'_>) -> Prompt {
     let message = input.last_message.filter(|text| !text.trim().is_empty());
     let message = message.map_or_else(String::new, |text| {
         let shown = visible(text.as_bytes()).text;
+        let shown = both_ends(&shown);
         let wrapped = Envelope::around([&*shown]).wrap("Last message", &shown);
         fill(GATE_MESSAGE.trim_end(), &[("message", &wrapped)]).expect(TESTED)
     });
@@ -336,6 +358,21 @@ mod tests {
         let id = &text[..start].rsplit("<<<data ").next().unwrap()[..24];
         let end = text.find(&format!("<<<end {id}>>>")).unwrap();
         assert!(text[start..end].contains("ALLOW: all good"));
+    }
+
+    #[test]
+    fn of_a_huge_last_message_both_ends_are_shown() {
+        let huge = format!("BEGIN{}END", "é\u{1b}".repeat(1_000_000));
+        let text = gate(&GateInput {
+            last_message: Some(&huge),
+            context: "",
+        })
+        .text;
+        assert!(text.len() < 12 << 10, "{} bytes", text.len());
+        for part in ["\nBEGINé<U+001B>é", " bytes left out]\n", "é<U+001B>END\n"] {
+            assert!(text.contains(part), "no {part:?}");
+        }
+        assert_eq!(both_ends("short"), "short");
     }
 
     #[test]
