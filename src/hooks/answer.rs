@@ -10,7 +10,7 @@ pub enum GateAnswer {
     },
     /// Something must be mended first.
     Block {
-        /// In the engine's words, with what stood below the first line.
+        /// In the engine's words, with what stood below the first line; never empty.
         reason: String,
     },
     /// Anything else could not be judged.
@@ -21,8 +21,25 @@ pub enum GateAnswer {
 }
 
 const SHOWN_CHARS: usize = 200;
+/// A longer reason is cut.
+const MAX_REASON_BYTES: usize = 8 << 10;
 
-/// Reads the engine's answer. Markdown around the word (`**BLOCK:** …`) is tolerated; another word is not.
+impl GateAnswer {
+    /// Cuts a reason that is longer than anybody reads, and says that the rest is in the result of `job`.
+    #[must_use]
+    pub fn cut(mut self, job: &str) -> Self {
+        if let GateAnswer::Allow { reason } | GateAnswer::Block { reason } = &mut self
+            && reason.len() > MAX_REASON_BYTES
+        {
+            reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
+            reason.push_str(&format!("…\n\n(cut; all of it: codex-review result {job})"));
+        }
+        self
+    }
+}
+
+/// Reads the engine's answer. Markdown around the word (`**BLOCK:** …`) is tolerated; another word is not. An objection
+/// that says nothing is none.
 #[must_use]
 pub fn read_answer(text: &str) -> GateAnswer {
     let text = text.trim();
@@ -35,12 +52,10 @@ pub fn read_answer(text: &str) -> GateAnswer {
     };
     if let Some(reason) = worded("ALLOW") {
         GateAnswer::Allow { reason }
-    } else if let Some(mut reason) = worded("BLOCK") {
-        let below = below.trim();
-        if !below.is_empty() {
-            reason.push_str("\n\n");
-            reason.push_str(below);
-        }
+    } else if let Some(reason) = worded("BLOCK")
+        && let reason = format!("{reason}\n\n{}", below.trim()).trim().to_owned()
+        && !reason.is_empty()
+    {
         GateAnswer::Block { reason }
     } else {
         GateAnswer::Unclear {
@@ -85,8 +100,22 @@ mod tests {
                 reason: reason("no\n\nwhy"),
             },
         );
+        check(
+            "**BLOCK:**\n\nwhy",
+            GateAnswer::Block {
+                reason: reason("why"),
+            },
+        );
+        check(
+            "ALLOW:",
+            GateAnswer::Allow {
+                reason: String::new(),
+            },
+        );
         for unclear in [
             "",
+            "BLOCK:",
+            "**BLOCK:**",
             "I would ALLOW: this",
             "ALLOWED: x",
             "BLOCK it",
@@ -96,5 +125,17 @@ mod tests {
             let first_line = unclear.to_owned();
             check(unclear, GateAnswer::Unclear { first_line });
         }
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_and_says_where_the_rest_is() {
+        let said = read_answer(&format!("BLOCK: {}", "é".repeat(100_000)));
+        let GateAnswer::Block { reason } = said.cut("task-1") else {
+            panic!("it stays an objection");
+        };
+        assert!(reason.len() < MAX_REASON_BYTES + 100, "{}", reason.len());
+        assert!(reason.ends_with("codex-review result task-1)"), "{reason}");
+        let short = read_answer("BLOCK: no");
+        assert_eq!(short.clone().cut("task-1"), short);
     }
 }

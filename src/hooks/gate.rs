@@ -324,7 +324,7 @@ pub fn conclude(review: Review, fail_closed: bool, gated: Gated) -> Conclusion {
             not_judged("the engine gave no answer".to_owned())
         }
         Review::Answered(GateAnswer::Unclear { first_line }) => not_judged(format!(
-            "the answer began neither with ALLOW nor with BLOCK (`{first_line}`)"
+            "the answer was neither `ALLOW: <reason>` nor `BLOCK: <reason>` (`{first_line}`)"
         )),
         Review::NoEngine(what) => Conclusion::Allow {
             note: Some(gated.no_engine(&what)),

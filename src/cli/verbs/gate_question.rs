@@ -194,7 +194,9 @@ pub(super) fn put(
 fn review(report: &Report, job: &Job) -> Review {
     match &report.outcome {
         Outcome::NotJudged(not_judged) => unjudged(not_judged, job),
-        Outcome::Judged(_) | Outcome::Empty => Review::Answered(read_answer(&report.raw_output)),
+        Outcome::Judged(_) | Outcome::Empty => {
+            Review::Answered(read_answer(&report.raw_output).cut(job.id.as_str()))
+        }
     }
 }
 
