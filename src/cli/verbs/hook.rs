@@ -3,8 +3,8 @@
 //! A hook never fails its host: whatever goes wrong here is a note on standard error and exit code 0. A fault of our own
 //! is never a block.
 
-use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use codex_review::broker::stop_all;
@@ -115,12 +115,7 @@ fn session_start(input: &HookInput, surroundings: &Surroundings) -> Result<(), F
     if let Some(path) = Surroundings::variable(ENV_FILE_VARIABLE).filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
         let lines = export_lines(session, input.transcript_path.as_deref());
-        std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&path)
-            .and_then(|mut file| file.write_all(lines.as_bytes()))
-            .map_err(|source| Failure::Write { path, source })?;
+        append_lines(&path, &lines).map_err(|source| Failure::Write { path, source })?;
     }
     let workspace = Workspace::open_in_hook(surroundings)?;
     if let Some(session) = session {
@@ -134,6 +129,25 @@ fn session_start(input: &HookInput, surroundings: &Surroundings) -> Result<(), F
         Some(session) => gate::session_began(&workspace, session),
         None => Ok(()),
     }
+}
+
+/// Appends whole lines to a file that others write too: their last line may lack its end.
+fn append_lines(path: &Path, lines: &str) -> std::io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let mut file = std::fs::OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)?;
+    let mut last = [b'\n'];
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    let apart = if last == *b"\n" { "" } else { "\n" };
+    file.write_all(format!("{apart}{lines}").as_bytes())
 }
 
 /// A turn begins: the gate remembers where, and a watch may have something to tell.

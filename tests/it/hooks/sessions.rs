@@ -61,7 +61,8 @@ fn leases(world: &World) -> Vec<String> {
 #[test]
 fn a_start_exports_the_variables_and_notes_whose_process_it_is() {
     let world = World::new("");
-    let file = world.sandbox.write("env", "export KEPT=1\n");
+    // Whoever wrote it last left its last line without an end.
+    let file = world.sandbox.write("env", "export KEPT=1");
     let transcript = "/tmp/it's; touch x.jsonl";
     let output = hook(
         &world,
