@@ -30,7 +30,7 @@ pub use pre_push::{
     NothingToReview, PushConclusion, PushFacts, PushStep, conclude_push, decide_push,
 };
 pub use push_memory::{
-    KEPT_FINDINGS, PushFinding, PushMemory, PushQuestion, PushRecord, PushVerdict,
+    KEPT_FINDINGS, PushAnswers, PushFinding, PushMemory, PushQuestion, PushRecord, PushVerdict,
 };
 pub use pushed_ref::{MAX_PUSH_BYTES, MalformedLine, PushedRef, read_push};
 pub use tree::tree_state;

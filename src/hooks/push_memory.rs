@@ -3,6 +3,8 @@
 //! The memory is the log that `hook status` shows, and it answers the same question a second time: the same base, head
 //! and policy. A damaged file is an empty memory: it costs a review, never a verdict.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 const KEPT_RECORDS: usize = 300;
@@ -41,7 +43,7 @@ impl PushVerdict {
 }
 
 /// What was asked: a review of the same change under the same policy has the same answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PushQuestion {
     /// The old side; empty for the empty tree.
@@ -109,13 +111,14 @@ impl PushMemory {
         serde_json::to_vec_pretty(self).expect("plain fields always serialise")
     }
 
-    /// The newest answer to a question; `None` when there was none.
+    /// The answers that it holds.
     #[must_use]
-    pub fn recall(&self, question: &PushQuestion) -> Option<&PushRecord> {
-        self.records.iter().rev().find(|record| {
-            record.question == *question
-                && matches!(record.verdict, PushVerdict::Passed | PushVerdict::Held)
-        })
+    pub fn answers(self) -> PushAnswers {
+        let mut answers = PushAnswers::default();
+        for record in self.records {
+            answers.learn(record);
+        }
+        answers
     }
 
     /// Notes what became of refs, forgetting the oldest past the bound.
@@ -123,6 +126,45 @@ impl PushMemory {
         self.records.extend(records);
         let surplus = self.records.len().saturating_sub(KEPT_RECORDS);
         self.records.drain(..surplus);
+    }
+}
+
+/// The answers that one push has: those that are remembered, and those that it got itself. Each is found at once, however
+/// many refs the push has.
+#[derive(Debug, Clone, Default)]
+pub struct PushAnswers {
+    judged: HashMap<PushQuestion, PushRecord>,
+    asked: HashMap<PushQuestion, PushRecord>,
+}
+
+impl PushAnswers {
+    /// The newest judgement of a question; `None` when there was none.
+    #[must_use]
+    pub fn recall(&self, question: &PushQuestion) -> Option<&PushRecord> {
+        self.judged.get(question)
+    }
+
+    /// What this push got as its first answer to a question, whatever it was; `None` when it was not asked.
+    #[must_use]
+    pub fn asked_just_now(&self, question: &PushQuestion) -> Option<&PushRecord> {
+        self.asked.get(question)
+    }
+
+    /// Notes what became of a ref of this push. Where nothing was asked there is nothing to note.
+    pub fn note(&mut self, record: &PushRecord) {
+        if record.question.head.is_empty() {
+            return;
+        }
+        if !self.asked.contains_key(&record.question) {
+            self.asked.insert(record.question.clone(), record.clone());
+        }
+        self.learn(record.clone());
+    }
+
+    fn learn(&mut self, record: PushRecord) {
+        if matches!(record.verdict, PushVerdict::Passed | PushVerdict::Held) {
+            self.judged.insert(record.question.clone(), record);
+        }
     }
 }
 
@@ -151,14 +193,24 @@ mod tests {
             record("h", "p", PushVerdict::Skipped),
             record("i", "p", PushVerdict::NotJudged),
         ]);
+        let mut answers = memory.answers();
         let recall = |head: &str, policy: &str| {
-            memory
+            answers
                 .recall(&record(head, policy, PushVerdict::Passed).question)
                 .map(|record| record.verdict)
         };
         assert_eq!(recall("h", "p"), Some(PushVerdict::Passed));
         assert_eq!(recall("h", "stricter"), None);
         assert_eq!(recall("i", "p"), None);
+
+        // Within one push the first answer counts, judged or not.
+        let unjudged = record("i", "p", PushVerdict::NotJudged);
+        assert!(answers.asked_just_now(&unjudged.question).is_none());
+        answers.note(&unjudged);
+        assert_eq!(answers.asked_just_now(&unjudged.question), Some(&unjudged));
+        assert!(answers.recall(&unjudged.question).is_none());
+        answers.note(&PushRecord::default());
+        assert!(answers.asked_just_now(&PushQuestion::default()).is_none());
     }
 
     #[test]

@@ -40,8 +40,9 @@ pub use push::{HooksFolder, HooksSource, PushedChange};
 pub use quote::quote_path;
 pub use repo::{
     CommitLog, CommitSummary, CreateError, HeadMove, LineOrigin, LineOrigins, LineQuery, NewFile,
-    OnDisk, OpenError, Repository, StagedEntry, StoredFile, TouchedFiles, Uncommitted, WatchRules,
-    WatchedFolders, WorktreeFile, create_repository, hooks_folder_everywhere,
+    OnDisk, OpenError, RemoteCommits, Repository, StagedEntry, StoredFile, TouchedFiles,
+    Uncommitted, WatchRules, WatchedFolders, WorktreeFile, create_repository,
+    hooks_folder_everywhere,
 };
 pub use resolve::{BaseChoice, Endpoint, Mode, PatchedSide, ResolveError, ResolvedTarget, Twin};
 pub use spec::{SCOPES, Select, SpecArguments, SpecError, TargetSpec};

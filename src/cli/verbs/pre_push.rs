@@ -5,13 +5,14 @@
 //! that could not be judged, and the user's policy says what becomes of it; only a configuration of the user's own that
 //! cannot be read is an error, because then there is no policy.
 
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::time::{Duration, Instant};
 
 use codex_review::causes::with_causes;
 use codex_review::hooks::{
-    KEPT_FINDINGS, MalformedLine, PushFacts, PushFinding, PushMemory, PushQuestion, PushRecord,
-    PushStep, PushVerdict, PushedRef, conclude_push, decide_push, read_push,
+    KEPT_FINDINGS, MalformedLine, PushAnswers, PushFacts, PushFinding, PushMemory, PushQuestion,
+    PushRecord, PushStep, PushVerdict, PushedRef, conclude_push, decide_push, read_push,
 };
 use codex_review::report::Report;
 use codex_review::report::styled::Role;
@@ -23,7 +24,7 @@ use codex_review::run::{
 };
 use codex_review::secrets::is_secret_name;
 use codex_review::target::{
-    ChangeOptions, IgnoreSource, ObjectId, PushedChange, Repository, ResolveError,
+    ChangeOptions, IgnoreSource, ObjectId, PushedChange, RemoteCommits, Repository, ResolveError,
 };
 
 use crate::cli::failure::Failure;
@@ -142,9 +143,9 @@ struct Brought {
 }
 
 impl Brought {
-    /// What is done about it, and what is known of it from `memory`.
-    fn step<'m>(&self, memory: &'m PushMemory) -> (PushStep, Option<&'m PushRecord>) {
-        let known = memory.recall(&self.question);
+    /// What is done about it, and what is known of it.
+    fn step<'a>(&self, answers: &'a PushAnswers) -> (PushStep, Option<&'a PushRecord>) {
+        let known = answers.recall(&self.question);
         let facts = PushFacts {
             pushed: &self.pushed,
             change: self.change.as_ref(),
@@ -204,23 +205,26 @@ impl Push {
         })
     }
 
+    /// Each step costs the same for every ref: a push may have thousands.
     fn review_all(
         &self,
         lines: Vec<Result<PushedRef, MalformedLine>>,
         ui: &Ui,
     ) -> Result<ExitStatus, Failure> {
-        let mut memory: PushMemory = recall(&self.workspace);
-        let has = self.remote_has(&lines);
-        let lines: Vec<Result<Brought, MalformedLine>> = lines
-            .into_iter()
-            .map(|line| line.map(|pushed| self.look_at(pushed, &has)))
+        let memory: PushMemory = recall(&self.workspace);
+        let mut answers = memory.answers();
+        let lines = self.look_at_all(lines);
+        let mut open: HashSet<&PushQuestion> = lines
+            .iter()
+            .flatten()
+            .filter(|brought| matches!(brought.step(&answers).0, PushStep::Review { .. }))
+            .map(|brought| &brought.question)
             .collect();
         let mut records: Vec<PushRecord> = Vec::new();
-        for (at, line) in lines.iter().enumerate() {
+        for line in &lines {
             let record = match line {
                 Ok(brought) => {
-                    let share = self.share(lines[at..].iter().flatten(), &memory, &records);
-                    self.review_one(brought, &memory, &records, &share, ui)
+                    self.review_one(brought, &answers, &mut open, ui)
                         // One that cannot be judged takes nothing from what was found in another.
                         .unwrap_or_else(|failure| {
                             Some(PushRecord {
@@ -249,7 +253,7 @@ impl Push {
             };
             tell_record(&record, ui);
             // The next ref may be the same commit under another name.
-            memory.note([record.clone()]);
+            answers.note(&record);
             records.push(record);
         }
         let policy = self.workspace.settings().pre_push;
@@ -293,58 +297,60 @@ impl Push {
         Ok(ExitStatus::Findings)
     }
 
-    /// What the remote has: what its tracking refs say, and what it told git just now.
-    fn remote_has(&self, lines: &[Result<PushedRef, MalformedLine>]) -> Vec<ObjectId> {
-        let mut has = self.repository.remote_has(self.remote.as_deref());
-        let told = lines.iter().flatten();
-        has.extend(told.filter_map(|pushed| pushed.remote_id.clone()));
-        has.sort();
-        has.dedup();
-        has
-    }
-
-    fn look_at(&self, pushed: PushedRef, has: &[ObjectId]) -> Brought {
-        let change = pushed.local_id.as_ref().map(|id| {
-            self.repository
-                .pushed_change(id, has)
-                .map_err(|error| in_words(&error))
-        });
-        let question = match &change {
-            Some(Ok(PushedChange::Commits { head, base })) => PushQuestion {
-                base: base.as_ref().map_or_else(String::new, ToString::to_string),
-                head: head.to_string(),
-                policy: self.policy_line(),
-            },
-            _ => PushQuestion::default(),
-        };
-        Brought {
-            pushed,
-            change,
-            question,
-        }
-    }
-
-    /// What is left of the time, divided among the questions that are still to be asked: one that is never answered must
-    /// not take the others' time. What the first ones do not need is there for the last.
-    fn share<'b>(
+    /// What each line brings to the remote, which has what its tracking refs say and what it told git just now.
+    fn look_at_all(
         &self,
-        ahead: impl Iterator<Item = &'b Brought>,
-        memory: &PushMemory,
-        records: &[PushRecord],
-    ) -> Share {
-        let mut questions: Vec<&PushQuestion> = Vec::new();
-        for brought in ahead {
-            let is_asked = matches!(brought.step(memory).0, PushStep::Review { .. })
-                && asked_just_now(records, &brought.question).is_none();
-            if is_asked && !questions.contains(&&brought.question) {
-                questions.push(&brought.question);
+        lines: Vec<Result<PushedRef, MalformedLine>>,
+    ) -> Vec<Result<Brought, MalformedLine>> {
+        let told = lines.iter().flatten();
+        let told = told.filter_map(|pushed| pushed.remote_id.clone());
+        let has = self.repository.remote_has(self.remote.as_deref(), told);
+        let policy = self.policy_line();
+        let mut known = HashMap::new();
+        let mut look_at = |pushed: PushedRef| {
+            let change = pushed.local_id.as_ref().map(|id| {
+                let found = known.entry(id.clone());
+                found.or_insert_with(|| self.change(id, &has)).clone()
+            });
+            let question = match &change {
+                Some(Ok(PushedChange::Commits { head, base })) => PushQuestion {
+                    base: base.as_ref().map_or_else(String::new, ToString::to_string),
+                    head: head.to_string(),
+                    policy: policy.clone(),
+                },
+                _ => PushQuestion::default(),
+            };
+            Brought {
+                pushed,
+                change,
+                question,
             }
+        };
+        lines
+            .into_iter()
+            .map(|line| line.map(&mut look_at))
+            .collect()
+    }
+
+    fn change(&self, id: &ObjectId, has: &RemoteCommits) -> Result<PushedChange, String> {
+        if Instant::now() >= self.deadline {
+            let whole = self.workspace.settings().pre_push.timeout.as_secs();
+            return Err(format!("the time limit of {whole} s was over"));
         }
+        self.repository
+            .pushed_change(id, has)
+            .map_err(|error| in_words(&error))
+    }
+
+    /// What is left of the time, divided among the questions that are still to be asked, of which there are `open`: one
+    /// that is never answered must not take the others' time. What the first ones do not need is there for the last.
+    fn share(&self, open: usize) -> Share {
         let now = Instant::now();
-        let count = u32::try_from(questions.len().max(1)).unwrap_or(u32::MAX);
-        let part = self.deadline.saturating_duration_since(now) / count;
+        let left = self.deadline.saturating_duration_since(now);
+        let whole = self.workspace.settings().pre_push.timeout;
+        let part = left / u32::try_from(open.max(1)).unwrap_or(u32::MAX);
         Share {
-            whole: self.workspace.settings().pre_push.timeout,
+            whole,
             part,
             end: now + part,
         }
@@ -354,9 +360,8 @@ impl Push {
     fn review_one(
         &self,
         brought: &Brought,
-        memory: &PushMemory,
-        records: &[PushRecord],
-        share: &Share,
+        answers: &PushAnswers,
+        open: &mut HashSet<&PushQuestion>,
         ui: &Ui,
     ) -> Result<Option<PushRecord>, Failure> {
         let record = PushRecord {
@@ -364,7 +369,7 @@ impl Push {
             question: brought.question.clone(),
             ..PushRecord::default()
         };
-        Ok(match brought.step(memory) {
+        Ok(match brought.step(answers) {
             (PushStep::Pass(nothing), _) => Some(PushRecord {
                 verdict: PushVerdict::NotReviewed,
                 why: nothing.as_str().to_owned(),
@@ -388,12 +393,17 @@ impl Push {
                 })
             }
             (PushStep::Review { base, head }, _) => {
-                match asked_just_now(records, &brought.question) {
+                match answers.asked_just_now(&brought.question) {
+                    // A second name of a commit is not tried again.
                     Some(asked) => Some(PushRecord {
                         remote_ref: record.remote_ref,
                         ..asked.clone()
                     }),
-                    None => self.ask(base.as_ref(), &head, record, share, ui)?,
+                    None => {
+                        let share = self.share(open.len());
+                        open.remove(&brought.question);
+                        self.ask(base.as_ref(), &head, record, &share, ui)?
+                    }
                 }
             }
         })
@@ -435,6 +445,9 @@ impl Push {
                 ..record.clone()
             })
         };
+        if share.left() < LEAST_TIME {
+            return Ok(over());
+        }
         let began = Instant::now();
         let label = format!("push to {}", record.remote_ref);
         let target = self.repository.pushed_target(base, head, label);
@@ -508,16 +521,6 @@ impl Push {
         let report = report_of(&job, &plan);
         Ok(record_of(&report, record))
     }
-}
-
-/// The answer to the same question in this push, whatever it was: a second name of a commit is not tried again.
-fn asked_just_now<'r>(
-    records: &'r [PushRecord],
-    question: &PushQuestion,
-) -> Option<&'r PushRecord> {
-    let is_asked = !question.head.is_empty();
-    let mut asked = records.iter().filter(|record| record.question == *question);
-    asked.next().filter(|_| is_asked)
 }
 
 /// `None` when the user ended the job.

@@ -54,6 +54,7 @@ pub use head_move::HeadMove;
 pub use hooks_folder::hooks_folder_everywhere;
 pub use line_origins::{LineOrigin, LineOrigins, LineQuery};
 pub use open::OpenError;
+pub use push_base::RemoteCommits;
 pub(super) use snapshot::Snapshot;
 pub use touched::TouchedFiles;
 pub use tree_files::StoredFile;

@@ -12,6 +12,10 @@ const MOST_TIPS: usize = 20_000;
 /// The most merge bases that are compared with each other.
 const MOST_BASES: usize = 8;
 
+/// The commits that a remote has, as far as this repository holds them.
+#[derive(Debug, Clone)]
+pub struct RemoteCommits(Vec<gix::ObjectId>);
+
 impl Repository {
     /// The name of the configured remote that git calls `name`, which is the address where a push names none.
     #[must_use]
@@ -33,29 +37,46 @@ impl Repository {
             .map(str::to_owned)
     }
 
-    /// The commits that a remote is known to have, from the refs that track it. Without a name, those of every remote:
-    /// the nearest thing to what an unknown place has.
+    /// The commits that a remote is known to have, from the refs that track it and from what it has `told`. Without a
+    /// name, those of every remote: the nearest thing to what an unknown place has.
     #[must_use]
-    pub fn remote_has(&self, remote: Option<&str>) -> Vec<ObjectId> {
+    pub fn remote_has(
+        &self,
+        remote: Option<&str>,
+        told: impl IntoIterator<Item = ObjectId>,
+    ) -> RemoteCommits {
+        let is_commit = |id: gix::ObjectId| {
+            let header = self.gix.find_header(id);
+            header.is_ok_and(|header| header.kind() == gix::objs::Kind::Commit)
+        };
+        let told = told
+            .into_iter()
+            .filter(|id| self.holds(id))
+            .map(|id| gix_id(&id));
+        let mut has: Vec<gix::ObjectId> = self
+            .tips(remote)
+            .into_iter()
+            .chain(told)
+            .filter(|id| is_commit(*id))
+            .collect();
+        has.sort_unstable();
+        has.dedup();
+        RemoteCommits(has)
+    }
+
+    /// What the refs that track a remote lead to.
+    fn tips(&self, remote: Option<&str>) -> Vec<gix::ObjectId> {
         let Ok(platform) = self.gix.references() else {
             return Vec::new();
         };
-        let mut tips: Vec<ObjectId> = self
-            .tracking_prefixes(remote)
+        self.tracking_prefixes(remote)
             .iter()
             .filter_map(|prefix| platform.prefixed(prefix.as_str()).ok())
             .flatten()
             .filter_map(Result::ok)
             .take(MOST_TIPS)
-            .filter_map(|mut reference| {
-                let id = reference.peel_to_id().ok()?;
-                let is_commit = id.header().ok()?.kind() == gix::objs::Kind::Commit;
-                is_commit.then(|| own_id(&id.detach()))
-            })
-            .collect();
-        tips.sort();
-        tips.dedup();
-        tips
+            .filter_map(|mut reference| Some(reference.peel_to_id().ok()?.detach()))
+            .collect()
     }
 
     /// Where the refs of a remote are kept, as its fetch lines say, and where they usually are.
@@ -85,7 +106,7 @@ impl Repository {
         prefixes
     }
 
-    /// What pushing `id` brings to a remote that has the commits `has` (those that this repository lacks do not count).
+    /// What pushing `id` brings to a remote that has the commits `has`.
     ///
     /// Of several merge bases, each of which the remote has, the one with the smallest change is taken: after a merge
     /// of the remote's main branch, that branch is no news.
@@ -95,7 +116,7 @@ impl Repository {
     pub fn pushed_change(
         &self,
         id: &ObjectId,
-        has: &[ObjectId],
+        has: &RemoteCommits,
     ) -> Result<PushedChange, ResolveError> {
         if !self.holds(id) {
             return Err(ResolveError::UnknownRevision {
@@ -115,22 +136,14 @@ impl Repository {
             });
         }
         let head = peeled.id;
-        let has: Vec<gix::ObjectId> = has
-            .iter()
-            .filter(|id| self.holds(id))
-            .map(gix_id)
-            .filter(|id| {
-                let kind = self.gix.find_header(*id).map(|header| header.kind());
-                kind.is_ok_and(|kind| kind == gix::objs::Kind::Commit)
-            })
-            .collect();
-        if has.contains(&head) {
+        let RemoteCommits(has) = has;
+        if has.binary_search(&head).is_ok() {
             return Ok(PushedChange::Nothing);
         }
         let base = if has.is_empty() {
             None
         } else {
-            self.nearest_base(head, &has)?
+            self.nearest_base(head, has)?
         };
         Ok(if base == Some(head) {
             PushedChange::Nothing

@@ -308,3 +308,26 @@ fn a_repository_s_file_tunes_and_does_not_weaken() {
         .expect_code(1)
         .assert_stderr_has("CODEX_REVIEW_PRE_PUSH_UNJUDGED");
 }
+
+#[test]
+fn thousands_of_refs_cost_what_they_are_and_ask_once_for_each_change() {
+    let pushing = Pushing::new();
+    let repo = &pushing.repo;
+    let known = repo.rev("HEAD");
+    let fresh = repo.write("b.txt", "fine\n").commit("More");
+    let nothing = "0".repeat(40);
+    let lines: String = (0..6_000)
+        .map(|n| {
+            // Each of the first also tells a commit that the remote has.
+            let (id, has) = match n {
+                0..3_000 => (&known, &known),
+                _ => (&fresh, &nothing),
+            };
+            format!("refs/tags/t{n} {id} refs/tags/t{n} {has}\n")
+        })
+        .collect();
+    // Work that grows with the square of them does not end within the limit of a command here.
+    let output = pushing.hook(&lines);
+    output.expect_code(0);
+    assert_eq!(pushing.jobs(), 1);
+}

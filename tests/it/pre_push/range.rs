@@ -16,8 +16,7 @@ fn id(hex: &str) -> ObjectId {
 #[track_caller]
 fn pushed(repo: &Repo, revision: &str, told: &[&str]) -> String {
     let repository = open(repo);
-    let mut has = repository.remote_has(Some("origin"));
-    has.extend(told.iter().map(|hex| id(hex)));
+    let has = repository.remote_has(Some("origin"), told.iter().map(|hex| id(hex)));
     match repository
         .pushed_change(&id(&repo.rev(revision)), &has)
         .unwrap()
