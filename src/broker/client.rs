@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::endpoint::imp;
 use super::folder::SessionDir;
+use super::record::Named;
 use super::serve::READY;
 use super::wire::{self, BrokerStatus};
 use super::{BrokerError, BrokerOptions, BrokerReader, BrokerRecord, BrokerWriter, Endpoint};
@@ -126,13 +127,16 @@ pub(super) async fn connect(
 }
 
 /// A connection to the recorded broker. `None` when there is no record, or nobody behind it; the files of a broker that
-/// is gone are removed.
+/// is gone are removed. A record that was lost is written again.
 async fn connect_recorded(
     dir: &SessionDir,
     limit: Duration,
 ) -> Result<Option<BrokerConnection>, BrokerError> {
-    let Some(record) = BrokerRecord::read(&dir.record())? else {
-        return Ok(None);
+    let (record, is_lost) = match Named::of(dir) {
+        Named::Recorded(record) => (record, false),
+        Named::Lost(record) => (record, true),
+        Named::Nameless(error) => return Err(error),
+        Named::Nobody => return Ok(None),
     };
     let endpoint = record.endpoint.clone();
     let connected = match connect(&endpoint, limit).await {
@@ -151,12 +155,21 @@ async fn connect_recorded(
     let (mut reader, mut writer) = connected;
     match ask(&mut reader, &mut writer, wire::STATUS, Value::Null, limit).await {
         Asked::Answered(Ok(answer)) => match BrokerStatus::from_value(answer) {
-            Some(status) if status.key == record.key => Ok(Some(BrokerConnection {
-                reader,
-                writer,
-                endpoint,
-                started: false,
-            })),
+            Some(status) if status.key == record.key => {
+                if is_lost && status.pid == record.pid {
+                    // Whoever cannot write it goes on without.
+                    drop(record.write(&dir.record()));
+                    if !matches!(BrokerRecord::read(&dir.newest_record()), Ok(Some(_))) {
+                        drop(record.write(&dir.newest_record()));
+                    }
+                }
+                Ok(Some(BrokerConnection {
+                    reader,
+                    writer,
+                    endpoint,
+                    started: false,
+                }))
+            }
             _ => Err(BrokerError::NotResponding {
                 endpoint: endpoint.to_string(),
                 problem: "is not the broker that its record names".to_owned(),

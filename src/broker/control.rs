@@ -9,15 +9,25 @@ use serde_json::json;
 
 use super::client::{Asked, ask, connect};
 use super::folder::SessionDir;
+use super::record::Named;
 use super::wire::{self, BrokerReason, BrokerStatus};
 use super::{BrokerError, BrokerRecord};
 use crate::process_identity::Signalled;
 
+/// A broker that was found, or a folder where one may be.
+#[derive(Debug)]
+pub struct FoundBroker {
+    /// The folder of its files.
+    pub folder: PathBuf,
+    /// Its record. `None` where none can be read, or the folder is not safe to use.
+    pub record: Option<BrokerRecord>,
+}
+
 /// One broker, and what it says.
 #[derive(Debug)]
 pub struct BrokerView {
-    /// Its record.
-    pub record: BrokerRecord,
+    /// Which one.
+    pub broker: FoundBroker,
     /// What it says of itself; or why it says nothing.
     pub status: Result<BrokerStatus, BrokerError>,
 }
@@ -38,47 +48,65 @@ pub enum StopOutcome {
     Failed(BrokerError),
 }
 
-/// The brokers of one workspace that have a record, each asked for its status for no longer than `limit`. Records whose
-/// broker is gone are left out.
-///
-/// # Errors
-///
-/// A folder of brokers is not safe to use.
-pub async fn status_all(state_dir: &Path, limit: Duration) -> Result<Vec<BrokerView>, BrokerError> {
+/// The brokers of one workspace, each asked for its status for no longer than `limit`. Records whose broker is gone are
+/// left out. A folder that is not safe to use is among them, with its error.
+pub async fn status_all(state_dir: &Path, limit: Duration) -> Vec<BrokerView> {
     let mut views = Vec::new();
     for dir in SessionDir::all(state_dir) {
-        if !dir.check()? {
-            continue;
-        }
-        let Some(record) = BrokerRecord::read(&dir.record())? else {
-            continue;
+        let (record, status) = match named(&dir) {
+            Ok(None) => continue,
+            Ok(Some(record)) => match status(&dir, &record, limit).await {
+                None => continue,
+                Some(status) => (Some(record), status),
+            },
+            Err(error) => (None, Err(error)),
         };
-        let asked = match connect(&record.endpoint, limit).await {
-            Ok((mut reader, mut writer)) => {
-                ask(&mut reader, &mut writer, wire::STATUS, json!({}), limit).await
-            }
-            Err(_) if !dir.is_served() => continue,
-            Err(failure) => {
-                let status = Err(failure.at(&record.endpoint));
-                views.push(BrokerView { record, status });
-                continue;
-            }
-        };
-        let status = match asked {
-            Asked::Closed if !dir.is_served() => continue,
-            Asked::Answered(Ok(answer)) => {
-                BrokerStatus::from_value(answer).ok_or_else(|| mute(&record, "gave no status"))
-            }
-            Asked::Answered(Err(source)) => Err(BrokerError::Refused {
-                endpoint: record.endpoint.to_string(),
-                method: wire::STATUS,
-                source: Box::new(source),
-            }),
-            Asked::Closed | Asked::TimedOut => Err(mute(&record, "does not answer")),
-        };
-        views.push(BrokerView { record, status });
+        let folder = dir.path().to_owned();
+        views.push(BrokerView {
+            broker: FoundBroker { folder, record },
+            status,
+        });
     }
-    Ok(views)
+    views
+}
+
+/// Who serves a folder, if anybody may.
+fn named(dir: &SessionDir) -> Result<Option<BrokerRecord>, BrokerError> {
+    if !dir.check()? {
+        return Ok(None);
+    }
+    match Named::of(dir) {
+        Named::Recorded(record) | Named::Lost(record) => Ok(Some(record)),
+        Named::Nameless(error) => Err(error),
+        Named::Nobody => Ok(None),
+    }
+}
+
+/// What a broker says of itself. `None` when it is gone.
+async fn status(
+    dir: &SessionDir,
+    record: &BrokerRecord,
+    limit: Duration,
+) -> Option<Result<BrokerStatus, BrokerError>> {
+    let asked = match connect(&record.endpoint, limit).await {
+        Ok((mut reader, mut writer)) => {
+            ask(&mut reader, &mut writer, wire::STATUS, json!({}), limit).await
+        }
+        Err(_) if !dir.is_served() => return None,
+        Err(failure) => return Some(Err(failure.at(&record.endpoint))),
+    };
+    Some(match asked {
+        Asked::Closed if !dir.is_served() => return None,
+        Asked::Answered(Ok(answer)) => {
+            BrokerStatus::from_value(answer).ok_or_else(|| mute(record, "gave no status"))
+        }
+        Asked::Answered(Err(source)) => Err(BrokerError::Refused {
+            endpoint: record.endpoint.to_string(),
+            method: wire::STATUS,
+            source: Box::new(source),
+        }),
+        Asked::Closed | Asked::TimedOut => Err(mute(record, "does not answer")),
+    })
 }
 
 fn mute(record: &BrokerRecord, problem: &str) -> BrokerError {
@@ -89,33 +117,35 @@ fn mute(record: &BrokerRecord, problem: &str) -> BrokerError {
 }
 
 /// Asks every broker of one workspace to end, and waits for each up to `limit`. With `force`, turns are no reason to
-/// stay, and a broker that does not answer is killed, provided that its process is certainly the recorded one.
-///
-/// # Errors
-///
-/// A folder of brokers is not safe to use.
+/// stay, and a broker that does not answer is killed, provided that its process is certainly the recorded one. A
+/// folder that is not safe to use fails by itself.
 pub async fn stop_all(
     state_dir: &Path,
     force: bool,
     limit: Duration,
-) -> Result<Vec<(BrokerRecord, StopOutcome)>, BrokerError> {
+) -> Vec<(FoundBroker, StopOutcome)> {
     let mut outcomes = Vec::new();
     for dir in SessionDir::all(state_dir) {
-        if !dir.check()? {
-            continue;
-        }
-        let Some(record) = BrokerRecord::read(&dir.record())? else {
-            continue;
+        let (record, outcome) = match named(&dir) {
+            Err(error) => (None, StopOutcome::Failed(error)),
+            Ok(record) if !dir.is_served() => {
+                if let Some(record) = record {
+                    record.remove(&dir.record());
+                    record.remove(&dir.newest_record());
+                }
+                continue;
+            }
+            // It starts or ends.
+            Ok(None) => continue,
+            Ok(Some(record)) => {
+                let outcome = stop(&dir, &record, force, limit).await;
+                (Some(record), outcome)
+            }
         };
-        if !dir.is_served() {
-            record.remove(&dir.record());
-            record.remove(&dir.newest_record());
-            continue;
-        }
-        let outcome = stop(&dir, &record, force, limit).await;
-        outcomes.push((record, outcome));
+        let folder = dir.path().to_owned();
+        outcomes.push((FoundBroker { folder, record }, outcome));
     }
-    Ok(outcomes)
+    outcomes
 }
 
 async fn stop(

@@ -34,6 +34,12 @@ pub enum BrokerError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A broker serves, and which one it is cannot be read any more.
+    #[error("the record of the broker in `{}` is lost", path.display())]
+    Nameless {
+        /// Its folder.
+        path: PathBuf,
+    },
     /// Neither the state folder nor the runtime folder is short enough for a socket's address.
     #[error("no folder is short enough for a socket: neither `{}` nor `{}`", state.display(), runtime.display())]
     PathTooLong {
@@ -115,6 +121,9 @@ impl BrokerError {
             }
             BrokerError::UnsafeFolder { .. } => {
                 Some("remove the folder, or make it yours alone with `chmod 700`")
+            }
+            BrokerError::Nameless { .. } => {
+                Some("it ends by itself once nobody has used it for a while")
             }
             BrokerError::PathTooLong { .. } => {
                 Some("set `CODEX_REVIEW_STATE_DIR` or `XDG_RUNTIME_DIR` to a shorter path")

@@ -6,7 +6,7 @@
 //!                          broker.sock   where it listens, unless the path is too long for an address
 //!                          broker.pid    its pid, for people and scripts
 //!                          broker.log    what happened to it and its engine, bounded; `broker.log.old` is the one before
-//!                          broker.lock   held by the broker for its life
+//!                          broker.lock   held by the broker for its life; holds its record once more while it serves
 //!                          start.lock    held by whoever is about to start one
 //! ```
 //!
@@ -92,6 +92,11 @@ impl SessionDir {
         self.path.join("broker.pid")
     }
 
+    /// Where a broker that serves keeps its record once more: people and accidents reach `broker.json`.
+    pub(super) fn lock_file(&self) -> PathBuf {
+        self.path.join("broker.lock")
+    }
+
     pub(super) fn log_file(&self) -> PathBuf {
         self.path.join("broker.log")
     }
@@ -119,7 +124,7 @@ impl SessionDir {
 
     /// Waits for the right to be the broker.
     pub(super) async fn lock_broker(&self, wait: Duration) -> Result<Lock, BrokerError> {
-        Lock::acquire(self.path.join("broker.lock"), wait).await
+        Lock::acquire(self.lock_file(), wait).await
     }
 
     /// Waits for the right to start one.
@@ -129,7 +134,7 @@ impl SessionDir {
 
     /// Whether some process is the broker now.
     pub(super) fn is_served(&self) -> bool {
-        match File::open(self.path.join("broker.lock")) {
+        match File::open(self.lock_file()) {
             Ok(file) => matches!(
                 file.try_lock_shared(),
                 Err(std::fs::TryLockError::WouldBlock)
@@ -164,19 +169,23 @@ impl SessionDir {
 /// A held lock; dropping it frees it.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
+    /// Replaces what the lock's file holds.
+    pub(super) fn hold(&self, bytes: &[u8]) -> std::io::Result<()> {
+        use std::io::{Seek as _, SeekFrom, Write as _};
+        let mut file = &self.file;
+        file.set_len(0)?;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(bytes)
+    }
+
     async fn acquire(path: PathBuf, wait: Duration) -> Result<Self, BrokerError> {
-        let file = private()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(BrokerError::io("open", &path))?;
+        let file = lock_file(&path).map_err(BrokerError::io("open", &path))?;
         match file.try_lock() {
-            Ok(()) => return Ok(Lock { _file: file }),
+            Ok(()) => return Ok(Lock { file }),
             Err(std::fs::TryLockError::WouldBlock) => {}
             Err(std::fs::TryLockError::Error(source)) => {
                 return Err(BrokerError::io("lock", path)(source));
@@ -194,11 +203,19 @@ impl Lock {
             return Err(BrokerError::io("wait for", path)(source));
         }
         match tokio::time::timeout(wait, receiver).await {
-            Ok(Ok(Ok(file))) => Ok(Lock { _file: file }),
+            Ok(Ok(Ok(file))) => Ok(Lock { file }),
             Ok(Ok(Err(source))) => Err(BrokerError::io("lock", path)(source)),
             Ok(Err(_)) | Err(_) => Err(BrokerError::Locked { path, waited: wait }),
         }
     }
+}
+
+fn lock_file(path: &Path) -> std::io::Result<File> {
+    private()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
 }
 
 fn private() -> OpenOptions {

@@ -44,7 +44,9 @@ mod unix;
 mod windows;
 
 pub use client::{BrokerConnection, connect_given, connect_or_start, newest_record};
-pub use control::{BrokerView, StopOutcome, status_all, stop_all, workspaces_with_brokers};
+pub use control::{
+    BrokerView, FoundBroker, StopOutcome, status_all, stop_all, workspaces_with_brokers,
+};
 pub use endpoint::{BrokerReader, BrokerWriter, Endpoint};
 pub use error::BrokerError;
 pub use link::{EngineLauncher, LaunchedEngine};

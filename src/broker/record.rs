@@ -1,13 +1,15 @@
 //! `broker.json`: how a broker is found.
 //!
 //! [`BrokerRecord`] is what it holds. A record is a hint, not a promise: whoever reads one connects and asks, and a
-//! record whose broker is gone is removed by the next starter. A damaged record reads as none.
+//! record whose broker is gone is removed by the next starter. A damaged record reads as none; the broker's lock holds it
+//! once more, see [`Named`].
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::folder::SessionDir;
 use super::{BrokerError, Endpoint};
 use crate::atomic_file::{self, Durability, Readers};
 use crate::process_identity::ProcessIdentity;
@@ -91,6 +93,11 @@ impl BrokerRecord {
 
     /// Writes the record: whoever reads sees the old one or the new one.
     pub(super) fn write(&self, path: &Path) -> Result<(), BrokerError> {
+        write_whole(path, &self.to_json())
+    }
+
+    /// What [`Self::read`] reads.
+    pub(super) fn to_json(&self) -> Vec<u8> {
         // Paths that are no text cannot stand in JSON; what is lost in them is for display alone.
         let text = |path: &Path| PathBuf::from(path.to_string_lossy().into_owned());
         let wire = RecordV1 {
@@ -109,7 +116,7 @@ impl BrokerRecord {
         };
         let mut json = serde_json::to_vec_pretty(&wire).expect("text and numbers always serialise");
         json.push(b'\n');
-        write_whole(path, &json)
+        json
     }
 
     /// The broker's process, as it was when it wrote this.
@@ -128,6 +135,44 @@ impl BrokerRecord {
         {
             // It may be gone already.
             let _gone = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Who serves a folder, as far as its files tell.
+pub(super) enum Named {
+    /// A broker that is recorded. It may be gone.
+    Recorded(BrokerRecord),
+    /// A broker whose record is lost, by the copy in its lock.
+    Lost(BrokerRecord),
+    /// A broker of which nothing else is known.
+    Nameless(BrokerError),
+    /// Nobody, or a broker that starts or ends.
+    Nobody,
+}
+
+impl Named {
+    /// Reads what a folder says.
+    pub(super) fn of(dir: &SessionDir) -> Self {
+        let recorded = match BrokerRecord::read(&dir.record()) {
+            Ok(Some(record)) => return Named::Recorded(record),
+            Ok(None) => None,
+            Err(error) => Some(error),
+        };
+        if !dir.is_served() {
+            return recorded.map_or(Named::Nobody, Named::Nameless);
+        }
+        let copy = dir.lock_file();
+        match BrokerRecord::read(&copy) {
+            Ok(Some(record)) => Named::Lost(record),
+            // It holds nothing while its broker starts or ends.
+            Ok(None) if copy.metadata().is_ok_and(|meta| meta.len() > 0) => {
+                Named::Nameless(BrokerError::Nameless {
+                    path: dir.path().to_owned(),
+                })
+            }
+            // Where a lock keeps others from reading, there is no copy.
+            Ok(None) | Err(_) => Named::Nobody,
         }
     }
 }

@@ -58,6 +58,8 @@ pub async fn serve_with(
     let dir = SessionDir::of(&options.state_dir, &options.identity.key);
     dir.prepare()?;
     let lock = dir.lock_broker(PREDECESSOR).await?;
+    lock.hold(b"")
+        .map_err(BrokerError::io("write", dir.lock_file()))?;
     let endpoint = Endpoint::place(dir.path(), &options.runtime_dir)?;
     let listener = imp::Listener::bind(&endpoint).map_err(|source| BrokerError::Connect {
         endpoint: endpoint.to_string(),
@@ -67,6 +69,8 @@ pub async fn serve_with(
     write_whole(&dir.pid_file(), format!("{}\n", record.pid).as_bytes())?;
     record.write(&dir.record())?;
     record.write(&dir.newest_record())?;
+    lock.hold(&record.to_json())
+        .map_err(BrokerError::io("write", dir.lock_file()))?;
     let mut log = Log::open(&dir, Clock::system());
     log.line(format_args!(
         "codex-review {} serves {} {}, pid {}",
@@ -82,6 +86,8 @@ pub async fn serve_with(
     // The records go as soon as the loop ends, before the engine is waited for.
     let ending = server
         .run(listener, stop, || {
+            // Before the record, which would be looked for here. What stays is a record whose broker is gone.
+            let _stays = lock.hold(b"");
             record.remove(&dir.record());
             record.remove(&dir.newest_record());
             let _gone = std::fs::remove_file(dir.pid_file());

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use codex_review::broker::{
-    BrokerView, StopOutcome, serve_process, status_all, stop_all, workspaces_with_brokers,
+    BrokerView, FoundBroker, StopOutcome, serve_process, status_all, stop_all,
+    workspaces_with_brokers,
 };
 use codex_review::report::styled::Role;
 use codex_review::review::ExitStatus;
@@ -66,7 +67,7 @@ fn show(folders: &[PathBuf], shape: Shape, ui: &Ui) -> Result<ExitStatus, Failur
     let runtime = super::runtime()?;
     let mut views: Vec<BrokerView> = Vec::new();
     for folder in folders {
-        views.extend(runtime.block_on(status_all(folder, ANSWER))?);
+        views.extend(runtime.block_on(status_all(folder, ANSWER)));
     }
     match shape {
         Shape::Json => {
@@ -102,19 +103,33 @@ fn row(view: &BrokerView) -> [String; 5] {
         Err(error) => (error.to_string(), "?".to_owned(), "?".to_owned()),
     };
     [
-        view.record.pid.to_string(),
+        pid(&view.broker),
         engine,
         turns,
         clients,
-        view.record.endpoint.to_string(),
+        place(&view.broker),
     ]
 }
 
+fn pid(broker: &FoundBroker) -> String {
+    let pid = broker.record.as_ref().map(|record| record.pid.to_string());
+    pid.unwrap_or_else(|| "?".to_owned())
+}
+
+/// Where it listens; its folder, where nothing says that.
+fn place(broker: &FoundBroker) -> String {
+    match &broker.record {
+        Some(record) => record.endpoint.to_string(),
+        None => broker.folder.display().to_string(),
+    }
+}
+
 fn document(view: &BrokerView) -> Value {
+    let record = view.broker.record.as_ref();
     json!({
-        "pid": view.record.pid,
-        "endpoint": view.record.endpoint.to_string(),
-        "logFile": view.record.log_file.to_string_lossy(),
+        "pid": record.map(|record| record.pid),
+        "endpoint": record.map(|record| record.endpoint.to_string()),
+        "logFile": record.map(|record| record.log_file.to_string_lossy()),
         "status": view.status.as_ref().ok().map(|status| status.to_value()),
         "error": view.status.as_ref().err().map(ToString::to_string),
     })
@@ -124,31 +139,28 @@ fn stop(folders: &[PathBuf], force: bool, shape: Shape, ui: &Ui) -> Result<ExitS
     let runtime = super::runtime()?;
     let mut outcomes = Vec::new();
     for folder in folders {
-        outcomes.extend(runtime.block_on(stop_all(folder, force, ANSWER))?);
+        outcomes.extend(runtime.block_on(stop_all(folder, force, ANSWER)));
     }
     let mut exit = ExitStatus::Passed;
     let mut documents = Vec::new();
     let mut lines = Vec::new();
-    for (record, outcome) in &outcomes {
+    for (broker, outcome) in &outcomes {
+        let name = match &broker.record {
+            Some(record) => record.pid.to_string(),
+            None => format!("of `{}`", broker.folder.display()),
+        };
         let (word, line) = match outcome {
-            StopOutcome::Stopped => (
-                "stopped",
-                format!("Ended the shared engine {}.", record.pid),
-            ),
+            StopOutcome::Stopped => ("stopped", format!("Ended the shared engine {name}.")),
             StopOutcome::Killed => (
                 "killed",
-                format!(
-                    "Killed the shared engine {}, which did not answer.",
-                    record.pid
-                ),
+                format!("Killed the shared engine {name}, which did not answer."),
             ),
             StopOutcome::Busy { running } => {
                 exit = ExitStatus::Incomplete;
                 (
                     "busy",
                     format!(
-                        "The shared engine {} runs {running} turns; `--force` ends it all the same.",
-                        record.pid
+                        "The shared engine {name} runs {running} turns; `--force` ends it all the same."
                     ),
                 )
             }
@@ -156,16 +168,21 @@ fn stop(folders: &[PathBuf], force: bool, shape: Shape, ui: &Ui) -> Result<ExitS
                 exit = ExitStatus::Incomplete;
                 (
                     "failed",
-                    format!(
-                        "The shared engine {} could not be ended: {error}.",
-                        record.pid
-                    ),
+                    format!("The shared engine {name} could not be ended: {error}."),
                 )
             }
         };
-        documents.push(
-            json!({"pid": record.pid, "endpoint": record.endpoint.to_string(), "outcome": word}),
-        );
+        let error = match outcome {
+            StopOutcome::Failed(error) => Some(error.to_string()),
+            _ => None,
+        };
+        let record = broker.record.as_ref();
+        documents.push(json!({
+            "pid": record.map(|record| record.pid),
+            "endpoint": record.map(|record| record.endpoint.to_string()),
+            "outcome": word,
+            "error": error,
+        }));
         lines.push(line);
     }
     match shape {

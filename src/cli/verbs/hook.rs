@@ -197,7 +197,7 @@ fn session_end(input: &HookInput, surroundings: &Surroundings) -> Result<(), Fai
     end_session(store, session)?;
     if !still_needed && sessions(store)?.is_empty() {
         // An engine that is busy stays. The last job that was cancelled here ends it.
-        super::runtime()?.block_on(stop_all(store.folder(), false, BROKER_STOP))?;
+        super::runtime()?.block_on(stop_all(store.folder(), false, BROKER_STOP));
     }
     Ok(())
 }
@@ -238,7 +238,7 @@ pub(crate) fn job_ended(store: &JobStore, job: &Job) -> Result<(), Failure> {
     }
     let running = status(store, StatusScope::default())?.running;
     if !running.iter().any(|view| uses_engine(&view.job)) {
-        super::runtime()?.block_on(stop_all(store.folder(), false, LAST_BROKER_STOP))?;
+        super::runtime()?.block_on(stop_all(store.folder(), false, LAST_BROKER_STOP));
     }
     Ok(())
 }

@@ -60,9 +60,7 @@ impl Workspace {
     }
 
     async fn stop(&self) {
-        let stopped = broker::stop_all(&self.options.state_dir, true, LIMIT)
-            .await
-            .unwrap();
+        let stopped = broker::stop_all(&self.options.state_dir, true, LIMIT).await;
         assert!(
             stopped
                 .iter()
@@ -208,6 +206,102 @@ async fn a_killed_broker_takes_its_engine_along_and_the_next_client_starts_anew(
 }
 
 #[tokio::test]
+async fn a_broker_whose_record_is_lost_is_found_by_the_copy_in_its_lock() {
+    let workspace = Workspace::new("");
+    let state_dir = &workspace.options.state_dir;
+    let folder = state_dir
+        .join("broker")
+        .join(&workspace.options.identity.key);
+    let records = [folder.join("broker.json"), state_dir.join("broker.json")];
+    let pid = workspace.client().await.status().await.pid;
+    for damage in [None, Some(""), Some("{not json"), Some("{}")] {
+        let lose = || {
+            for record in &records {
+                match damage {
+                    None => std::fs::remove_file(record).unwrap(),
+                    Some(text) => std::fs::write(record, text).unwrap(),
+                }
+            }
+        };
+        lose();
+        let views = broker::status_all(state_dir, LIMIT).await;
+        assert!(
+            matches!(&views[..], [broker::BrokerView { status: Ok(status), .. }] if status.pid == pid),
+            "{damage:?}: {views:?}"
+        );
+        assert_eq!(workspace.client().await.status().await.pid, pid);
+        let newest = broker::newest_record(state_dir).unwrap();
+        assert_eq!(newest.expect("it is written again").pid, pid);
+    }
+    std::fs::remove_file(&records[0]).unwrap();
+    workspace.stop().await;
+    workspace.assert_no_process();
+    assert!(!records[1].exists());
+}
+
+#[tokio::test]
+async fn a_broker_of_which_nothing_is_known_is_an_error_and_not_none() {
+    let workspace = Workspace::new("");
+    let state_dir = &workspace.options.state_dir;
+    let folder = state_dir
+        .join("broker")
+        .join(&workspace.options.identity.key);
+    let pid = workspace.client().await.status().await.pid;
+    std::fs::write(folder.join("broker.json"), "{").unwrap();
+    std::fs::write(folder.join("broker.lock"), "{").unwrap();
+    let error = broker::connect_or_start(&workspace.options)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, BrokerError::Nameless { .. }), "{error}");
+    let views = broker::status_all(state_dir, LIMIT).await;
+    assert!(
+        matches!(views[..], [broker::BrokerView { status: Err(_), .. }]),
+        "{views:?}"
+    );
+    let stopped = broker::stop_all(state_dir, true, LIMIT).await;
+    assert!(
+        matches!(stopped[..], [(_, StopOutcome::Failed(_))]),
+        "{stopped:?}"
+    );
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    workspace.assert_no_process();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_is_not_safe_hides_no_other_broker() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let workspace = Workspace::new("");
+    let mut client = workspace.client().await;
+    let pid = client.status().await.pid;
+    let state_dir = &workspace.options.state_dir;
+    // It comes first.
+    let open = state_dir.join("broker/0000000000000000");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let views = broker::status_all(state_dir, LIMIT).await;
+    let [unsafe_one, other] = &views[..] else {
+        panic!("{views:?}");
+    };
+    assert!(matches!(
+        unsafe_one.status,
+        Err(BrokerError::UnsafeFolder { .. })
+    ));
+    assert_eq!(unsafe_one.broker.folder, open);
+    assert_eq!(other.status.as_ref().unwrap().pid, pid);
+    let stopped = broker::stop_all(state_dir, false, LIMIT).await;
+    assert!(
+        matches!(
+            stopped[..],
+            [(_, StopOutcome::Failed(_)), (_, StopOutcome::Stopped)]
+        ),
+        "{stopped:?}"
+    );
+    workspace.assert_no_process();
+}
+
+#[tokio::test]
 async fn a_killed_engine_is_reported_and_replaced() {
     let workspace = Workspace::new("on model/list : hang\n");
     let mut client = workspace.client().await;
@@ -315,17 +409,17 @@ async fn a_broker_that_hangs_is_left_alone_until_its_end_is_forced() {
     assert!(error.hint().unwrap().contains("--force"));
     let short = Duration::from_millis(300);
     let state_dir = &workspace.options.state_dir;
-    let views = broker::status_all(state_dir, short).await.unwrap();
+    let views = broker::status_all(state_dir, short).await;
     assert!(
         matches!(views[..], [broker::BrokerView { status: Err(_), .. }]),
         "{views:?}"
     );
-    let stopped = broker::stop_all(state_dir, false, short).await.unwrap();
+    let stopped = broker::stop_all(state_dir, false, short).await;
     assert!(
         matches!(stopped[..], [(_, StopOutcome::Failed(_))]),
         "{stopped:?}"
     );
-    let stopped = broker::stop_all(state_dir, true, short).await.unwrap();
+    let stopped = broker::stop_all(state_dir, true, short).await;
     assert!(
         matches!(stopped[..], [(_, StopOutcome::Killed)]),
         "{stopped:?}"
@@ -345,9 +439,7 @@ async fn brokers_of_all_workspaces_are_found_by_their_state() {
         broker::workspaces_with_brokers(root),
         std::slice::from_ref(&workspace.options.state_dir)
     );
-    let views = broker::status_all(&workspace.options.state_dir, LIMIT)
-        .await
-        .unwrap();
+    let views = broker::status_all(&workspace.options.state_dir, LIMIT).await;
     let keys: Vec<String> = views
         .iter()
         .map(|view| view.status.as_ref().unwrap().key.clone())
@@ -358,7 +450,6 @@ async fn brokers_of_all_workspaces_are_found_by_their_state() {
     assert!(
         broker::status_all(&workspace.options.state_dir, LIMIT)
             .await
-            .unwrap()
             .is_empty()
     );
 }
@@ -414,8 +505,7 @@ fn a_broker_keeps_none_of_its_starters_files_open() {
         .enable_all()
         .build()
         .unwrap()
-        .block_on(broker::stop_all(&options.state_dir, false, LIMIT))
-        .unwrap();
+        .block_on(broker::stop_all(&options.state_dir, false, LIMIT));
     assert!(
         matches!(stopped[..], [(_, StopOutcome::Stopped)]),
         "{stopped:?}"
