@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::endpoint::imp;
 use super::folder::SessionDir;
+use super::left_engine;
 use super::record::Named;
 use super::serve::READY;
 use super::wire::{self, BrokerStatus};
@@ -127,7 +128,7 @@ pub(super) async fn connect(
 }
 
 /// A connection to the recorded broker. `None` when there is no record, or nobody behind it; the files of a broker that
-/// is gone are removed. A record that was lost is written again.
+/// is gone are removed, and its engine is ended. A record that was lost is written again.
 async fn connect_recorded(
     dir: &SessionDir,
     limit: Duration,
@@ -197,6 +198,7 @@ fn remove_stale(dir: &SessionDir, record: &BrokerRecord) {
     record.remove(&dir.record());
     record.remove(&dir.newest_record());
     let _gone = std::fs::remove_file(dir.pid_file());
+    left_engine::end_of_dead(dir);
 }
 
 /// What came of a question.

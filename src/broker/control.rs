@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::client::{Asked, ask, connect};
 use super::folder::SessionDir;
+use super::left_engine;
 use super::record::Named;
 use super::wire::{self, BrokerReason, BrokerStatus};
 use super::{BrokerError, BrokerRecord};
@@ -117,8 +118,8 @@ fn mute(record: &BrokerRecord, problem: &str) -> BrokerError {
 }
 
 /// Asks every broker of one workspace to end, and waits for each up to `limit`. With `force`, turns are no reason to
-/// stay, and a broker that does not answer is killed, provided that its process is certainly the recorded one. A
-/// folder that is not safe to use fails by itself.
+/// stay, and a broker that does not answer is killed, provided that its process is certainly the recorded one. What
+/// brokers that were killed have left is ended and removed. A folder that is not safe to use fails by itself.
 pub async fn stop_all(
     state_dir: &Path,
     force: bool,
@@ -133,6 +134,7 @@ pub async fn stop_all(
                     record.remove(&dir.record());
                     record.remove(&dir.newest_record());
                 }
+                left_engine::end_of_dead(&dir);
                 continue;
             }
             // It starts or ends.
@@ -190,9 +192,10 @@ async fn stop(
         return StopOutcome::Failed(mute(record, "does not answer and cannot be ended safely"));
     }
     match dir.lock_broker(limit).await {
-        Ok(_free) => {
+        Ok(free) => {
             record.remove(&dir.record());
             record.remove(&dir.newest_record());
+            left_engine::end(dir, &free);
             StopOutcome::Killed
         }
         Err(error) => StopOutcome::Failed(error),

@@ -7,6 +7,7 @@
 //!                          broker.pid    its pid, for people and scripts
 //!                          broker.log    what happened to it and its engine, bounded; `broker.log.old` is the one before
 //!                          broker.lock   held by the broker for its life; holds its record once more while it serves
+//!                          engine.json   the broker's engine, for whoever comes after a broker that was killed
 //!                          start.lock    held by whoever is about to start one
 //! ```
 //!
@@ -97,6 +98,10 @@ impl SessionDir {
         self.path.join("broker.lock")
     }
 
+    pub(super) fn engine_file(&self) -> PathBuf {
+        self.path.join("engine.json")
+    }
+
     pub(super) fn log_file(&self) -> PathBuf {
         self.path.join("broker.log")
     }
@@ -125,6 +130,13 @@ impl SessionDir {
     /// Waits for the right to be the broker.
     pub(super) async fn lock_broker(&self, wait: Duration) -> Result<Lock, BrokerError> {
         Lock::acquire(self.lock_file(), wait).await
+    }
+
+    /// The right to be the broker, if nobody has it and it can be had at once.
+    pub(super) fn try_lock_broker(&self) -> Option<Lock> {
+        let file = lock_file(&self.lock_file()).ok()?;
+        file.try_lock().ok()?;
+        Some(Lock { file })
     }
 
     /// Waits for the right to start one.

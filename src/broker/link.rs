@@ -15,6 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::folder::SessionDir;
+use super::left_engine;
 use super::session::{read_lines, write_lines};
 use super::state::{EngineRun, Event};
 use crate::engine::{AppServer, EngineCommand};
@@ -60,15 +62,20 @@ impl std::fmt::Debug for LaunchedEngine {
 
 /// Starts an app server as a child process.
 #[derive(Debug)]
-pub(super) struct ProcessLauncher(pub(super) EngineCommand);
+pub(super) struct ProcessLauncher {
+    pub(super) command: EngineCommand,
+    /// Where it is noted.
+    pub(super) dir: SessionDir,
+}
 
 impl EngineLauncher for ProcessLauncher {
     fn launch(&mut self) -> Result<LaunchedEngine, String> {
         let (server, pipes) =
-            AppServer::spawn(&self.0).map_err(|error| match error.source.kind() {
+            AppServer::spawn(&self.command).map_err(|error| match error.source.kind() {
                 std::io::ErrorKind::NotFound => format!("{error}: there is no such program"),
                 _ => format!("{error}: {}", error.source),
             })?;
+        left_engine::note(&self.dir, server.pid());
         let mut exit = server.exit();
         Ok(LaunchedEngine {
             pid: Some(server.pid()),

@@ -11,7 +11,8 @@
 //! because it holds `broker.lock` for its life. Starters take `start.lock`, so that a race of them ends with one. It ends
 //! by itself when it has had no client and no turn for a while, when it is asked to (refused while turns run, unless
 //! forced), or by a signal; it takes its engine along. A broker that is killed leaves stale files, which the next starter
-//! replaces, and an engine whose input closes, which makes it end.
+//! replaces, and an engine whose input closes, which makes it end; one that does not is ended by whoever comes next (see
+//! `left_engine`).
 //!
 //! # What it does not do
 //!
@@ -28,6 +29,7 @@ mod endpoint;
 mod error;
 mod folder;
 mod frame;
+mod left_engine;
 mod link;
 mod log;
 mod options;
@@ -49,6 +51,7 @@ pub use control::{
 };
 pub use endpoint::{BrokerReader, BrokerWriter, Endpoint};
 pub use error::BrokerError;
+pub use left_engine::end_left_engines;
 pub use link::{EngineLauncher, LaunchedEngine};
 pub use options::{BrokerIdentity, BrokerOptions, BrokerTuning, ServeOptions};
 pub use record::BrokerRecord;

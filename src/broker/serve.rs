@@ -1,6 +1,7 @@
 //! The life of a broker's process, from its lock to its last file.
 //!
-//! 1. The folder is made and checked, and `broker.lock` taken: from here on this is the only broker of its key.
+//! 1. The folder is made and checked, and `broker.lock` taken: from here on this is the only broker of its key. Engines of
+//!    killed brokers are ended.
 //! 2. The socket is bound (in place of a dead broker's), the pid file and the records are written.
 //! 3. The starter is told, and the loop runs until the broker is idle, asked or told to end.
 //! 4. The records and the socket go, then clients get what is queued for them, then the engine ends, then the lock.
@@ -13,6 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::endpoint::imp;
 use super::folder::SessionDir;
+use super::left_engine;
 use super::link::{EngineLauncher, ProcessLauncher};
 use super::log::Log;
 use super::record::write_whole;
@@ -40,7 +42,10 @@ pub async fn serve(
     ready: impl FnOnce(&Endpoint),
     stop: impl Future<Output = ()>,
 ) -> Result<Ending, BrokerError> {
-    let launcher = Box::new(ProcessLauncher(options.engine.clone()));
+    let launcher = Box::new(ProcessLauncher {
+        command: options.engine.clone(),
+        dir: SessionDir::of(&options.state_dir, &options.identity.key),
+    });
     serve_with(options, launcher, ready, stop).await
 }
 
@@ -60,6 +65,13 @@ pub async fn serve_with(
     let lock = dir.lock_broker(PREDECESSOR).await?;
     lock.hold(b"")
         .map_err(BrokerError::io("write", dir.lock_file()))?;
+    left_engine::end(&dir, &lock);
+    // Another version or login has another folder, and nobody else may ever look there again.
+    for other in SessionDir::all(&options.state_dir) {
+        if other != dir && matches!(other.check(), Ok(true)) {
+            left_engine::end_of_dead(&other);
+        }
+    }
     let endpoint = Endpoint::place(dir.path(), &options.runtime_dir)?;
     let listener = imp::Listener::bind(&endpoint).map_err(|source| BrokerError::Connect {
         endpoint: endpoint.to_string(),
@@ -93,6 +105,7 @@ pub async fn serve_with(
             let _gone = std::fs::remove_file(dir.pid_file());
         })
         .await;
+    left_engine::end(&dir, &lock);
     drop(lock);
     Ok(ending)
 }

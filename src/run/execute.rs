@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::broker::end_left_engines;
 use crate::engine::answers::{self, AnswerFrom, Reading};
 use crate::engine::{
     self, Cancel, Limits, ReviewTarget, Sandbox, TurnAction, TurnResult, run_turn,
@@ -22,8 +23,8 @@ use super::access::{self, OpenedEngine};
 use super::kind::{Ask, MayWrite, Subject, Thread};
 use super::redaction::{RedactingSink, RunRedactor};
 use super::{
-    EngineChoice, NativeTarget, Question, ReviewedChange, RunRequest, Surroundings, TaskAnswer,
-    ThreadChoice, WrittenTests, events,
+    Access, EngineChoice, NativeTarget, Question, ReviewedChange, RunRequest, Surroundings,
+    TaskAnswer, ThreadChoice, WrittenTests, events,
 };
 
 /// A file outside the change is looked at only up to this size, to learn how many lines it has.
@@ -220,7 +221,7 @@ impl Run<'_> {
         });
         let turn = turn_request(self.request);
         let sink = &mut *self.sink;
-        let mut started = None;
+        let (mut started, mut is_lost) = (None, false);
         let result = run_turn(
             &mut opened.connection,
             &turn,
@@ -236,10 +237,18 @@ impl Run<'_> {
             &cancel,
         )
         .await
-        .map_err(|error| not_judged(&error, self.request));
+        .map_err(|error| {
+            is_lost = matches!(error, engine::EngineError::Lost { .. });
+            not_judged(&error, self.request)
+        });
         relay.abort();
         self.note_oddities(&opened, &result);
         opened.close().await;
+        is_lost |= result.as_ref().is_ok_and(|result| result.inferred);
+        if is_lost && matches!(self.request.access, Access::Shared { .. }) {
+            // A broker that was killed could not do it.
+            end_left_engines(&self.surroundings.state_folder).await;
+        }
         result
     }
 

@@ -205,6 +205,41 @@ async fn a_killed_broker_takes_its_engine_along_and_the_next_client_starts_anew(
     workspace.assert_no_process();
 }
 
+/// Where the system tells when a process started, one that is left can be ended.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_engine_that_outlives_its_killed_broker_is_ended_with_its_group_by_whoever_comes_next() {
+    let mut workspace = Workspace::new("at-start : deaf\n");
+    // A launcher, as npm's is, with the engine as its child.
+    let fake = workspace.options.engine.program.display();
+    let launcher = format!("#!/bin/sh\n'{fake}'\nexit 0\n");
+    workspace.options.engine.program = workspace.sandbox.script("launcher", launcher);
+    let folder = |workspace: &Workspace| {
+        let brokers = workspace.options.state_dir.join("broker");
+        brokers.join(&workspace.options.identity.key)
+    };
+    let kill_broker = async |workspace: &Workspace| {
+        kill(workspace.client().await.status().await.pid);
+        // It is free once the broker is gone.
+        let lock = std::fs::File::open(folder(workspace).join("broker.lock")).unwrap();
+        lock.lock_shared().unwrap();
+    };
+    kill_broker(&workspace).await;
+    let left = folder(&workspace).join("engine.json");
+    assert!(left.exists());
+
+    // The next broker, though it has another key.
+    workspace.options.identity.key = "fedcba9876543210".into();
+    drop(workspace.client().await);
+    assert!(!left.exists(), "it is ended and forgotten");
+
+    // `broker stop`, of a broker that was killed.
+    kill_broker(&workspace).await;
+    let stopped = broker::stop_all(&workspace.options.state_dir, false, LIMIT).await;
+    assert!(stopped.is_empty(), "{stopped:?}");
+    workspace.assert_no_process();
+}
+
 #[tokio::test]
 async fn a_broker_whose_record_is_lost_is_found_by_the_copy_in_its_lock() {
     let workspace = Workspace::new("");

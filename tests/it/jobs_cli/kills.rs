@@ -229,6 +229,19 @@ fn a_killed_broker_fails_the_job_with_that_reason() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_that_loses_its_broker_ends_an_engine_that_would_stay() {
+    let world = World::new("at-start : deaf\nhold answer");
+    let id = world.background(["review"]);
+    let mut engine = world.control.server();
+    world.follow_until(&id, super::world::is_reviewing);
+    let broker = world.json(["broker", "status"])["brokers"][0]["pid"].as_u64();
+    kill(u32::try_from(broker.expect("a broker runs")).expect("a pid is short"));
+    engine.wait_end();
+    assert_eq!(world.ended(&id)["status"], "failed");
+}
+
 #[test]
 fn a_killed_engine_fails_the_job_with_its_exit() {
     for point in points() {
