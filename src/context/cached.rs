@@ -80,6 +80,10 @@ impl ChangeView for CachedChanges<'_> {
         self.changes.old_content(index, cap)
     }
 
+    fn new_content(&self, index: usize, cap: u64) -> Result<Option<Vec<u8>>, ViewError> {
+        self.changes.new_content(index, cap)
+    }
+
     fn outline_folder(&self) -> Option<&Path> {
         Some(self.outlines)
     }

@@ -133,6 +133,13 @@ impl ChangeView for HeldChanges {
             .cloned())
     }
 
+    fn new_content(&self, index: usize, cap: u64) -> Result<Option<Vec<u8>>, ViewError> {
+        let content = self.snapshot.get(&self.files[index].path);
+        Ok(content
+            .filter(|content| content.len() as u64 <= cap)
+            .cloned())
+    }
+
     fn old_file(&self, path: &BStr) -> Result<Option<Vec<u8>>, ViewError> {
         Ok(self.old_files.get(path).cloned())
     }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::prompt::visible;
-use crate::secrets::{Redaction, Redactor};
+use crate::secrets::{PatchKeys, Redaction, Redactor};
 
 /// Makes bytes presentable. One for each context, so that one secret bears one number throughout.
 #[derive(Debug, Default)]
@@ -27,6 +27,18 @@ impl Presenter {
     #[must_use]
     pub fn new() -> Self {
         Presenter::default()
+    }
+
+    /// Whole hunks of a patch; like [`Presenter::content`], and without what `keys` knows to be inside a private key.
+    #[must_use]
+    pub fn hunks(&self, patch: &[u8], keys: &PatchKeys) -> Presented {
+        let shown = visible(patch);
+        let redacted = self.redactor.borrow_mut().redact_patch(&shown.text, keys);
+        Presented {
+            text: redacted.text,
+            redactions: redacted.found,
+            escaped: shown.escaped,
+        }
     }
 
     /// Content: made visible, then redacted in place. Line ends stay, so a patch keeps its shape.

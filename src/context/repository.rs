@@ -170,11 +170,17 @@ impl ChangeView for RepositoryChanges<'_> {
     fn old_content(&self, index: usize, cap: u64) -> Result<Option<Vec<u8>>, ViewError> {
         match &self.changes.files[index].old {
             Some(side) if side.mode & 0o170_000 == 0o100_000 => self
-                .repository
-                .blob_within(&side.id, cap)
+                .changes
+                .old_content(index, cap)
                 .map_err(|error| ViewError::of(&error)),
             _ => Ok(None),
         }
+    }
+
+    fn new_content(&self, index: usize, cap: u64) -> Result<Option<Vec<u8>>, ViewError> {
+        self.changes
+            .new_content(index, cap)
+            .map_err(|error| ViewError::of(&error))
     }
 
     fn old_file(&self, path: &BStr) -> Result<Option<Vec<u8>>, ViewError> {

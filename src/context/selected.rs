@@ -197,6 +197,10 @@ impl ChangeView for SelectedChanges<'_> {
         self.whole.old_content(self.places[index].0, cap)
     }
 
+    fn new_content(&self, index: usize, cap: u64) -> Result<Option<Vec<u8>>, ViewError> {
+        self.whole.new_content(self.places[index].0, cap)
+    }
+
     fn outline_folder(&self) -> Option<&Path> {
         self.whole.outline_folder()
     }

@@ -79,6 +79,16 @@ pub trait ChangeView {
         Ok(None)
     }
 
+    /// The new content of a changed file; like [`ChangeView::old_content`].
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read. That costs what would be told from it.
+    fn new_content(&self, index: usize, cap: u64) -> Result<Option<Vec<u8>>, ViewError> {
+        let _ = (index, cap);
+        Ok(None)
+    }
+
     /// The private folder in which outlines of files may be kept; `None` to keep none.
     fn outline_folder(&self) -> Option<&Path> {
         None

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::report::{Hunk, KeptHunks, Report, keep_beside};
-use crate::secrets::Redactor;
+use crate::secrets::{PatchKeys, Redactor};
 use crate::target::{ChangeSet, Content};
 
 /// What is taken of one file's patch, in bytes.
@@ -45,7 +45,20 @@ pub(super) fn hunks(changes: &ChangeSet) -> KeptHunks {
         let taken = first_lines(&patch, MAX_FILE_BYTES.min(room));
         is_cut |= taken.len() < patch.len();
         room -= taken.len();
-        let shown = redactor.redact(&String::from_utf8_lossy(taken)).text;
+        let keys = PatchKeys::of(
+            taken,
+            || match &file.old {
+                None => Some(Vec::new()),
+                Some(_) => changes.old_content(index, PatchKeys::MOST_BYTES).ok()?,
+            },
+            || match &file.new {
+                None => Some(Vec::new()),
+                Some(_) => changes.new_content(index, PatchKeys::MOST_BYTES).ok()?,
+            },
+            |bytes| String::from_utf8_lossy(bytes),
+        );
+        let shown = String::from_utf8_lossy(taken);
+        let shown = redactor.redact_patch(&shown, &keys).text;
         let path = file.path.to_string();
         let mut of_file = Hunk::parse_patch(&path, &shown);
         for line in of_file.iter_mut().flat_map(|hunk| &mut hunk.lines) {

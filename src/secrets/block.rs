@@ -131,7 +131,7 @@ pub(super) fn prefix(line: &str) -> usize {
 
 /// How many letters of key material a line holds, or `None` when it cannot be part of a block. Quotes, joins, comment
 /// marks and escaped line ends around the material are looked through.
-fn material_of(line: &str) -> Option<usize> {
+pub(super) fn material_of(line: &str) -> Option<usize> {
     let line = line.trim();
     let header = ["Proc-Type:", "DEK-Info:", "Version:", "Comment:", "Hash:"];
     let bare =

@@ -2,6 +2,7 @@
 //!
 //! - [`scan`] lists the [`Hit`]s of a text; [`Redactor`] replaces them by numbered placeholders, the same number for
 //!   the same secret as long as the redactor lives. [`is_secret_name`] judges a file by its name alone.
+//! - A patch shows parts of files: [`PatchKeys`] finds the private keys of the whole files for it.
 //! - Redacting keeps every line end, so line numbers and the shape of a patch survive, and redacting a redacted text
 //!   changes nothing.
 //! - Time is linear in the text: a keyword scan picks the places, bounded patterns look at them, and a long line is
@@ -15,6 +16,7 @@
 mod block;
 mod keywords;
 mod name;
+mod patch;
 mod placeholder;
 mod redact;
 mod rule;
@@ -22,6 +24,7 @@ mod rules;
 mod scan;
 
 pub use name::is_secret_name;
+pub use patch::PatchKeys;
 pub use redact::{Redacted, Redaction, Redactor};
 pub use rule::{RuleInfo, rule_infos};
 pub use scan::{Hit, scan};

@@ -98,39 +98,60 @@ impl Redactor {
 
     fn number(&mut self, text: &str, hit: &Hit) -> usize {
         let secret = &text[hit.range.clone()];
-        let digest: [u8; 32] = if hit.rule_id == PRIVATE_KEY.id {
-            // The same key in a file and in a patch is the same key.
-            let mut hash = Sha256::new();
-            for line in secret.lines() {
-                hash.update(line.trim_matches(['+', '-', ' ', '\t']));
-            }
-            hash.finalize().into()
+        self.ordinal(if hit.rule_id == PRIVATE_KEY.id {
+            key_digest(secret)
         } else {
             Sha256::digest(secret).into()
-        };
+        })
+    }
+
+    /// The number of the secret with this hash.
+    pub(super) fn ordinal(&mut self, digest: [u8; 32]) -> usize {
         let next = self.taken + self.numbers.len() + 1;
         *self.numbers.entry(digest).or_insert(next)
     }
 }
 
-/// One placeholder for each line of a block, behind the line's own prefix, so that a patch keeps its shape.
-fn push_lines(out: &mut String, text: &str, range: &Range<usize>, mark: &str) {
-    let indented = text[..range.start].ends_with(['+', '-', ' ', '\t']);
-    for (index, line) in text[range.clone()].split('\n').enumerate() {
+/// The hash of a private key. The same key in a file and in a patch is the same key.
+pub(super) fn key_digest(key: &str) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for line in key.lines() {
+        hash.update(line.trim_matches(['+', '-', ' ', '\t']));
+    }
+    hash.finalize().into()
+}
+
+/// The lines of the block at `block`: of each, the part behind its own prefix, so that a patch keeps its shape.
+pub(super) fn key_lines<'a>(
+    text: &'a str,
+    block: &Range<usize>,
+) -> impl Iterator<Item = Range<usize>> + use<'a> {
+    let indented = text[..block.start].ends_with(['+', '-', ' ', '\t']);
+    let mut start = block.start;
+    let lines = text[block.clone()].split('\n').enumerate();
+    lines.map(move |(index, line)| {
         let content = line.strip_suffix('\r').unwrap_or(line);
-        let mut prefix = 0;
-        if index > 0 {
-            out.push('\n');
-            if indented {
-                prefix = block::prefix(content);
-            }
-        }
-        out.push_str(&content[..prefix]);
-        if prefix < content.len() {
+        let prefix = match index > 0 && indented {
+            true => block::prefix(content),
+            false => 0,
+        };
+        let range = start + prefix..start + content.len();
+        start += line.len() + 1;
+        range
+    })
+}
+
+/// One placeholder for each line of a block that holds something.
+fn push_lines(out: &mut String, text: &str, block: &Range<usize>, mark: &str) {
+    let mut copied = block.start;
+    for line in key_lines(text, block) {
+        out.push_str(&text[copied..line.start]);
+        if !line.is_empty() {
             out.push_str(mark);
         }
-        out.push_str(&line[content.len()..]);
+        copied = line.end;
     }
+    out.push_str(&text[copied..block.end]);
 }
 
 #[cfg(test)]

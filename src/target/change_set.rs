@@ -230,6 +230,17 @@ impl ChangeSet {
     pub fn new_content(&self, index: usize, cap: u64) -> Result<Option<Vec<u8>>, ChangesError> {
         self.snapshot.new_content(&self.files[index], index, cap)
     }
+
+    /// The old content of one file; `None` for an addition, a submodule, or content above `cap`.
+    ///
+    /// # Errors
+    /// As for [`ChangeSet::patch`].
+    ///
+    /// # Panics
+    /// If `index` is not below `files.len()`.
+    pub fn old_content(&self, index: usize, cap: u64) -> Result<Option<Vec<u8>>, ChangesError> {
+        self.snapshot.old_content(&self.files[index], index, cap)
+    }
 }
 
 /// Why a change could not be read.

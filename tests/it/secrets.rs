@@ -456,3 +456,66 @@ fn there_is_no_option_that_shows_secrets() {
     let reference = fs::read_to_string(package_root().join("docs/cli.md")).unwrap();
     assert!(!reference.contains("show-secrets"));
 }
+
+/// The lines of a key that nobody has.
+fn key_material() -> Vec<String> {
+    (0..24)
+        .map(|line| format!("{line:02}{}", "aB3dE5fG7hJ9kL1mNoPqR+/".repeat(3)))
+        .collect()
+}
+
+#[test]
+fn a_change_in_the_middle_of_a_private_key_shows_none_of_its_lines() {
+    let sandbox = Sandbox::new();
+    let repo = sandbox.repo("repo");
+    let label = ["RSA PRIVATE", "KEY"].join(" ");
+    let file = |lines: &[String], end: &str| {
+        let lines = lines.join("\n");
+        format!(
+            "K = \"\"\"\n-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n\"\"\"\n{end}\n"
+        )
+    };
+    let material = key_material();
+    repo.write("deploy.py", file(&material, "1\n2\n3\n4\nx"));
+    repo.commit("Start");
+    // The rule that finds the new line brings its hunk into the report.
+    let mut changed = material.clone();
+    changed.insert(12, "<<<<<<< HEAD".into());
+    repo.write("deploy.py", file(&changed, "1\n2\n3\n4\ny"));
+    let run = |args: &[&str]| {
+        let run = sandbox.command(args).cwd(repo.path());
+        run.env("CODEX_REVIEW_STATE_DIR", sandbox.state_dir())
+            .run()
+            .stdout()
+    };
+    let patch = repo.git(["diff"]);
+    repo.write("../the.patch", &patch);
+    let mut shown = Vec::new();
+    for strategy in ["inline", "focused", "history", "deep"] {
+        shown.push(run(&["context", "--json", "--strategy", strategy]));
+    }
+    shown.push(run(&["review", "--engine", "builtin", "--format", "html"]));
+    repo.git(["commit", "-aqm", "Change"]);
+    shown.push(run(&["context", "--commit", "HEAD"]));
+    repo.git(["reset", "-q", "--hard", "HEAD~1"]);
+    let given = [
+        "--patch",
+        "../the.patch",
+        "--engine",
+        "builtin",
+        "--format",
+        "html",
+    ];
+    shown.push(run(&[&["diff-review"], &given[..]].concat()));
+    assert!(patch.contains(&material[11]));
+    for text in shown {
+        assert!(text.contains("[redacted:private-key#1]"), "{text}");
+        assert!(
+            text.contains("&lt; HEAD") || text.contains("< HEAD"),
+            "{text}"
+        );
+        for line in &material {
+            assert!(!text.contains(line.as_str()), "{line}: {text}");
+        }
+    }
+}

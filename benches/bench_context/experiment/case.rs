@@ -257,6 +257,10 @@ impl ChangeView for Partial<'_> {
         self.whole().old_content(self.indices[index], cap)
     }
 
+    fn new_content(&self, index: usize, cap: u64) -> Result<Option<Vec<u8>>, ViewError> {
+        self.whole().new_content(self.indices[index], cap)
+    }
+
     fn outline_folder(&self) -> Option<&Path> {
         Some(&self.outlines)
     }

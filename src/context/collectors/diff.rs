@@ -9,6 +9,9 @@ use crate::context::ledger::Coverage;
 use crate::context::patch::PatchParts;
 use crate::context::registry::{CollectorInfo, Factory, OptionsError, check_range, parse_options};
 use crate::context::size::counted;
+use crate::context::view::ChangeView;
+use crate::prompt::visible;
+use crate::secrets::PatchKeys;
 use crate::target::{Content, FileChange, HunkRange, Part, Side};
 
 pub(super) const COMMITTED: CollectorInfo = info(
@@ -156,6 +159,7 @@ fn fit_patch(
     room: Room,
 ) -> Option<Piece> {
     let parts = PatchParts::parse(patch);
+    let keys = keys_of(scene.changes, index, patch);
     let mut sent = scene.presenter.content(parts.header);
     for note in scene.changes.files()[index].notes.iter().rev() {
         sent.text
@@ -170,7 +174,7 @@ fn fit_patch(
             all_fit = false;
             break;
         }
-        let shown = scene.presenter.content(hunk.text);
+        let shown = scene.presenter.hunks(hunk.text, &keys);
         let Some(cost) = left.price(&shown.text) else {
             all_fit = false;
             break;
@@ -214,6 +218,20 @@ fn fit_patch(
     };
     let piece = PieceDraft::showing(sent, Rung::Hunks, vec![(index, coverage)]);
     piece.within(room)
+}
+
+/// The private keys of a file's two contents, as its hunks will be shown.
+fn keys_of(changes: &dyn ChangeView, index: usize, patch: &[u8]) -> PatchKeys {
+    let file = &changes.files()[index];
+    let old = || match &file.old {
+        None => Some(Vec::new()),
+        Some(_) => changes.old_content(index, PatchKeys::MOST_BYTES).ok()?,
+    };
+    let new = || match &file.new {
+        None => Some(Vec::new()),
+        Some(_) => changes.new_content(index, PatchKeys::MOST_BYTES).ok()?,
+    };
+    PatchKeys::of(patch, old, new, |bytes| visible(bytes).text)
 }
 
 /// Text longer than this is not even tried: redacting shortens a text, but never that much.

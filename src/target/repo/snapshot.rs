@@ -12,7 +12,7 @@ use super::own_id;
 use super::raw::RawSide;
 use crate::target::patch::{Body, Edit, PatchSide, count_lines, render};
 use crate::target::quote::push_quoted;
-use crate::target::{Abbreviation, ChangesError, FileChange, HunkRange, Status};
+use crate::target::{Abbreviation, ChangesError, FileChange, HunkRange, Side, Status};
 
 /// One file's sides and edits.
 #[derive(Debug)]
@@ -143,19 +143,37 @@ impl Snapshot {
         index: usize,
         cap: u64,
     ) -> Result<Option<Vec<u8>>, ChangesError> {
-        let Some(side) = self.details[index].new.as_ref() else {
-            return Ok(None);
-        };
-        let Some(size) = file.new.as_ref().and_then(|side| side.size) else {
+        let side = self.details[index].new.as_ref();
+        self.content(side, file.new.as_ref(), file.path.as_ref(), cap)
+    }
+
+    /// The old content of one file.
+    pub(in crate::target) fn old_content(
+        &self,
+        file: &FileChange,
+        index: usize,
+        cap: u64,
+    ) -> Result<Option<Vec<u8>>, ChangesError> {
+        let side = self.details[index].old.as_ref();
+        let path = file.old_path.as_ref().unwrap_or(&file.path);
+        self.content(side, file.old.as_ref(), path.as_ref(), cap)
+    }
+
+    fn content(
+        &self,
+        side: Option<&RawSide>,
+        known: Option<&Side>,
+        path: &BStr,
+        cap: u64,
+    ) -> Result<Option<Vec<u8>>, ChangesError> {
+        let (Some(side), Some(size)) = (side, known.and_then(|side| side.size)) else {
             return Ok(None);
         };
         if size > cap {
             return Ok(None);
         }
-        let mut reader = self.reader();
-        Ok(reader
-            .read(side, file.path.as_ref())?
-            .map(std::borrow::Cow::into_owned))
+        let content = self.reader().read(side, path)?;
+        Ok(content.map(std::borrow::Cow::into_owned))
     }
 
     fn patch_side<'a>(&self, side: &RawSide, path: &'a BStr) -> PatchSide<'a> {
