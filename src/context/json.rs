@@ -9,7 +9,7 @@ use super::build::Context;
 use super::ledger::{FileEntry, Shown};
 use super::reasons;
 use crate::prompt::show_path;
-use crate::target::{HunkRange, LeftOut, ResolvedTarget};
+use crate::target::{BaseChoice, HunkRange, LeftOut, ResolvedTarget};
 
 /// The document, pretty-printed, with a line feed at the end.
 #[must_use]
@@ -44,6 +44,9 @@ struct Target<'a> {
     label: &'a str,
     explicit: bool,
     base: Option<&'a str>,
+    /// Which commit is really compared, and how far behind the base's twin is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base_note: Option<String>,
     branch: Option<&'a str>,
     head: Option<&'a str>,
 }
@@ -145,6 +148,7 @@ fn document<'a>(context: &'a Context, target: &'a ResolvedTarget) -> Document<'a
             label: &target.label,
             explicit: target.explicit,
             base: target.base.as_ref().map(|base| base.name.as_str()),
+            base_note: target.base.as_ref().map(BaseChoice::note),
             branch: target.branch.as_deref(),
             head: target.head.as_ref().map(|id| id.as_hex()),
         },

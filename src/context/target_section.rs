@@ -22,7 +22,11 @@ pub(super) fn target_text(changes: &dyn ChangeView, presenter: &Presenter) -> Pr
         lines.push(format!("branch: {}", clipped(branch)));
     }
     if let Some(base) = &target.base {
-        lines.push(format!("base: {} at {}", clipped(&base.name), base.commit));
+        let mut line = format!("base: {} at {}", clipped(&base.name), base.commit);
+        if let Some(twin) = &base.twin {
+            line.push_str(&format!("; {}", clipped(&twin.note())));
+        }
+        lines.push(line);
     }
     lines.push(format!("old: {}", endpoint(&target.old, target)));
     lines.push(format!("new: {}", endpoint(&target.new, target)));

@@ -15,7 +15,7 @@ use crate::review::{
 };
 use crate::target::{
     BaseChoice, ChangeSet, Content, Endpoint, FileChange, GitEnvironment, IgnoreSource, LeftOut,
-    Mode, ObjectId, Part, ResolvedTarget, Twin,
+    Mode, ObjectId, Part, ResolvedTarget,
 };
 
 use super::kind::{Ask, Kind};
@@ -336,26 +336,8 @@ fn target_info(target: &ResolvedTarget) -> TargetInfo {
         label: target.label.clone(),
         explicit: target.explicit,
         base_ref: target.base.as_ref().map(|base| base.name.clone()),
-        base_note: target.base.as_ref().map(base_note),
+        base_note: target.base.as_ref().map(BaseChoice::note),
     }
-}
-
-fn base_note(base: &BaseChoice) -> String {
-    let mut note = format!("compared with the merge base {}", base.merge_base.short());
-    if base.merge_base != base.commit {
-        note.push_str(&format!(", {} being at {}", base.name, base.commit.short()));
-    }
-    match &base.twin {
-        Some(Twin { name, behind: 0 }) => {
-            note.push_str(&format!("; `{name}` has the same commits"))
-        }
-        Some(Twin { name, behind: 1 }) => note.push_str(&format!("; `{name}` is 1 commit behind")),
-        Some(Twin { name, behind }) => {
-            note.push_str(&format!("; `{name}` is {behind} commits behind"));
-        }
-        None => {}
-    }
-    note
 }
 
 fn context_info(context: &Context) -> ContextInfo {

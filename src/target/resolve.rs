@@ -74,6 +74,21 @@ pub struct BaseChoice {
     pub twin: Option<Twin>,
 }
 
+impl BaseChoice {
+    /// Which commit is really compared and how far behind the twin is, as a fragment for people.
+    #[must_use]
+    pub fn note(&self) -> String {
+        let mut note = format!("compared with the merge base {}", self.merge_base.short());
+        if self.merge_base != self.commit {
+            note.push_str(&format!(", {} being at {}", self.name, self.commit.short()));
+        }
+        if let Some(twin) = &self.twin {
+            note.push_str(&format!("; {}", twin.note()));
+        }
+        note
+    }
+}
+
 /// The other of a local branch and its remote-tracking branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Twin {
@@ -81,6 +96,19 @@ pub struct Twin {
     pub name: String,
     /// How many commits it lacks of the base that was taken.
     pub behind: u32,
+}
+
+impl Twin {
+    /// Why it was not taken, such as `` `main` is 3 commits behind ``.
+    #[must_use]
+    pub fn note(&self) -> String {
+        let Twin { name, behind } = self;
+        match behind {
+            0 => format!("`{name}` has the same commits"),
+            1 => format!("`{name}` is 1 commit behind"),
+            _ => format!("`{name}` is {behind} commits behind"),
+        }
+    }
 }
 
 /// What is under review, pinned to object ids.

@@ -41,6 +41,9 @@ pub(crate) fn run(
             let (full, summarised, left_out) = context.ledger.counts();
             let outside = context.ledger.outside.len();
             ui.note(&format!("{}: {}", resolved.target.label, context.summary));
+            if let Some(base) = &resolved.target.base {
+                ui.note(&format!("base {}: {}", base.name, base.note()));
+            }
             ui.note(&format!(
                 "strategy {}: {}",
                 context.strategy, context.reason

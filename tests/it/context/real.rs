@@ -152,3 +152,34 @@ fn every_fixture_has_a_context_that_accounts_for_each_of_its_files() {
     }
     assert!(seen > 10);
 }
+
+#[test]
+fn a_base_is_named_with_its_twin_and_how_far_that_is_behind() {
+    let sandbox = Sandbox::new();
+    let repo = sandbox.repo("repo");
+    repo.write("a", "1\n").commit("one");
+    let first = repo.rev("HEAD");
+    repo.write("a", "2\n").commit("two");
+    repo.git(["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    repo.git([
+        "symbolic-ref",
+        "refs/remotes/origin/HEAD",
+        "refs/remotes/origin/main",
+    ]);
+    repo.git(["checkout", "-q", "-b", "work"]);
+    repo.git(["branch", "-f", "main", &first]);
+    repo.write("a", "3\n").commit("three");
+    let run = |args: &[&str]| {
+        let run = sandbox.command(args).cwd(repo.path());
+        run.env("CODEX_REVIEW_STATE_DIR", sandbox.state_dir())
+            .run_ok()
+    };
+    let behind = "`main` is 1 commit behind";
+    let shown = run(&["context"]);
+    assert!(shown.stdout().contains(&format!("; {behind}\n")));
+    assert!(shown.stderr().contains(behind));
+    let json = run(&["context", "--json"]).json();
+    let note = json["target"]["base_note"].as_str().unwrap();
+    assert!(note.starts_with("compared with the merge base "), "{note}");
+    assert!(note.ends_with(behind), "{note}");
+}
