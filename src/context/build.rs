@@ -328,7 +328,13 @@ impl Builder<'_> {
         }
         parts.push((
             LEDGER_TITLE,
-            self.ledger_text(&ledger, &redactions, escaped, &packed, room),
+            self.ledger_text(
+                &ledger,
+                &presenter,
+                (&mut redactions, escaped),
+                &packed,
+                room,
+            ),
         ));
         let text = assemble(&strategy.guidance, &parts);
         let cost = Cost::of(&text);
@@ -404,13 +410,15 @@ impl Builder<'_> {
     fn ledger_text(
         &self,
         ledger: &Ledger,
-        redactions: &[Redaction],
-        escaped: usize,
+        presenter: &Presenter,
+        (redactions, escaped): (&mut Vec<Redaction>, usize),
         packed: &[PackedSection<'_>],
         room: Room,
     ) -> String {
         let used: Cost = packed.iter().map(|section| section.cost).sum();
         let left = room.less(used);
+        let details = details_text(ledger, presenter, |lines| left.fits(Cost::of(lines)));
+        redactions.extend(details.redactions);
         let mut text = counts_text(ledger);
         if !redactions.is_empty() || escaped > 0 {
             text.push_str(&format!(
@@ -418,8 +426,7 @@ impl Builder<'_> {
                 redactions.len()
             ));
         }
-        let details = details_text(ledger, |lines| left.fits(Cost::of(lines)));
-        text.push_str(&details);
+        text.push_str(&details.text);
         text
     }
 }

@@ -136,16 +136,11 @@ pub struct PieceDraft {
 }
 
 impl PieceDraft {
-    /// Text of our own making, such as a list of names, which shows `files` by name.
+    /// Text of our own making, such as a list of names, which shows `files` by name. A name can hold a secret too.
     #[must_use]
-    pub fn naming(text: String, rung: Rung, files: &[usize]) -> Self {
-        PieceDraft {
-            text,
-            rung,
-            coverage: files.iter().map(|file| (*file, Coverage::Named)).collect(),
-            redactions: Vec::new(),
-            escaped: 0,
-        }
+    pub fn naming(presenter: &Presenter, text: &str, rung: Rung, files: &[usize]) -> Self {
+        let coverage = files.iter().map(|file| (*file, Coverage::Named)).collect();
+        PieceDraft::showing(presenter.content(text.as_bytes()), rung, coverage)
     }
 
     /// Presented content.

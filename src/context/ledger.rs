@@ -3,6 +3,7 @@
 use bstr::BString;
 
 use super::patch::overlap;
+use super::present::{Presented, Presenter};
 use super::reasons::describe;
 use super::size::counted;
 use super::view::ChangeView;
@@ -446,7 +447,11 @@ impl Tally {
 }
 
 /// The lines on what is left out, one each, as many as `fits` says yes to; then how many more there are.
-pub(super) fn details_text(ledger: &Ledger, mut fits: impl FnMut(&str) -> bool) -> String {
+pub(super) fn details_text(
+    ledger: &Ledger,
+    presenter: &Presenter,
+    mut fits: impl FnMut(&str) -> bool,
+) -> Presented {
     let (full, _, _) = ledger.counts();
     let nothing_full = full == 0 && ledger.lines().full == 0;
     let failed = ledger.failed_sections.iter().map(|section| {
@@ -481,27 +486,34 @@ pub(super) fn details_text(ledger: &Ledger, mut fits: impl FnMut(&str) -> bool) 
             )),
         }
     });
-    let mut text = String::new();
+    let mut details = Presented::default();
     let mut more = 0;
     // The counts have said how many sections there are of these.
     for line in failed {
-        text.push_str(&line);
-        if !fits(&text) {
-            text.truncate(text.len() - line.len());
+        details.text.push_str(&line);
+        if !fits(&details.text) {
+            details.text.truncate(details.text.len() - line.len());
             break;
         }
     }
     for line in files {
-        text.push_str(&line);
-        if more > 0 || !fits(&text) {
-            text.truncate(text.len() - line.len());
-            more += 1;
+        if more == 0 {
+            // A name can hold a secret too.
+            let line = presenter.content(line.as_bytes());
+            details.text.push_str(&line.text);
+            if fits(&details.text) {
+                details.redactions.extend(line.redactions);
+                continue;
+            }
+            details.text.truncate(details.text.len() - line.text.len());
         }
+        more += 1;
     }
     if more > 0 {
-        text.push_str(&format!("({} like these)\n", counted(more, "more file")));
+        let word = format!("({} like these)\n", counted(more, "more file"));
+        details.text.push_str(&word);
     }
-    text
+    details
 }
 
 fn one_line(text: &str) -> String {

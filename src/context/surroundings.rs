@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bstr::{BStr, ByteSlice as _};
 
 use super::collector::{CollectError, PieceDraft, Rung};
-use super::present::{Presented, Presenter};
+use super::present::Presenter;
 use super::touched::{Facts, facts};
 use super::view::{ChangeView, SnapshotFile, ViewError};
 use crate::prompt::{show_path, visible};
@@ -179,8 +179,9 @@ impl<'a> Surroundings<'a> {
         let (Some(first), Some(last)) = (ranges.first(), ranges.last()) else {
             return Ok(None);
         };
-        let mut text = format!("{path}:{}-{}  {title}\n", first.first, last.last);
-        let mut content = Presented::default();
+        let heading = format!("{path}:{}-{}  {title}\n", first.first, last.last);
+        let mut content = presenter.content(heading.as_bytes());
+        let mut text = std::mem::take(&mut content.text);
         let mut after: Option<u32> = None;
         for range in ranges {
             if let Some(after) = after.filter(|after| *after < range.first) {

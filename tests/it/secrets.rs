@@ -208,7 +208,10 @@ fn document() -> String {
          secret, {hits} places are taken for one: {:.2} in 1,000 lines. The tests fail below {:.0} % for a rule\n\
          ({:.0} % where nothing but a name leads to the value), below {:.0} % for all, and above {FALSE_POSITIVES} in 1,000 lines; there, this repository's own source is counted too.\n\n\
          Found is what is replaced by `[redacted:<rule>#<n>]` in diffs, untracked files, everything else that a context holds, and in\n\
-         logs and reports, should an engine repeat a credential that it read by itself. There is no option that shows them.\n",
+         logs and reports, should an engine repeat a credential that it read by itself. There is no option that shows them.\n\
+         A hunk inside of a private key shows none of it: keys are looked for in the whole files, up to 16 MiB. Names of files and\n\
+         branches are treated alike in what is sent. `path` and `branch` in the JSON of `context`, by which scripts find a file or\n\
+         a branch on the same machine, stay as they are.\n",
         RECALL.len(),
         100.0 * share(removed, planted),
         hits as f64 * 1_000.0 / f64::from(lines),

@@ -33,7 +33,7 @@ impl Collector for ChangedFiles {
         room: Room,
     ) -> Result<Option<Piece>, CollectError> {
         let line = file_line(scene, item.key);
-        let piece = PieceDraft::naming(line, Rung::Full, &item.files);
+        let piece = PieceDraft::naming(scene.presenter, &line, Rung::Full, &item.files);
         Ok(piece.within(room))
     }
 }

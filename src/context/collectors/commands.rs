@@ -76,7 +76,7 @@ impl Collector for Commands {
             WHOLE => whole(scene, !self.listed(scene).is_empty()),
             index => one_file(scene.changes.target(), &scene.changes.files()[index]),
         };
-        let piece = PieceDraft::naming(text, Rung::Full, &item.files);
+        let piece = PieceDraft::naming(scene.presenter, &text, Rung::Full, &item.files);
         Ok(piece.within(room))
     }
 }

@@ -84,7 +84,7 @@ impl Collector for Log {
             .expect("items are listed before one is rendered");
         if item.key == MORE {
             let text = format!("(only the newest {} are listed)\n", log.commits.len());
-            let piece = PieceDraft::naming(text, Rung::Full, &[]);
+            let piece = PieceDraft::naming(scene.presenter, &text, Rung::Full, &[]);
             return Ok(piece.within(room));
         }
         let commit = &log.commits[item.key];

@@ -118,7 +118,7 @@ impl Collector for Diff {
                 Rung::Outline => outline(scene, index),
                 Rung::Name => file_line(scene, index),
             };
-            let piece = PieceDraft::naming(text, *rung, &item.files);
+            let piece = PieceDraft::naming(scene.presenter, &text, *rung, &item.files);
             piece.within(room)
         }))
     }

@@ -74,7 +74,7 @@ const PASSED_OVER: usize = usize::MAX;
 pub(super) fn passed_over(scene: &Scene<'_>, room: Room) -> Result<Option<Piece>, CollectError> {
     let more = scene.surroundings.index()?.passed_over;
     let text = format!("(not looked at: {more} source files farther away or too large)\n");
-    Ok(PieceDraft::naming(text, Rung::Full, &[]).within(room))
+    Ok(PieceDraft::naming(scene.presenter, &text, Rung::Full, &[]).within(room))
 }
 
 impl Collector for Excerpts {

@@ -150,7 +150,7 @@ impl Collector for Guidelines {
             .expect("items are listed before one is rendered");
         let (heading, text, cut_bytes) = match &found[item.key] {
             Entry::Note(note) => {
-                let piece = PieceDraft::naming(note.clone(), Rung::Full, &[]);
+                let piece = PieceDraft::naming(scene.presenter, note, Rung::Full, &[]);
                 return Ok(piece.within(room));
             }
             Entry::Rules {
@@ -199,7 +199,9 @@ impl Collector for Guidelines {
                     }
                     (fits > 0).then(|| rendered(fits, *rung))
                 }
-                Rung::Outline | Rung::Name => Some(PieceDraft::naming(heading.clone(), *rung, &[])),
+                Rung::Outline | Rung::Name => {
+                    Some(PieceDraft::naming(scene.presenter, heading, *rung, &[]))
+                }
             };
             if let Some(piece) = piece.and_then(|draft| draft.within(room)) {
                 return Ok(Some(piece));

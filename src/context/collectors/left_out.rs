@@ -51,7 +51,7 @@ impl Collector for LeftOutFiles {
             let reason = one_line(&describe(&left_out.reason));
             format!("{}  ({size}{reason})\n", show_path(&left_out.path))
         };
-        let piece = PieceDraft::naming(text, Rung::Full, &[]);
+        let piece = PieceDraft::naming(scene.presenter, &text, Rung::Full, &[]);
         Ok(piece.within(room))
     }
 }

@@ -92,19 +92,24 @@ impl Collector for Stat {
         let files = scene.changes.files();
         let piece = if item.key == TOTAL {
             let all: Vec<usize> = (0..files.len()).collect();
-            PieceDraft::naming(format!("{}  in all\n", sum(scene, &all)), Rung::Full, &[])
+            PieceDraft::naming(
+                scene.presenter,
+                &format!("{}  in all\n", sum(scene, &all)),
+                Rung::Full,
+                &[],
+            )
         } else {
             let path = files[item.key].path.as_bstr();
             match self.by {
                 By::File => {
                     let line = format!("{}  {}\n", numbers(&files[item.key]), show_path(path));
-                    PieceDraft::naming(line, Rung::Full, &item.files)
+                    PieceDraft::naming(scene.presenter, &line, Rung::Full, &item.files)
                 }
                 // A file that is only part of a sum has not been named.
                 By::Folder => {
                     let name = show_path(&folder(path, self.depth));
                     let line = format!("{}  {name}\n", sum(scene, &item.files));
-                    PieceDraft::naming(line, Rung::Full, &[])
+                    PieceDraft::naming(scene.presenter, &line, Rung::Full, &[])
                 }
             }
         };

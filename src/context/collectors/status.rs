@@ -50,7 +50,7 @@ impl Collector for StatusLines {
     ) -> Result<Option<Piece>, CollectError> {
         let files = scene.changes.files();
         let same_path: Vec<&FileChange> = item.files.iter().map(|index| &files[*index]).collect();
-        let piece = PieceDraft::naming(line(&same_path), Rung::Full, &item.files);
+        let piece = PieceDraft::naming(scene.presenter, &line(&same_path), Rung::Full, &item.files);
         Ok(piece.within(room))
     }
 }

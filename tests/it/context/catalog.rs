@@ -168,7 +168,7 @@ impl Collector for Bad {
 
     fn render(
         &self,
-        _: &Scene<'_>,
+        scene: &Scene<'_>,
         _: &Item,
         _: &[Rung],
         _: Room,
@@ -180,7 +180,7 @@ impl Collector for Bad {
                     tokens: None,
                 });
                 let flood = "flood\n".repeat(1_000_000);
-                Ok(PieceDraft::naming(flood, Rung::Full, &[0]).within(endless))
+                Ok(PieceDraft::naming(scene.presenter, &flood, Rung::Full, &[0]).within(endless))
             }
             _ => Err(CollectError("not this one".into())),
         }

@@ -151,7 +151,7 @@ fn cost(
     for range in &offer.lines {
         cost += Cost::of(&mark(range.last));
     }
-    let path = show_path(&scene.surroundings.index()?.files[offer.file].file.path);
+    let path = shown_path(scene, offer.file)?.text;
     let largest = presented.lines.len() as u32;
     let before = known.map_or(Cost::default(), |known| {
         Cost::of(&heading(&path, largest, largest, &known.roles))
@@ -164,6 +164,11 @@ fn cost(
         tokens: after.tokens.saturating_sub(before.tokens),
     };
     Ok(Some(cost))
+}
+
+fn shown_path(scene: &Scene<'_>, file: usize) -> Result<Presented, CollectError> {
+    let path = show_path(&scene.surroundings.index()?.files[file].file.path);
+    Ok(scene.presenter.content(path.as_bytes()))
 }
 
 fn heading(path: &str, first: u32, last: u32, roles: &BTreeSet<Role>) -> String {
@@ -186,10 +191,11 @@ fn block(
         return Ok(());
     };
     let presented = scene.surroundings.presented(scene.presenter, file)?;
-    let path = show_path(&scene.surroundings.index()?.files[file].file.path);
+    let path = shown_path(scene, file)?;
     content
         .text
-        .push_str(&heading(&path, *first, *last, &shown.roles));
+        .push_str(&heading(&path.text, *first, *last, &shown.roles));
+    content.redactions.extend(path.redactions);
     let mut next = *first;
     for line in &shown.lines {
         let at = *line as usize - 1;
