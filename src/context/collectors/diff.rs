@@ -103,7 +103,7 @@ impl Collector for Diff {
         // Rendering a patch is the costly part: not for one that cannot fit.
         let full = rungs.contains(&Rung::Full) && least_patch_bytes(file) <= room.bytes();
         let hunks = rungs.contains(&Rung::Hunks)
-            && hunk_count(file) > 1
+            && (hunk_count(file) > 1 || !rungs.contains(&Rung::Full))
             && LEAST_HUNK_BYTES <= room.bytes();
         if full || hunks {
             let patch = scene.changes.patch(index, self.context_lines)?;
@@ -198,8 +198,9 @@ fn fit_patch(
     }
     if all_fit {
         end_line(&mut sent.text);
-        let whole = || PieceDraft::showing(sent, Rung::Full, vec![(index, Coverage::Full)]);
-        return full.then(whole)?.within(room);
+        // A ladder may begin below `full`: all the hunks are all there is.
+        let rung = if full { Rung::Full } else { Rung::Hunks };
+        return PieceDraft::showing(sent, rung, vec![(index, Coverage::Full)]).within(room);
     }
     let cut = best.filter(|_| hunks)?;
     sent.text.truncate(cut.length);

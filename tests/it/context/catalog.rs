@@ -223,3 +223,22 @@ fn a_collector_that_fails_or_floods_costs_its_own_section_alone() {
         .collect();
     assert_eq!(missing, [0, 0, 1, 1]);
 }
+
+#[test]
+fn a_ladder_that_begins_at_hunks_shows_a_patch_that_fits() {
+    let sandbox = Sandbox::new();
+    let hunks = MINE
+        .replace("\"status\"", "\"staged-diff\"")
+        .replace("\"Status\"", "\"Staged\"\nladder = [\"hunks\"]");
+    write(&sandbox.path("user"), "mine", &hunks);
+    let registry = Registry::builtin();
+    let layers = Layers {
+        user: Some(sandbox.path("user")),
+        ..Layers::default()
+    };
+    let context = auto(&Catalog::load(&layers, &registry), &registry).unwrap();
+    assert_eq!(context.strategy, "mine");
+    assert!(context.text.contains("\n@@ "), "{}", context.text);
+    assert_eq!(context.ledger.counts(), (1, 0, 0));
+    assert!(!context.ledger.is_cut());
+}
