@@ -7,7 +7,9 @@ use bstr::BStr;
 
 use super::view::{ChangeView, ChangedLineOrigins, SnapshotFile, ViewError};
 use crate::checks::Examination;
-use crate::target::{CommitLog, FileChange, LeftOut, ResolvedTarget, TouchedFiles};
+use crate::target::{
+    CommitLog, ConfiguredPrograms, FileChange, LeftOut, ResolvedTarget, TouchedFiles,
+};
 
 /// Any view of a change, with a folder in which outlines of its files are kept, so that the next context need not parse
 /// what this one has parsed.
@@ -38,6 +40,14 @@ impl ChangeView for CachedChanges<'_> {
 
     fn ignored(&self) -> usize {
         self.changes.ignored()
+    }
+
+    fn is_partial(&self) -> bool {
+        self.changes.is_partial()
+    }
+
+    fn configured_programs(&self) -> &ConfiguredPrograms {
+        self.changes.configured_programs()
     }
 
     fn notes(&self) -> &[String] {

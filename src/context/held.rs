@@ -9,7 +9,8 @@ use sha2::{Digest as _, Sha256};
 use super::view::{ChangeView, ChangedLineOrigins, SnapshotFile, ViewError};
 use crate::checks::Examination;
 use crate::target::{
-    CommitLog, CommitSummary, FileChange, LeftOut, ObjectId, ResolvedTarget, TouchedFiles,
+    CommitLog, CommitSummary, ConfiguredPrograms, FileChange, LeftOut, ObjectId, ResolvedTarget,
+    TouchedFiles,
 };
 
 /// A change that was made by hand: for tests, benchmarks, and for trying out a strategy without a repository.
@@ -40,6 +41,8 @@ pub struct HeldChanges {
     pub touched: Vec<TouchedFiles>,
     /// What the checks say.
     pub examination: Examination,
+    /// What settings make git start.
+    pub programs: ConfiguredPrograms,
 }
 
 impl HeldChanges {
@@ -59,6 +62,7 @@ impl HeldChanges {
             origins: ChangedLineOrigins::default(),
             touched: Vec::new(),
             examination: Examination::default(),
+            programs: ConfiguredPrograms::default(),
         }
     }
 
@@ -88,6 +92,14 @@ impl ChangeView for HeldChanges {
 
     fn ignored(&self) -> usize {
         0
+    }
+
+    fn is_partial(&self) -> bool {
+        false
+    }
+
+    fn configured_programs(&self) -> &ConfiguredPrograms {
+        &self.programs
     }
 
     fn notes(&self) -> &[String] {

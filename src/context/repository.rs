@@ -10,8 +10,8 @@ use super::patch::PatchParts;
 use super::view::{ChangeView, ChangedLineOrigins, SnapshotFile, ViewError};
 use crate::checks::{Examination, RepositorySource, examine};
 use crate::target::{
-    ChangeSet, CommitLog, Content, Endpoint, FileChange, LeftOut, LineQuery, ObjectId, Part,
-    REVIEW_IGNORE_FILE, Repository, ResolvedTarget, ReviewIgnore, TouchedFiles,
+    ChangeSet, CommitLog, ConfiguredPrograms, Content, Endpoint, FileChange, LeftOut, LineQuery,
+    ObjectId, Part, REVIEW_IGNORE_FILE, Repository, ResolvedTarget, ReviewIgnore, TouchedFiles,
 };
 
 /// The most files whose lines are followed into the past.
@@ -79,6 +79,14 @@ impl ChangeView for RepositoryChanges<'_> {
 
     fn ignored(&self) -> usize {
         self.changes.ignored
+    }
+
+    fn is_partial(&self) -> bool {
+        self.changes.is_partial()
+    }
+
+    fn configured_programs(&self) -> &ConfiguredPrograms {
+        self.repository.configured_programs()
     }
 
     fn notes(&self) -> &[String] {

@@ -11,7 +11,8 @@ use super::patch::{PatchParts, overlap};
 use super::view::{ChangeView, ChangedLineOrigins, SnapshotFile, ViewError};
 use crate::checks::Examination;
 use crate::target::{
-    CommitLog, Content, FileChange, HunkRange, LeftOut, ResolvedTarget, TouchedFiles,
+    CommitLog, ConfiguredPrograms, Content, FileChange, HunkRange, LeftOut, ResolvedTarget,
+    TouchedFiles,
 };
 
 /// The part of a change that is new, as a change of its own.
@@ -118,6 +119,14 @@ impl ChangeView for SelectedChanges<'_> {
 
     fn ignored(&self) -> usize {
         self.whole.ignored()
+    }
+
+    fn is_partial(&self) -> bool {
+        self.whole.is_partial() || self.places.len() < self.whole.files().len()
+    }
+
+    fn configured_programs(&self) -> &ConfiguredPrograms {
+        self.whole.configured_programs()
     }
 
     fn notes(&self) -> &[String] {

@@ -8,7 +8,8 @@ use bstr::{BStr, BString};
 use crate::causes::with_causes;
 use crate::checks::Examination;
 use crate::target::{
-    CommitLog, FileChange, LeftOut, LineOrigins, ObjectId, ResolvedTarget, TouchedFiles,
+    CommitLog, ConfiguredPrograms, FileChange, LeftOut, LineOrigins, ObjectId, ResolvedTarget,
+    TouchedFiles,
 };
 
 /// One change with its patches and commits. [`RepositoryChanges`](super::RepositoryChanges) is one,
@@ -30,6 +31,13 @@ pub trait ChangeView {
 
     /// How many changed files the user's own filters took out.
     fn ignored(&self) -> usize;
+
+    /// Whether the two sides of the target differ in more than this view tells, so that a command that compares them
+    /// would show what is not under review.
+    fn is_partial(&self) -> bool;
+
+    /// What settings make git start, should somebody run it where the change is.
+    fn configured_programs(&self) -> &ConfiguredPrograms;
 
     /// Things to know about the change as a whole.
     fn notes(&self) -> &[String];

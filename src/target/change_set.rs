@@ -80,6 +80,8 @@ pub struct ChangeSet {
     /// Things to know about the change as a whole, such as a line of `.codexreviewignore` that was not understood.
     pub notes: Vec<String>,
     pub(super) is_narrowed: bool,
+    /// Whether files of it were dropped.
+    pub(super) is_reduced: bool,
     pub(super) snapshot: Snapshot,
 }
 
@@ -110,6 +112,7 @@ impl ChangeSet {
             .iter()
             .map(|file| keep(file.path.as_ref()))
             .collect();
+        self.is_reduced |= kept.contains(&false);
         let mut flags = kept.iter();
         self.files
             .retain(|_| *flags.next().expect("there is a flag for each file"));
@@ -172,6 +175,13 @@ impl ChangeSet {
     #[must_use]
     pub fn is_narrowed(&self) -> bool {
         self.is_narrowed
+    }
+
+    /// Whether the two sides differ in more than [`ChangeSet::files`] and what was left out tell: filters took files out,
+    /// or only some of them or of their hunks were chosen.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.is_narrowed || self.is_reduced || self.ignored > 0
     }
 
     /// Sums over all files, or over those of one part.

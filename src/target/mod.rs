@@ -39,8 +39,9 @@ pub use path_filter::{PathFilter, REVIEW_IGNORE_FILE, ReviewIgnore, literal_glob
 pub use push::{HooksFolder, HooksSource, PushedChange};
 pub use quote::quote_path;
 pub use repo::{
-    CommitLog, CommitSummary, CreateError, HeadMove, LineOrigin, LineOrigins, LineQuery, NewFile,
-    OnDisk, OpenError, RemoteCommits, Repository, StagedEntry, StoredFile, TouchedFiles,
+    CommitLog, CommitSummary, ConfiguredPrograms, CreateError, HeadMove, LineOrigin, LineOrigins,
+    LineQuery, NewFile, OnDisk, OpenError, RemoteCommits, Repository, StagedEntry, StoredFile,
+    TouchedFiles,
     Uncommitted, WatchRules, WatchedFolders, WorktreeFile, create_repository,
     hooks_folder_everywhere,
 };

@@ -13,8 +13,9 @@ use codex_review::context::{
 use codex_review::secrets::is_secret_name;
 use codex_review::symbols::{Kind, Language, LineRange};
 use codex_review::target::{
-    ChangeOptions, ChangeSet, CommitLog, Content, Endpoint, FileChange, IgnoreSource, LeftOut,
-    ObjectId, Repository, ResolvedTarget, Select, Status, TargetSpec, TouchedFiles,
+    ChangeOptions, ChangeSet, CommitLog, ConfiguredPrograms, Content, Endpoint, FileChange,
+    IgnoreSource, LeftOut, ObjectId, Repository, ResolvedTarget, Select, Status, TargetSpec,
+    TouchedFiles,
 };
 
 use super::corpus::{Corpus, Text};
@@ -207,6 +208,14 @@ impl ChangeView for Partial<'_> {
 
     fn ignored(&self) -> usize {
         0
+    }
+
+    fn is_partial(&self) -> bool {
+        true
+    }
+
+    fn configured_programs(&self) -> &ConfiguredPrograms {
+        self.repository.configured_programs()
     }
 
     fn notes(&self) -> &[String] {

@@ -1,9 +1,11 @@
 //! Commands with which a reviewer reads the change by itself.
 //!
-//! Each only reads, names objects by id wherever git has one, runs no program that the repository names (no pager,
-//! monitor, external diff or textconv), and is quoted so that any file name is safe. Files that bear a secret by name
-//! are excluded from every command.
+//! Each only reads, names objects by id wherever git has one, runs no program that the repository names (no pager, hook,
+//! monitor, external diff, textconv or filter, and nothing is fetched into a partial clone), and is quoted so that any
+//! file name is safe. Files that bear a secret by name are excluded from every command, and where the target is a part of
+//! what its two sides differ in, no command shows the rest.
 
+use bstr::{BString, ByteSlice as _};
 use serde::Deserialize;
 
 use super::shell::{is_plain, shell_quote};
@@ -13,6 +15,7 @@ use crate::context::collector::{
 };
 use crate::context::registry::{CollectorInfo, OptionsError, parse_options};
 use crate::prompt::show_path;
+use crate::secrets::scan;
 use crate::target::{Endpoint, FileChange, Mode, ObjectId, Part, ResolvedTarget, Side};
 
 pub(super) const INFO: CollectorInfo = CollectorInfo {
@@ -49,11 +52,13 @@ struct Commands {
 const WHOLE: usize = usize::MAX;
 
 /// What every command begins with.
-const GIT: &str = "git --no-pager --no-optional-locks -c core.fsmonitor=";
-/// What every diff is told.
-const DIFF: &str = "diff --no-ext-diff --no-textconv --no-color -M";
-/// The most files that one command excludes by name; command lines have an end.
-const MOST_EXCLUDED: usize = 20;
+const GIT: &str = "git --no-pager --no-optional-locks -c core.fsmonitor= -c core.hooksPath=/dev/null \
+                   -c protocol.allow=never";
+/// What every diff is told. A submodule has settings of its own, so git is not to look into one.
+const DIFF: &str =
+    "diff --no-ext-diff --no-textconv --no-color --submodule=short --ignore-submodules=dirty -M";
+/// The most paths that one command names; command lines have an end.
+const MOST_PATHS: usize = 20;
 
 impl Collector for Commands {
     fn items(&self, scene: &Scene<'_>) -> Result<Vec<Item>, CollectError> {
@@ -74,7 +79,7 @@ impl Collector for Commands {
     ) -> Result<Option<Piece>, CollectError> {
         let text = match item.key {
             WHOLE => whole(scene, !self.listed(scene).is_empty()),
-            index => one_file(scene.changes.target(), &scene.changes.files()[index]),
+            index => one_file(scene, &scene.changes.files()[index]),
         };
         let piece = PieceDraft::naming(scene.presenter, &text, Rung::Full, &item.files);
         Ok(piece.within(room))
@@ -88,33 +93,58 @@ impl Commands {
         let few = files.len() <= self.per_file;
         (0..files.len())
             .filter(|index| !scene.secret_names[*index])
-            .filter(|index| few || is_hard_to_quote(&files[*index]))
+            .filter(|index| few || is_unnameable(&files[*index]))
             .take(self.per_file)
             .collect()
     }
 }
 
+/// What every command begins with, where the protocols that the repository names are switched off too.
+fn git(scene: &Scene<'_>) -> String {
+    let names = &scene.changes.configured_programs().protocols;
+    let off: String = names
+        .iter()
+        .map(|name| setting("protocol", name, "allow=never"))
+        .collect();
+    format!("{GIT}{off}")
+}
+
+/// `None` where a filter would run and cannot be switched off, as git cuts `-c` at the first equals sign.
+fn without_filters(scene: &Scene<'_>) -> Option<String> {
+    let names = &scene.changes.configured_programs().filters;
+    if names.iter().any(|name| name.find_byteset(b"=\n").is_some()) {
+        return None;
+    }
+    let off = names.iter().flat_map(|name| {
+        ["clean=", "process=", "required=false"].map(|value| setting("filter", name, value))
+    });
+    Some(off.collect())
+}
+
+fn setting(section: &str, name: &BString, value: &str) -> String {
+    let assignment = [section.as_bytes(), name, value.as_bytes()].join(&b'.');
+    match name.iter().all(u8::is_ascii_alphanumeric) {
+        true => format!(" -c {section}.{name}.{value}"),
+        false => format!(" -c {}", shell_quote(&assignment)),
+    }
+}
+
 fn whole(scene: &Scene<'_>, files_follow: bool) -> String {
     let target = scene.changes.target();
-    let secret: Vec<&FileChange> = scene
-        .changes
-        .files()
-        .iter()
-        .zip(scene.secret_names)
-        .filter_map(|(file, secret)| secret.then_some(file))
-        .collect();
+    let git = git(scene);
     let mut lines = Vec::new();
     for part in [Part::Committed, Part::Staged, Part::Unstaged] {
         if !scene.changes.files().iter().any(|file| file.part == part) {
             continue;
         }
-        let diff = diff_of(target, part);
+        let Some(diff) = diff_of(scene, part) else {
+            lines.push(format!("# {} changes: {NO_COMMAND}", part.as_str()));
+            continue;
+        };
         lines.push(format!("# all {} changes", part.as_str()));
-        match excluded(&secret) {
+        match paths(scene, part) {
             Some(paths) => lines.push(format!("{diff}{paths}")),
-            None => {
-                lines.push("# (too many files bear secrets by name: read file by file)".to_owned())
-            }
+            None => lines.push("# (too many paths to name: read file by file)".to_owned()),
         }
         lines.push(format!("# one file with {} changes", part.as_str()));
         lines.push(format!("{diff} -- ':(top,literal)PATH'"));
@@ -123,30 +153,26 @@ fn whole(scene: &Scene<'_>, files_follow: bool) -> String {
         lines.push("# no command shows a patch that is not applied".to_owned());
         if let Endpoint::Commit(old) = &target.old {
             lines.push("# a file as it is without the patch".to_owned());
-            lines.push(format!("{GIT} cat-file blob '{old}:PATH'"));
+            lines.push(format!("{git} cat-file blob '{old}:PATH'"));
         }
     }
     if let Endpoint::Commit(new) = &target.new {
         lines.push("# a file as it is in the new version".to_owned());
-        lines.push(format!("{GIT} cat-file blob '{new}:PATH'"));
+        lines.push(format!("{git} cat-file blob '{new}:PATH'"));
         if scene.claims == Claims::Shown && target.mode != Mode::Commit {
             lines.push("# the commits".to_owned());
             let range = match &target.old {
                 Endpoint::Commit(old) => format!("{old}..{new}"),
                 _ => new.to_string(),
             };
-            lines.push(format!("{GIT} log --no-show-signature --no-color {range}"));
+            lines.push(format!("{git} log --no-show-signature --no-color {range}"));
         }
     }
-    if scene
-        .changes
-        .files()
-        .iter()
-        .any(|file| file.part == Part::Untracked)
-    {
+    let is_untracked = |file: &FileChange| file.part == Part::Untracked;
+    if !scene.changes.is_partial() && scene.changes.files().iter().any(is_untracked) {
         lines.push("# the names of all untracked files".to_owned());
         lines.push(format!(
-            "{GIT} ls-files --others --exclude-standard -- ':(top)'"
+            "{git} ls-files --others --exclude-standard -- ':(top)'"
         ));
     }
     if files_follow {
@@ -159,19 +185,25 @@ fn whole(scene: &Scene<'_>, files_follow: bool) -> String {
     text
 }
 
-/// The diff of one part, without paths.
-fn diff_of(target: &ResolvedTarget, part: Part) -> String {
-    match part {
-        Part::Committed => match (revision(&target.old, target), revision(&target.new, target)) {
-            (Some(old), Some(new)) => format!("{GIT} {DIFF} {old} {new}"),
-            _ => format!("{GIT} {DIFF}"),
-        },
-        Part::Staged => match revision(&target.old, target) {
-            Some(old) => format!("{GIT} {DIFF} --cached {old}"),
-            None => format!("{GIT} {DIFF} --cached"),
-        },
-        Part::Unstaged | Part::Untracked | Part::Patched => format!("{GIT} {DIFF}"),
-    }
+/// Stands where git would run a program.
+const NO_COMMAND: &str = "no command shows them without running a program that the settings name";
+
+/// The diff of one part, without paths; `None` where it would run a program.
+fn diff_of(scene: &Scene<'_>, part: Part) -> Option<String> {
+    let target = scene.changes.target();
+    let (old, new) = (revision(&target.old, target), revision(&target.new, target));
+    let sides = match (part, old, new) {
+        (Part::Committed, Some(old), Some(new)) => format!(" {old} {new}"),
+        (Part::Staged, Some(old), _) => format!(" --cached {old}"),
+        (Part::Staged, None, _) => " --cached".to_owned(),
+        _ => String::new(),
+    };
+    // What is stored has been through the filters.
+    let filters = match sides.is_empty() {
+        true => without_filters(scene)?,
+        false => String::new(),
+    };
+    Some(format!("{}{filters} {DIFF}{sides}", git(scene)))
 }
 
 fn revision<'a>(side: &'a Endpoint, target: &'a ResolvedTarget) -> Option<&'a str> {
@@ -195,17 +227,36 @@ fn empty_tree(target: &ResolvedTarget) -> &'static str {
     }
 }
 
-/// The paths that keep secrets out of a whole diff: empty without secrets, `None` when there are too many.
-fn excluded(secret: &[&FileChange]) -> Option<String> {
-    if secret.is_empty() {
-        return Some(String::new());
-    }
-    let paths: Vec<String> = secret
+/// The paths that keep a whole diff to what may be read: none where that is everything, `None` when there are too many or
+/// one cannot be told.
+fn paths(scene: &Scene<'_>, part: Part) -> Option<String> {
+    let files = scene.changes.files().iter().zip(scene.secret_names);
+    let is_partial = scene.changes.is_partial();
+    let named: Vec<&FileChange> = match is_partial {
+        true => files
+            .filter(|(file, secret)| file.part == part && !**secret)
+            .map(|(file, _)| file)
+            .collect(),
+        false => files
+            .filter(|(_, secret)| **secret)
+            .map(|(file, _)| file)
+            .collect(),
+    };
+    let (magic, first) = match (is_partial, named.is_empty()) {
+        (true, true) => return None,
+        (false, true) => return Some(String::new()),
+        (true, false) => ("top,literal", ""),
+        (false, false) => ("top,exclude,literal", " ':(top)'"),
+    };
+    let paths: Vec<&BString> = named
         .iter()
         .flat_map(|file| file.old_path.iter().chain([&file.path]))
-        .map(|path| pathspec("top,exclude,literal", path))
         .collect();
-    (paths.len() <= MOST_EXCLUDED).then(|| format!(" -- ':(top)' {}", paths.join(" ")))
+    if paths.len() > MOST_PATHS || paths.iter().any(|path| holds_secret(path)) {
+        return None;
+    }
+    let paths: Vec<String> = paths.iter().map(|path| pathspec(magic, path)).collect();
+    Some(format!(" --{first} {}", paths.join(" ")))
 }
 
 fn pathspec(magic: &str, path: &[u8]) -> String {
@@ -219,19 +270,34 @@ fn is_hard_to_quote(file: &FileChange) -> bool {
     hard(&file.path) || file.old_path.as_ref().is_some_and(|path| hard(path))
 }
 
+/// Whether a name holds a credential, so that it must not be sent.
+fn holds_secret(path: &BString) -> bool {
+    !scan(&show_path(path)).is_empty()
+}
+
+/// Whether a command had better do without the names of a file.
+fn is_unnameable(file: &FileChange) -> bool {
+    let mut paths = file.old_path.iter().chain([&file.path]);
+    is_hard_to_quote(file) || paths.any(holds_secret)
+}
+
 /// The command that shows one changed file.
-fn one_file(target: &ResolvedTarget, file: &FileChange) -> String {
+fn one_file(scene: &Scene<'_>, file: &FileChange) -> String {
+    let target = scene.changes.target();
+    let git = git(scene);
+    let shown = show_path(&file.path);
+    let diff = diff_of(scene, file.part);
     let stored = matches!(file.part, Part::Committed | Part::Staged);
-    if stored && is_hard_to_quote(file) && file.content != crate::target::Content::Submodule {
+    if stored && is_unnameable(file) && file.content != crate::target::Content::Submodule {
         // No name at all is the safest name.
         let command = match (&file.old, &file.new) {
             (Some(Side { id: old, .. }), Some(Side { id: new, .. })) => {
-                format!("{GIT} {DIFF} {old} {new}")
+                format!("{git} {DIFF} {old} {new}")
             }
-            (Some(only), None) | (None, Some(only)) => format!("{GIT} cat-file blob {}", only.id),
-            (None, None) => diff_of(target, file.part),
+            (Some(only), None) | (None, Some(only)) => format!("{git} cat-file blob {}", only.id),
+            (None, None) => format!("# {NO_COMMAND}"),
         };
-        return format!("{command}  # {}\n", show_path(&file.path));
+        return format!("{command}  # {shown}\n");
     }
     if file.part == Part::Patched {
         let before = file
@@ -240,19 +306,24 @@ fn one_file(target: &ResolvedTarget, file: &FileChange) -> String {
             .filter(|_| matches!(target.old, Endpoint::Commit(_)));
         let command = before.map_or_else(
             || "# only in the patch".to_owned(),
-            |side| format!("{GIT} cat-file blob {}  # without the patch", side.id),
+            |side| format!("{git} cat-file blob {}  # without the patch", side.id),
         );
-        return format!("{command}: {}\n", show_path(&file.path));
+        return format!("{command}: {shown}\n");
+    }
+    let mut paths = file.old_path.iter().chain([&file.path]);
+    if paths.clone().any(holds_secret) {
+        return format!("# a name with a secret in it, not to be given to a command: {shown}\n");
     }
     if file.part == Part::Untracked {
         // From the root of the repository: git has no command that shows a file that it does not know.
         return format!("cat -- {}\n", shell_quote(&file.path));
     }
-    let paths: Vec<String> = file
-        .old_path
-        .iter()
-        .chain([&file.path])
+    let Some(diff) = diff else {
+        return format!("# {NO_COMMAND}: {shown}\n");
+    };
+    let paths: Vec<String> = paths
+        .by_ref()
         .map(|path| pathspec("top,literal", path))
         .collect();
-    format!("{} -- {}\n", diff_of(target, file.part), paths.join(" "))
+    format!("{diff} -- {}\n", paths.join(" "))
 }

@@ -142,6 +142,7 @@ impl Repository {
             ignored: selection.ignored,
             notes,
             is_narrowed: false,
+            is_reduced: false,
             snapshot: Snapshot {
                 repository: self.gix.clone(),
                 place,

@@ -66,7 +66,7 @@ pub struct Repository {
     gix: gix::Repository,
     packs: Arc<Packs>,
     index_path: PathBuf,
-    filters: Vec<BString>,
+    programs: ConfiguredPrograms,
     /// What was seen when a target was resolved last.
     seen: RefCell<Option<Arc<Status>>>,
 }
@@ -77,6 +77,16 @@ impl std::fmt::Debug for Repository {
             .field("root", &self.root())
             .finish_non_exhaustive()
     }
+}
+
+/// The settings, of the repository and the user, by which git as a program comes to start other programs while it reads.
+/// Nothing here ever starts one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConfiguredPrograms {
+    /// Names of filters that have a program on the way into the repository.
+    pub filters: Vec<BString>,
+    /// Names of protocols that are allowed or forbidden by name: what is missing in a partial clone is fetched by one.
+    pub protocols: Vec<BString>,
 }
 
 /// A file of the working tree, read within a cap.
@@ -98,12 +108,12 @@ pub enum WorktreeFile {
 }
 
 impl Repository {
-    fn new(gix: gix::Repository, index_path: PathBuf, filters: Vec<BString>) -> Self {
+    fn new(gix: gix::Repository, index_path: PathBuf, programs: ConfiguredPrograms) -> Self {
         Repository {
             packs: Arc::new(Packs::new(&gix)),
             gix,
             index_path,
-            filters,
+            programs,
             seen: RefCell::new(None),
         }
     }
@@ -112,6 +122,12 @@ impl Repository {
     #[must_use]
     pub fn root(&self) -> &Path {
         self.gix.workdir().unwrap_or_else(|| self.gix.git_dir())
+    }
+
+    /// What settings make git start, by name.
+    #[must_use]
+    pub fn configured_programs(&self) -> &ConfiguredPrograms {
+        &self.programs
     }
 
     /// The git directory (of a linked worktree: its own one).

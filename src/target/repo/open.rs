@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::ConfiguredPrograms;
 use super::Repository;
-use super::user_config::{UserConfig, filters_with_programs};
+use super::user_config::{UserConfig, filters_with_programs, protocols};
 use crate::target::GitEnvironment;
 
 /// Why a repository could not be opened.
@@ -117,11 +118,19 @@ impl Repository {
         filters.extend(filters_with_programs(gix.config_snapshot().plumbing()));
         filters.sort_unstable();
         filters.dedup();
+        let mut protocols_named = user.protocols;
+        protocols_named.extend(protocols(gix.config_snapshot().plumbing()));
+        protocols_named.sort_unstable();
+        protocols_named.dedup();
+        let programs = ConfiguredPrograms {
+            filters,
+            protocols: protocols_named,
+        };
         let index_path = match &environment.index_file {
             Some(file) => start.join(file),
             None => gix.index_path(),
         };
-        Ok(Repository::new(gix, index_path, filters))
+        Ok(Repository::new(gix, index_path, programs))
     }
 }
 

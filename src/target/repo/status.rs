@@ -71,9 +71,14 @@ impl Repository {
         let staged = self.staged(&index, head_tree)?;
         let found = match self.gix.workdir() {
             Some(_) if wanted.only_whether && !staged.is_empty() => Found::default(),
-            Some(root) => {
-                worktree::walk(&self.gix, root, &index, &self.filters, head_tree, wanted)?
-            }
+            Some(root) => worktree::walk(
+                &self.gix,
+                root,
+                &index,
+                &self.programs.filters,
+                head_tree,
+                wanted,
+            )?,
             None => Found::default(),
         };
         Ok(Status {
@@ -85,6 +90,6 @@ impl Repository {
 
     /// The names of filters that have a program.
     pub(super) fn filters(&self) -> &[BString] {
-        &self.filters
+        &self.programs.filters
     }
 }

@@ -7,7 +7,7 @@ use bstr::{BStr, BString, ByteSlice};
 use gix::index::entry::Mode;
 
 use super::worktree::Wanted;
-use super::{Repository, open};
+use super::{ConfiguredPrograms, Repository, open};
 
 /// Submodules inside submodules are followed so far.
 const DEEPEST: u32 = 4;
@@ -28,7 +28,7 @@ pub(super) fn head(path: &Path, depth: u32, looks_for_dirt: impl FnOnce() -> boo
     let gix = open::open_at(&dot_git, true).ok()?;
     let commit = gix.head_id().ok()?.detach();
     let index_path = gix.index_path();
-    let repository = Repository::new(gix, index_path, Vec::new());
+    let repository = Repository::new(gix, index_path, ConfiguredPrograms::default());
     let wanted = Wanted {
         untracked: false,
         only_whether: true,

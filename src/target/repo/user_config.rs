@@ -31,6 +31,8 @@ pub(super) struct UserConfig {
     safe_directories: Vec<BString>,
     /// Names of filters that have a program.
     pub(super) filters: Vec<BString>,
+    /// Names of protocols that the user allows or forbids one by one.
+    pub(super) protocols: Vec<BString>,
 }
 
 impl UserConfig {
@@ -80,6 +82,7 @@ impl UserConfig {
                 .map(|value| expand_home(value, home)),
         );
         self.filters.extend(filters_with_programs(file));
+        self.protocols.extend(protocols(file));
     }
 
     fn set(&mut self, key: &'static str, value: BString) {
@@ -217,6 +220,15 @@ pub(super) fn filters_with_programs(file: &gix::config::File) -> Vec<BString> {
                 .subsection_name()
                 .map(|name| name.to_owned())
         })
+        .collect()
+}
+
+/// Names of protocols for which `file` says whether git may use them.
+pub(super) fn protocols(file: &gix::config::File) -> Vec<BString> {
+    file.sections_by_name("protocol")
+        .into_iter()
+        .flatten()
+        .filter_map(|section| Some(section.header().subsection_name()?.to_owned()))
         .collect()
 }
 
