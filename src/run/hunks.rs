@@ -55,7 +55,7 @@ pub(super) fn hunks(changes: &ChangeSet) -> KeptHunks {
                 None => Some(Vec::new()),
                 Some(_) => changes.new_content(index, PatchKeys::MOST_BYTES).ok()?,
             },
-            |bytes| String::from_utf8_lossy(bytes),
+            String::from_utf8_lossy,
         );
         let shown = String::from_utf8_lossy(taken);
         let shown = redactor.redact_patch(&shown, &keys).text;

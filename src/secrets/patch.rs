@@ -365,7 +365,7 @@ mod tests {
             patch.as_bytes(),
             || old.map(String::into_bytes),
             || new.map(String::into_bytes),
-            |bytes| String::from_utf8_lossy(bytes),
+            String::from_utf8_lossy,
         );
         Redactor::new().redact_patch(patch, &keys)
     }
