@@ -41,8 +41,7 @@ pub use quote::quote_path;
 pub use repo::{
     CommitLog, CommitSummary, ConfiguredPrograms, CreateError, HeadMove, LineOrigin, LineOrigins,
     LineQuery, NewFile, OnDisk, OpenError, RemoteCommits, Repository, StagedEntry, StoredFile,
-    TouchedFiles,
-    Uncommitted, WatchRules, WatchedFolders, WorktreeFile, create_repository,
+    TouchedFiles, Uncommitted, WatchRules, WatchedFolders, WorktreeFile, create_repository,
     hooks_folder_everywhere,
 };
 pub use resolve::{BaseChoice, Endpoint, Mode, PatchedSide, ResolveError, ResolvedTarget, Twin};
