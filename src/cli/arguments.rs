@@ -4,7 +4,7 @@
 //! text apart with `--`, so that clap never looks into it:
 //!
 //! - For a verb that takes text, options that the verb knows are taken off the front. From the first word that is none
-//!   of them, or behind `--`, the rest is text, byte for byte.
+//!   of them, or behind `--` and one blank, the rest is text, byte for byte; without any option it is the whole argument.
 //! - For a verb with subcommands, of which the first word names none that takes text, it is split into literal words: what
 //!   stands there may be a value to be kept.
 //! - For every other verb the whole argument is split into words.
@@ -47,7 +47,7 @@ pub(super) fn expand(argv: Vec<OsString>, command: &Command) -> Result<Vec<OsStr
     match verb.find_subcommand(&word).filter(|verb| takes_text(verb)) {
         Some(below) => {
             expanded.push(word.into());
-            push_line(&mut expanded, rest, below)?;
+            push_line(&mut expanded, rest.trim_start(), below)?;
         }
         None => push_line(&mut expanded, line, verb)?,
     }
@@ -200,8 +200,10 @@ fn take_options(line: &str, verb: &Command) -> Result<(Vec<String>, Option<Strin
         }
         let (word, after) = next_word(rest);
         if word == "--" && rest.starts_with("--") {
-            let text = after.trim_start();
-            return Ok((words, (!text.is_empty()).then(|| text.to_owned())));
+            let mut behind = after.chars();
+            behind.next();
+            let text = Some(behind.as_str()).filter(|text| !text.trim().is_empty());
+            return Ok((words, text.map(str::to_owned)));
         }
         // An option that is quoted is meant as text.
         let takes = if rest.starts_with('-') {
@@ -219,7 +221,8 @@ fn take_options(line: &str, verb: &Command) -> Result<(Vec<String>, Option<Strin
                 rest = after.trim_start();
                 continue;
             }
-            return Ok((words, Some(rest.to_owned())));
+            let text = if words.is_empty() { line } else { rest };
+            return Ok((words, Some(text.to_owned())));
         };
         words.push(word);
         rest = after.trim_start();
@@ -407,6 +410,12 @@ mod tests {
             "--write fix\n\tthis  ",
             &["--write", "--", "fix\n\tthis  "],
         );
+        let code = "    def f(): pass\n    return\n";
+        check("task", code, &["--", code]);
+        check("task", &format!("-- {code}"), &["--", code]);
+        let behind_option = format!("--write --\n{code}");
+        check("task", &behind_option, &["--write", "--", code]);
+        check("task", " -- ", &[]);
         check(
             "task",
             "-m spark  --effort=high do",
