@@ -14,6 +14,10 @@
 //! character like any other: an apostrophe must not swallow what follows it. Of a literal word nothing is taken but the
 //! quotes around the whole of it.
 //!
+//! However the arguments come, clap takes text that begins with a dash for text. So what may be an option is settled before it
+//! looks: `-mspark` becomes `--model=spark`, and a word in the place of options that this verb does not know, but that is
+//! nearly one of its own or one of another verb's, is refused. `--` before the text says that it is meant.
+//!
 //! Which options exist is read from the clap tree; there is no second list.
 
 use std::ffi::{OsStr, OsString};
@@ -22,13 +26,19 @@ use clap::{Arg, Command};
 
 use codex_review::near_miss::nearest;
 
+use super::command::whole_tree;
 use super::usage::UsageError;
 
 /// The id of the trailing argument of verbs that take text.
 pub(super) const TEXT_ARGUMENT: &str = "text";
 
-/// Splits the single argument behind the verb, if there is just one and it holds blanks. `command` has been built.
+/// Splits the single argument behind the verb, if there is just one and it holds blanks, and settles what is an option.
+/// `command` has been built.
 pub(super) fn expand(argv: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, UsageError> {
+    settle(split(argv, command)?, command)
+}
+
+fn split(argv: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, UsageError> {
     let Some((verb_at, verb)) = find_verb(&argv, command) else {
         return Ok(argv);
     };
@@ -102,35 +112,93 @@ fn find_verb<'a>(argv: &[OsString], command: &'a Command) -> Option<(usize, &'a 
     None
 }
 
-/// Options that stand behind the beginning of the text, and so belong to it, where they may have been meant otherwise.
-/// Nothing behind `--` and nothing inside a quoted argument counts.
-pub(super) fn options_in_text(argv: &[OsString], command: &Command) -> Vec<String> {
-    let Some((mut verb_at, mut verb)) = find_verb(argv, command) else {
-        return Vec::new();
-    };
+/// What stands before the text of a verb.
+struct Front<'a> {
+    verb: &'a Command,
+    /// Where its options are.
+    options: Vec<usize>,
+    /// Where something else begins: the text, or the `--` before it.
+    end: usize,
+}
+
+/// What stands before the text, for a verb that takes one.
+fn front<'a>(argv: &[OsString], command: &'a Command) -> Option<Front<'a>> {
+    let (mut verb_at, mut verb) = find_verb(argv, command)?;
     let below = argv.get(verb_at + 1);
     if let Some(below) = below.and_then(|word| verb.find_subcommand(word)) {
         (verb_at, verb) = (verb_at + 1, below);
     }
     if !takes_text(verb) {
-        return Vec::new();
+        return None;
     }
     let mut wanted = words_before_text(verb);
-    let mut index = verb_at + 1;
-    while let Some(word) = argv.get(index).and_then(|word| word.to_str()) {
-        index += match known_option(word, verb) {
-            Some(Takes::NextWord) => 2,
-            Some(Takes::Nothing) => 1,
-            None if word == "--" => return Vec::new(),
-            None if wanted > 0 => {
+    let mut options = Vec::new();
+    let mut end = verb_at + 1;
+    while let Some(word) = argv.get(end).and_then(|word| word.to_str()) {
+        match known_option(word, verb) {
+            Some(takes) => {
+                options.push(end);
+                end += match takes {
+                    Takes::NextWord => 2,
+                    Takes::Nothing => 1,
+                };
+            }
+            None if wanted > 0 && !word.starts_with("--") => {
                 wanted -= 1;
-                1
+                end += 1;
             }
             None => break,
-        };
+        }
+    }
+    Some(Front { verb, options, end })
+}
+
+/// Sets options apart from values that are attached to them, and refuses what is probably no text.
+fn settle(mut argv: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, UsageError> {
+    let Some(Front { verb, options, end }) = front(&argv, command) else {
+        return Ok(argv);
+    };
+    if let Some(word) = argv.get(end).and_then(|word| word.to_str()) {
+        refuse_slip(word, verb)?;
+    }
+    for at in options.into_iter().rev() {
+        let detached = argv[at].to_str().and_then(|word| detached(word, verb));
+        if let Some(words) = detached {
+            argv.splice(at..=at, words.into_iter().map(OsString::from));
+        }
+    }
+    Ok(argv)
+}
+
+/// `-mVALUE` and `-m=VALUE` as `--model=VALUE`, with the letters before it as a word of their own: clap looks into words
+/// of one dash letter by letter, and takes one that holds other letters too for the beginning of a text.
+fn detached(word: &str, verb: &Command) -> Option<Vec<String>> {
+    let shorts = word.strip_prefix('-').filter(|_| !word.starts_with("--"))?;
+    let (at, letter, arg) = shorts.char_indices().find_map(|(at, letter)| {
+        let arg = find_short(letter, verb).filter(|arg| takes_value(arg))?;
+        Some((at, letter, arg))
+    })?;
+    let attached = &shorts[at + letter.len_utf8()..];
+    if attached.is_empty() {
+        return None;
+    }
+    let value = attached.strip_prefix('=').unwrap_or(attached);
+    let option = format!("--{}={value}", arg.get_long()?);
+    let before = (at > 0).then(|| format!("-{}", &shorts[..at]));
+    Some(before.into_iter().chain([option]).collect())
+}
+
+/// Options that stand behind the beginning of the text, and so belong to it, where they may have been meant otherwise.
+/// Nothing behind `--` and nothing inside a quoted argument counts.
+pub(super) fn options_in_text(argv: &[OsString], command: &Command) -> Vec<String> {
+    let Some(Front { verb, end, .. }) = front(argv, command) else {
+        return Vec::new();
+    };
+    if argv.get(end).is_some_and(|word| word == "--") {
+        return Vec::new();
     }
     argv.iter()
-        .skip(index + 1)
+        .skip(end + 1)
         .filter_map(|word| word.to_str())
         .filter(|word| word.starts_with("--") && known_option(word, verb).is_some())
         .map(str::to_owned)
@@ -161,10 +229,7 @@ fn known_option(word: &str, command: &Command) -> Option<Takes> {
     let shorts = word.strip_prefix('-').filter(|shorts| !shorts.is_empty())?;
     let mut letters = shorts.chars();
     while let Some(letter) = letters.next() {
-        let arg = command.get_arguments().find(|arg| {
-            arg.get_short_and_visible_aliases()
-                .is_some_and(|all| all.contains(&letter))
-        })?;
+        let arg = find_short(letter, command)?;
         if takes_value(arg) {
             let value_is_attached = !letters.as_str().is_empty();
             return Some(if value_is_attached {
@@ -175,6 +240,13 @@ fn known_option(word: &str, command: &Command) -> Option<Takes> {
         }
     }
     Some(Takes::Nothing)
+}
+
+fn find_short(letter: char, command: &Command) -> Option<&Arg> {
+    command.get_arguments().find(|arg| {
+        arg.get_short_and_visible_aliases()
+            .is_some_and(|all| all.contains(&letter))
+    })
 }
 
 fn is_called(arg: &Arg, name: &str) -> bool {
@@ -213,7 +285,7 @@ fn take_options(line: &str, verb: &Command) -> Result<(Vec<String>, Option<Strin
         };
         let Some(takes) = takes else {
             if rest.starts_with("--") {
-                refuse_near_miss(&word, verb)?;
+                refuse_slip(&word, verb)?;
             }
             if wanted > 0 {
                 wanted -= 1;
@@ -234,21 +306,49 @@ fn take_options(line: &str, verb: &Command) -> Result<(Vec<String>, Option<Strin
     }
 }
 
-/// A word in the place of options that is nearly one is a slip, not the beginning of a text.
-fn refuse_near_miss(word: &str, verb: &Command) -> Result<(), UsageError> {
-    let name = word.trim_start_matches('-');
-    let name = name.split_once('=').map_or(name, |(name, _)| name);
+/// A word in the place of options that is one of another verb's, or nearly one of this verb's, is a slip and not the
+/// beginning of a text.
+fn refuse_slip(word: &str, verb: &Command) -> Result<(), UsageError> {
+    let Some(long) = word.strip_prefix("--") else {
+        return Ok(());
+    };
+    if long.is_empty() || long.contains(char::is_whitespace) {
+        return Ok(());
+    }
+    let name = long.split_once('=').map_or(long, |(name, _)| name);
+    let is_own = verb.get_arguments().any(|arg| is_called(arg, name));
+    if !is_own && let Some(other) = verb_with(word, &whole_tree()) {
+        return Err(UsageError::OptionOfAnother {
+            given: format!("--{name}"),
+            other,
+        });
+    }
     let known = verb
         .get_arguments()
         .filter(|arg| !arg.is_hide_set())
         .filter_map(Arg::get_long);
-    match nearest(name, known) {
+    match nearest(name.trim_start_matches('-'), known) {
         Some(nearest) => Err(UsageError::MistypedOption {
             given: format!("--{name}"),
             nearest: format!("--{nearest}"),
         }),
         None => Ok(()),
     }
+}
+
+/// The first command of the tree that shows this option, as it is typed.
+fn verb_with(word: &str, tree: &Command) -> Option<String> {
+    let name = word.trim_start_matches('-');
+    let name = name.split_once('=').map_or(name, |(name, _)| name);
+    let shows_it = tree
+        .get_arguments()
+        .any(|arg| !arg.is_hide_set() && is_called(arg, name));
+    if shows_it && known_option(word, tree).is_some() {
+        return Some(tree.get_bin_name().unwrap_or(tree.get_name()).to_owned());
+    }
+    tree.get_subcommands()
+        .filter(|verb| !verb.is_hide_set())
+        .find_map(|verb| verb_with(word, verb))
 }
 
 fn split_words(line: &str) -> Vec<String> {
@@ -421,7 +521,7 @@ mod tests {
             "-m spark  --effort=high do",
             &["-m", "spark", "--effort=high", "--", "do"],
         );
-        check("task", "-mspark do it", &["-mspark", "--", "do it"]);
+        check("task", "-mspark do it", &["--model=spark", "--", "do it"]);
         check("task", "--resume go on", &["--resume", "--", "go on"]);
         check(
             "task",
@@ -548,6 +648,41 @@ mod tests {
         }
     }
 
+    /// clap took the whole word for the beginning of the text.
+    #[test]
+    fn a_value_that_is_attached_to_a_short_option_is_set_apart_from_it() {
+        for (argv, meant) in [
+            (
+                &["task", "-mspark", "go"] as &[&str],
+                &["task", "--model=spark", "go"] as &[&str],
+            ),
+            (
+                &["task", "--write", "-m=spark", "-Cdir", "go"],
+                &["task", "--write", "--model=spark", "--cwd=dir", "go"],
+            ),
+            (
+                &["task", "-qmspark", "go"],
+                &["task", "-q", "--model=spark", "go"],
+            ),
+            (
+                &["agent-team", "start", "2", "-m-x", "go"],
+                &["agent-team", "start", "2", "--model=-x", "go"],
+            ),
+            (&["review", "-mspark"], &["review", "--model=spark"]),
+            (
+                &["task", "-qmspark go"],
+                &["task", "-q", "--model=spark", "--", "go"],
+            ),
+            (&["task", "-m", "-Cx", "go"], &["task", "-m", "-Cx", "go"]),
+            (&["task", "--", "-mspark"], &["task", "--", "-mspark"]),
+            (&["task", "go", "-mspark"], &["task", "go", "-mspark"]),
+            (&["task", "-zmspark", "go"], &["task", "-zmspark", "go"]),
+            (&["status", "-Cdir"], &["status", "-Cdir"]),
+        ] {
+            assert_eq!(expanded(argv).unwrap(), meant, "{argv:?}");
+        }
+    }
+
     #[test]
     fn options_before_the_verb_do_not_count_as_its_arguments() {
         assert_eq!(
@@ -606,14 +741,58 @@ mod tests {
             ("--wait --efort=high x", "--efort", "--effort"),
             ("--background=yes x", "--background", "--background"),
         ] {
-            let error = expanded(&["review", line]).unwrap_err();
-            assert_eq!(
-                error,
-                UsageError::MistypedOption {
-                    given: given.to_owned(),
-                    nearest: meant.to_owned(),
-                }
-            );
+            let words: Vec<&str> = ["review"].into_iter().chain(line.split(' ')).collect();
+            for argv in [&["review", line], words.as_slice()] {
+                let error = expanded(argv).unwrap_err();
+                assert_eq!(
+                    error,
+                    UsageError::MistypedOption {
+                        given: given.to_owned(),
+                        nearest: meant.to_owned(),
+                    }
+                );
+            }
         }
+    }
+
+    #[test]
+    fn an_option_of_another_verb_is_refused_and_not_sent_as_text() {
+        for (argv, given, other) in [
+            (
+                &["task", "--base main look"] as &[&str],
+                "--base",
+                "codex-review review",
+            ),
+            (
+                &["task", "--write", "--fail-on=high", "look"],
+                "--fail-on",
+                "codex-review review",
+            ),
+            (&["review", "--write"], "--write", "codex-review task"),
+            (
+                &["review", "--names", "a,b"],
+                "--names",
+                "codex-review agent-team start",
+            ),
+            (&["task", "--version"], "--version", "codex-review"),
+        ] {
+            let error = expanded(argv).unwrap_err();
+            let meant = UsageError::OptionOfAnother {
+                given: given.to_owned(),
+                other: other.to_owned(),
+            };
+            assert_eq!(error, meant, "{argv:?}");
+        }
+        for argv in [
+            &["task", "--", "--base", "main"] as &[&str],
+            &["task", "go", "--base", "main"],
+            &["task", "--json", "--base main is gone"],
+            &["task", "--state-root", "of", "workers"],
+            &["task", "--", "-- --base is text"],
+        ] {
+            assert_eq!(expanded(argv).unwrap(), argv);
+        }
+        check("task", "-- --base is text", &["--", "--base is text"]);
+        check("task", "\"--base\" is text", &["--", "\"--base\" is text"]);
     }
 }

@@ -44,6 +44,14 @@ pub(crate) enum UsageError {
         /// The option that was probably meant.
         nearest: String,
     },
+    /// A word before the text is an option that another verb has.
+    #[error("there is no option `{given}` here")]
+    OptionOfAnother {
+        /// What was typed.
+        given: String,
+        /// The command that has it.
+        other: String,
+    },
     /// Arguments on standard input without their end mark.
     #[error("the arguments on standard input arrived cut: their last line is not `CODEX_END`")]
     CutArguments,
@@ -304,6 +312,11 @@ impl UsageError {
             UsageError::MistypedOption { nearest, .. } => {
                 return Some(format!(
                     "did you mean `{nearest}`? Put `--` before text that begins with a dash"
+                ));
+            }
+            UsageError::OptionOfAnother { other, .. } => {
+                return Some(format!(
+                    "`{other}` has it. Put `--` before text that begins with a dash"
                 ));
             }
             UsageError::UnknownFormat(unknown) => {
