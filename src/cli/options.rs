@@ -76,6 +76,46 @@ impl JsonArgs {
     }
 }
 
+/// `--json` and `--json-stream`, for runs whose result is no report.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct RunJsonArgs {
+    /// Print one JSON document
+    #[arg(long, conflicts_with = "json_stream")]
+    json: bool,
+    /// Print one event per line as JSON while the run goes on, and the result last
+    #[arg(long)]
+    json_stream: bool,
+}
+
+/// How a run that can be followed is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunShape {
+    People,
+    Json,
+    /// One event per line.
+    Stream,
+}
+
+impl RunJsonArgs {
+    pub(crate) fn shape(&self) -> RunShape {
+        match (self.json, self.json_stream) {
+            (_, true) => RunShape::Stream,
+            (true, false) => RunShape::Json,
+            (false, false) => RunShape::People,
+        }
+    }
+}
+
+impl From<Shape> for RunShape {
+    fn from(shape: Shape) -> RunShape {
+        match shape {
+            Shape::People => RunShape::People,
+            Shape::Json => RunShape::Json,
+        }
+    }
+}
+
 /// What is reviewed.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Target")]

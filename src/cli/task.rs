@@ -6,7 +6,7 @@ use clap::Args;
 
 use codex_review::config::Flag;
 
-use super::options::{Attendance, EngineOptions, Isolation, JsonArgs, Shape, WaitArgs};
+use super::options::{Attendance, EngineOptions, Isolation, RunJsonArgs, RunShape, WaitArgs};
 use super::text::{TextFileArgs, TextSource};
 use super::usage::UsageError;
 
@@ -46,7 +46,7 @@ pub(crate) struct TaskArgs {
     #[command(flatten)]
     wait: WaitArgs,
     #[command(flatten)]
-    json: JsonArgs,
+    json: RunJsonArgs,
 }
 
 /// Which thread a task goes on with.
@@ -76,7 +76,7 @@ pub(crate) struct TaskRequest {
     pub(crate) access: WorkingTreeAccess,
     pub(crate) isolation: Isolation,
     pub(crate) attendance: Attendance,
-    pub(crate) shape: Shape,
+    pub(crate) shape: RunShape,
     /// The settings that were given as options.
     pub(crate) flags: Vec<Flag>,
 }

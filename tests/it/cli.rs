@@ -113,6 +113,18 @@ fn mistakes_are_named_with_a_way_out_and_exit_with_two() {
             &["unknown option `--bse`", "did you mean `--base`?"],
         ),
         (
+            &["review", "--bse", "main"],
+            &["unknown option `--bse`", "did you mean `--base`?"],
+        ),
+        (
+            &["review", "--write"],
+            &["no option `--write`", "`codex-review task` has it"],
+        ),
+        (
+            &["task", "--json", "--json-stream", "x"],
+            &["cannot be used with"],
+        ),
+        (
             &["review", "--prompt-file", "f", "text"],
             &["`--prompt-file`", "hint:"],
         ),

@@ -15,11 +15,11 @@ use codex_review::run::{RunRequest, Submission, submit, work_here};
 use serde_json::json;
 
 use crate::cli::failure::Failure;
-use crate::cli::options::{Attendance, Shape};
+use crate::cli::options::{Attendance, RunShape};
 use crate::cli::progress::Progress;
 use crate::cli::ui::Ui;
 
-use super::stream::Stream;
+use super::stream::{Stream, event_line};
 use super::workspace::{Workspace, random};
 
 /// How a job that was asked for stands when the command returns.
@@ -49,7 +49,7 @@ pub(crate) fn attend_to_end(
     summary: String,
     attendance: Attendance,
     telling: Telling<'_>,
-    shape: Shape,
+    shape: RunShape,
 ) -> Result<ControlFlow<ExitStatus, Box<Job>>, Failure> {
     match attend(workspace, ui, request, summary, attendance, telling)? {
         Attended::Queued(job) => {
@@ -266,17 +266,22 @@ fn without_marks(text: &str) -> String {
 }
 
 /// What a command that started a job in the background prints.
-fn print_queued(workspace: &Workspace, ui: &Ui, job: &Job, shape: Shape) -> Result<(), Failure> {
+fn print_queued(workspace: &Workspace, ui: &Ui, job: &Job, shape: RunShape) -> Result<(), Failure> {
     let log_file = workspace.store.files(&job.id).log;
+    let mut receipt = json!({
+        "jobId": job.id.as_str(),
+        "status": "queued",
+        "title": job.title,
+        "summary": job.summary,
+        "logFile": log_file.to_string_lossy(),
+    });
     match shape {
-        Shape::Json => ui.json(&json!({
-            "jobId": job.id.as_str(),
-            "status": "queued",
-            "title": job.title,
-            "summary": job.summary,
-            "logFile": log_file.to_string_lossy(),
-        }))?,
-        Shape::People => {
+        RunShape::Json => ui.json(&receipt)?,
+        RunShape::Stream => {
+            receipt["event"] = "background".into();
+            ui.result(&event_line(&receipt))?;
+        }
+        RunShape::People => {
             let command = match workspace.surface() {
                 codex_review::jobs::Surface::ClaudeCode => "/codex:",
                 codex_review::jobs::Surface::Shell => "codex-review ",

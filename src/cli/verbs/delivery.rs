@@ -104,7 +104,8 @@ impl<'a> Delivery<'a> {
             ));
         }
         if let Some(stream) = self.stream.take() {
-            failures.extend(stream.finish(report).err());
+            let jsonl = Format::find("jsonl").expect("the format is registered");
+            failures.extend(stream.finish(&jsonl.render(report)).err());
         }
         let printed = match self.printed {
             Some(format) if is_stream(format) => Ok(()),

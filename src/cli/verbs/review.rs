@@ -19,7 +19,7 @@ use codex_review::target::{
 };
 
 use crate::cli::failure::Failure;
-use crate::cli::options::{Attendance, Shape};
+use crate::cli::options::{Attendance, RunShape};
 use crate::cli::review::{Context as Whose, ReviewRequest};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
@@ -384,8 +384,9 @@ impl Errand<'_> {
             None => Telling::Progress,
         };
         let shape = match self.format.name {
-            "json" | "jsonl" => Shape::Json,
-            _ => Shape::People,
+            "json" => RunShape::Json,
+            "jsonl" => RunShape::Stream,
+            _ => RunShape::People,
         };
         let attended = attend_to_end(
             workspace,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use codex_review::jobs::{Clock, JobEvent, StampedEvent, Tick};
-use codex_review::report::{Delivery, Format, Report, visible};
+use codex_review::report::{Delivery, Format, visible};
 use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
@@ -67,16 +67,15 @@ impl Stream {
                         "silentMs": u64::try_from(silence.as_millis()).unwrap_or(u64::MAX),
                         "at": Clock::system().now().to_string(),
                     });
-                    self.write(&ended(&beat));
+                    self.write(&event_line(&beat));
                 }
             }
         }
     }
 
-    /// Writes the last line, the report.
-    pub(crate) fn finish(mut self, report: &Report) -> Result<(), Failure> {
-        let jsonl = Format::find("jsonl").expect("the format is registered");
-        self.write(&jsonl.render(report));
+    /// Writes the last line, what the run came to.
+    pub(crate) fn finish(mut self, line: &[u8]) -> Result<(), Failure> {
+        self.write(line);
         self.failed.map_or(Ok(()), Err)
     }
 
@@ -137,10 +136,11 @@ impl Pulse {
 fn line(stamped: &StampedEvent) -> Vec<u8> {
     let mut event = value(&stamped.event);
     event["at"] = Value::from(stamped.at.to_string());
-    ended(&event)
+    event_line(&event)
 }
 
-fn ended(event: &Value) -> Vec<u8> {
+/// An event as its line.
+pub(crate) fn event_line(event: &Value) -> Vec<u8> {
     format!("{}\n", visible::json_document(&event.to_string())).into_bytes()
 }
 

@@ -2,20 +2,21 @@
 
 use std::ops::ControlFlow;
 
-use codex_review::jobs::{JobsError, resume_candidate, resume_candidate_document};
+use codex_review::jobs::{Job, JobsError, resume_candidate, resume_candidate_document};
 use codex_review::report::visible;
 use codex_review::review::ExitStatus;
 use codex_review::run::{TASK, ThreadChoice, first_line, task_request};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
-use crate::cli::options::Shape;
+use crate::cli::options::{RunShape, Shape};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::task::{Continuation, TaskRequest, WorkingTreeAccess};
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
 use super::attend::{Telling, attend_to_end, exit_of};
+use super::stream::{Stream, event_line};
 use super::workspace::Workspace;
 
 pub(crate) fn run(
@@ -43,23 +44,50 @@ pub(crate) fn run(
         Some(text) => first_line(text),
         None => "go on with the earlier task".to_owned(),
     };
+    let mut stream = (request.shape == RunShape::Stream)
+        .then(|| Stream::open(Some(*ui), Vec::new(), workspace.settings().heartbeat))
+        .transpose()?;
     let attended = attend_to_end(
         &workspace,
         ui,
         &run_request,
         summary,
         request.attendance,
-        Telling::Progress,
+        stream.as_mut().map_or(Telling::Progress, Telling::Stream),
         request.shape,
     )?;
     let job = match attended {
         ControlFlow::Continue(job) => job,
         ControlFlow::Break(status) => return Ok(status),
     };
-    let outcome = job.outcome.clone().unwrap_or_default();
     let exit = exit_of(&job);
+    if let Some(stream) = stream {
+        let result = json!({"event": "result", "result": document(&job, exit)});
+        stream.finish(&event_line(&result))?;
+        return Ok(exit);
+    }
     match request.shape {
-        Shape::Json if outcome.result.is_null() => ui.json(&json!({
+        RunShape::Json | RunShape::Stream => ui.json(&document(&job, exit))?,
+        RunShape::People => {
+            let outcome = job.outcome.unwrap_or_default();
+            if outcome.rendered.is_empty() {
+                let reason = job.error_message.as_deref().unwrap_or("it gave no reason");
+                let text = format!("The task did not finish: {}.\n", visible::line(reason));
+                ui.result(text.as_bytes())?;
+            } else {
+                ui.foreign(outcome.rendered.as_bytes())?;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// What the task came to; one that ended without a result of its own, because its worker died, has how it ended.
+fn document(job: &Job, exit: ExitStatus) -> Value {
+    let result = job.outcome.as_ref().map(|outcome| &outcome.result);
+    match result.filter(|result| !result.is_null()) {
+        Some(result) => result.clone(),
+        None => json!({
             "status": exit.code(),
             "jobId": job.id.as_str(),
             "threadId": job.thread_id,
@@ -67,15 +95,8 @@ pub(crate) fn run(
             "touchedFiles": [],
             "reasoningSummary": [],
             "failure": {"reason": job.status.as_str(), "detail": job.error_message},
-        }))?,
-        Shape::Json => ui.json(&outcome.result)?,
-        Shape::People if outcome.rendered.is_empty() => {
-            let reason = job.error_message.as_deref().unwrap_or("it gave no reason");
-            ui.result(format!("The task did not finish: {}.\n", visible::line(reason)).as_bytes())?;
-        }
-        Shape::People => ui.foreign(outcome.rendered.as_bytes())?,
+        }),
     }
-    Ok(exit)
 }
 
 /// The thread to go on with.

@@ -90,7 +90,7 @@ fn write(
         summary,
         request.attendance,
         Telling::Progress,
-        request.shape,
+        request.shape.into(),
     )?;
     let job = match attended {
         ControlFlow::Continue(job) => job,

@@ -3,7 +3,7 @@
 use codex_review::jobs::{EndStatus, JobClass, JobEnd, JobEvent, NewJob};
 use serde_json::{Value, json};
 
-use super::world::{World, assert_members, is_investigating, members, named_first};
+use super::world::{World, assert_members, is_investigating, job_id, members, named_first};
 use crate::support::fake_engine::FakeServer;
 
 /// What shells, parsers and templates like to eat.
@@ -23,6 +23,9 @@ fn the_text_of_a_task_reaches_the_engine_byte_for_byte() {
     world.command(["task", "--", AWKWARD]).run_ok();
     let mut server = world.control.server();
     assert_eq!(prompt(&mut server), AWKWARD);
+    let code = "    def f(): pass\n    return";
+    world.command(["task", code]).run_ok();
+    assert_eq!(prompt(&mut server), code);
     world
         .command(["task", "fix", "it  now", "--write", "-x", "\\n"])
         .run_ok();
@@ -71,6 +74,76 @@ fn a_task_reads_unless_it_may_write_and_its_answer_is_stdout() {
     );
     assert_eq!(document["status"], 0);
     assert_eq!(document["rawOutput"], "Looked at it.");
+}
+
+#[test]
+fn a_value_that_is_attached_to_its_option_is_no_text() {
+    let world = World::new("");
+    let mut server = None;
+    for args in [
+        &["task", "-mspark", "go"] as &[&str],
+        &["task", "-m=spark", "go"],
+        &["task", "-mspark go"],
+    ] {
+        world.command(args.iter().copied()).run_ok();
+        let server = server.get_or_insert_with(|| world.control.server());
+        let thread = server.wait_call("thread/start");
+        assert_eq!(thread["params"]["model"], "gpt-5.3-codex-spark", "{args:?}");
+        assert_eq!(prompt(server), "go", "{args:?}");
+    }
+}
+
+#[test]
+fn an_option_of_another_verb_costs_no_turn() {
+    let world = World::new("");
+    for args in [
+        &["task", "--fail-on", "high", "look"] as &[&str],
+        &["task", "--fail-on high look"],
+    ] {
+        let refused = world.command(args.iter().copied()).run().expect_code(2);
+        refused.assert_stderr_has("there is no option `--fail-on` here");
+        refused.assert_stderr_has("`codex-review review` has it. Put `--` before text");
+    }
+    assert_eq!(world.json(["status"])["recent"], json!([]));
+    world
+        .command(["task", "--", "--fail-on", "is", "text"])
+        .run_ok();
+    let text = prompt(&mut world.control.server());
+    assert_eq!(text, "--fail-on is text");
+}
+
+#[test]
+fn a_task_is_told_as_it_happens_one_event_a_line_and_its_result_last() {
+    let world = World::new("answer Looked at it.");
+    let lines = |args: &[&str]| -> Vec<Value> {
+        let output = world.command(args.iter().copied()).run_ok();
+        let lines = output.stdout();
+        let lines = lines.lines().map(serde_json::from_str);
+        lines.collect::<Result<_, _>>().expect("each line is JSON")
+    };
+    let events = lines(&["task", "--json-stream", "look"]);
+    let (last, events) = events.split_last().expect("there are lines");
+    assert_eq!(last["event"], "result");
+    assert_eq!(last["result"]["status"], 0);
+    assert_eq!(last["result"]["rawOutput"], "Looked at it.");
+    let named = |name: &str| events.iter().any(|event| event["event"] == name);
+    assert!(
+        ["created", "started", "thread", "ended"]
+            .into_iter()
+            .all(named),
+        "{events:#?}"
+    );
+    assert_eq!(prompt(&mut world.control.server()), "look");
+
+    for verb in ["task", "review"] {
+        let receipt = lines(&[verb, "--background", "--json-stream", "look"]);
+        let [receipt] = receipt.as_slice() else {
+            panic!("{receipt:#?}");
+        };
+        assert_eq!(receipt["event"], "background");
+        assert_eq!(receipt["status"], "queued");
+        world.ended(&job_id(receipt));
+    }
 }
 
 #[test]
