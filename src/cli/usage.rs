@@ -338,12 +338,12 @@ impl UsageError {
             UsageError::OutputInBackground => {
                 "ask for it later: `codex-review result JOB --output FORMAT=PATH`"
             }
-            UsageError::NotACodexValue {
-                nearest: Some(nearest),
-                ..
-            } => return Some(format!("did you mean `{nearest}`?")),
-            UsageError::NotACodexValue { known, .. } if !known.is_empty() => {
-                return Some(format!("expected one of {}", known.join(", ")));
+            UsageError::NotACodexValue { nearest, known, .. } if !known.is_empty() => {
+                let list = known.join(", ");
+                return Some(match nearest {
+                    Some(nearest) => format!("did you mean `{nearest}`? Expected one of {list}"),
+                    None => format!("expected one of {list}"),
+                });
             }
             UsageError::NotForRepositories { .. } => "leave out `--scope repo`",
             UsageError::NoUserFile => "set HOME or XDG_CONFIG_HOME to an absolute path",

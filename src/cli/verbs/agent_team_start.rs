@@ -22,6 +22,7 @@ use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
 use super::agent_team::{Desk, left_out_document, tell_left_out};
+use super::effort;
 use super::tmux::{self, Opened, Pane};
 use super::workspace::{random, self_exe};
 
@@ -42,6 +43,7 @@ pub(super) fn start(
         .ok_or(UsageError::NoText)?;
     let desk = Desk::open(surroundings, request.flags, ui)?;
     let options = engine_options(&desk, request.isolation);
+    effort::check(&options, &desk.workspace, ui)?;
     let launcher = desk.workspace.launcher()?;
     let mut made = desk.teams.start(
         &desk.git,

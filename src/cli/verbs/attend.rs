@@ -19,6 +19,7 @@ use crate::cli::options::{Attendance, RunShape};
 use crate::cli::progress::Progress;
 use crate::cli::ui::Ui;
 
+use super::effort;
 use super::stream::{Stream, event_line};
 use super::workspace::{Workspace, random};
 
@@ -81,6 +82,7 @@ pub(crate) fn attend(
     attendance: Attendance,
     telling: Telling<'_>,
 ) -> Result<Attended, Failure> {
+    effort::check(request, workspace, ui)?;
     let submission = Submission {
         title: None,
         summary,

@@ -19,13 +19,11 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
+use super::effort::EFFORTS;
 use super::workspace::Workspace;
 
 /// How long each question may take.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// Efforts that every version knows; the engine's list of models can name more.
-const EFFORTS: [&str; 6] = ["none", "minimal", "low", "medium", "high", "xhigh"];
 
 /// Providers that Codex brings; others are declared in its configuration.
 const PROVIDERS: [&str; 4] = ["openai", "ollama", "lmstudio", "amazon-bedrock"];

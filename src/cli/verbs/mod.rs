@@ -19,6 +19,7 @@ pub(crate) mod decide;
 mod delivery;
 pub(crate) mod demo;
 mod diff_choice;
+mod effort;
 pub(crate) mod engine;
 pub(crate) mod estimate;
 pub(crate) mod gate;

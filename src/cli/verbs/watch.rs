@@ -19,6 +19,7 @@ use crate::cli::ui::Ui;
 use crate::cli::watch::{WatchAsked, WatchStart};
 
 use super::attend::{Attended, Telling, attend_owned};
+use super::effort;
 use super::watch_telling;
 use super::workspace::{Workspace, random};
 
@@ -89,6 +90,8 @@ pub(crate) fn running(workspace: &Workspace, root: &Path) -> Result<Option<Job>,
 
 fn begin(start: WatchStart, surroundings: &Surroundings, ui: &Ui) -> Result<ExitStatus, Failure> {
     let place = Place::open(surroundings, start.flags.clone(), ui)?;
+    let options = place.workspace.engine_options(start.isolation);
+    effort::check(&options, &place.workspace, ui)?;
     let attendance = start.attendance.unwrap_or({
         if std::io::stdout().is_terminal() {
             Attendance::Foreground

@@ -94,6 +94,42 @@ fn a_value_that_is_attached_to_its_option_is_no_text() {
 }
 
 #[test]
+fn an_effort_that_the_engine_does_not_know_costs_no_turn() {
+    let models = json!({"data": [{"id": "m", "supportedReasoningEfforts": [
+        {"reasoningEffort": "low"}, {"reasoningEffort": "max"},
+    ]}]});
+    let world = World::new(&format!("on model/list : reply {models}"));
+    for args in [
+        &["task", "--effort", "hihg", "look"] as &[&str],
+        &["task", "--background", "--effort", "hihg", "look"],
+        &["review", "--effort", "hihg"],
+        &["agent-team", "start", "2", "--effort", "hihg", "look"],
+        &["watch", "--effort", "hihg"],
+    ] {
+        let refused = world.command(args.iter().copied()).run().expect_code(2);
+        refused.assert_stderr_has("Codex knows no effort `hihg`");
+        refused.assert_stderr_has(
+            "did you mean `high`? Expected one of none, minimal, low, medium, high, xhigh, max",
+        );
+    }
+    assert_eq!(world.store().jobs().unwrap().len(), 0);
+    world.command(["task", "--effort", "max", "look"]).run_ok();
+    let mut server = world.control.server();
+    assert_eq!(server.wait_call("turn/start")["params"]["effort"], "max");
+}
+
+#[test]
+fn an_engine_that_lists_no_efforts_gets_any_with_a_note() {
+    let world = World::new("on model/list : fail -32600 unknown variant");
+    let output = world
+        .command(["task", "--effort", "newest", "look"])
+        .run_ok();
+    output.assert_stderr_has("does not say which efforts it knows: `newest` is sent as it is");
+    let mut server = world.control.server();
+    assert_eq!(server.wait_call("turn/start")["params"]["effort"], "newest");
+}
+
+#[test]
 fn an_option_of_another_verb_costs_no_turn() {
     let world = World::new("");
     for args in [
