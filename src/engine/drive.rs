@@ -348,6 +348,13 @@ impl Drive<'_> {
         if self.last_heard > heard {
             return Ok(false);
         }
+        let reducer = self.reducer.as_mut().expect("set before the turn starts");
+        if let Some(state) = state
+            .as_ref()
+            .filter(|state| **state != ThreadState::Active)
+        {
+            reducer.thread_is(state, &mut *self.observe);
+        }
         match (state, progress) {
             // It lives and says so; the turn's own budget is what ends it.
             (Some(ThreadState::Active), _) => {
@@ -359,7 +366,6 @@ impl Drive<'_> {
             }
             (_, Progress::LooksOver) => Ok(true),
             (Some(ThreadState::Idle | ThreadState::NotLoaded | ThreadState::SystemError), _) => {
-                let reducer = self.reducer.as_ref().expect("set before the turn starts");
                 if reducer.has_answer() || reducer.has_fault() {
                     Ok(true)
                 } else {

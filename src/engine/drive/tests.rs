@@ -273,6 +273,21 @@ async fn an_engine_that_forgot_the_turn_is_lost_and_not_silent_approval() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_engine_that_is_asked_and_names_a_system_error_has_failed() {
+    let run = run(request(), Cancel::never(), async |mut engine| {
+        engine.start_thread().await;
+        engine.start_turn().await;
+        engine.message("I look first.").await;
+        engine.thread_read("systemError").await;
+        engine.stay_silent().await;
+    })
+    .await;
+    let not_judged = run.result.unwrap().not_judged().unwrap();
+    assert_eq!(not_judged.reason, NotJudgedReason::TurnFailed);
+    assert!(not_judged.detail.contains("system error"), "{not_judged:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn chatter_does_not_outlast_the_turn_budget() {
     let mut request = request();
     request.limits.turn = Duration::from_secs(100);

@@ -33,10 +33,13 @@ pub(crate) enum News {
     },
     ItemStarted {
         thread_id: String,
+        /// Empty where the engine gives none.
+        item_id: String,
         item: Item,
     },
     ItemCompleted {
         thread_id: String,
+        item_id: String,
         item: Item,
     },
     Error {
@@ -148,6 +151,19 @@ pub(crate) enum Item {
     Other,
 }
 
+impl Item {
+    /// Whether it is something that is done, and so has an end of its own.
+    pub(crate) fn is_work(&self) -> bool {
+        matches!(
+            self,
+            Item::Command { .. }
+                | Item::FileChange { .. }
+                | Item::ToolCall { .. }
+                | Item::Collab { .. }
+        )
+    }
+}
+
 impl News {
     /// Reads a notification. Never fails: what is not known is [`News::Other`].
     pub(crate) fn parse(notification: &Notification) -> News {
@@ -223,10 +239,12 @@ impl News {
             }
             "item/started" => News::ItemStarted {
                 thread_id: id,
+                item_id: wire.item.id.clone(),
                 item: wire.item.into(),
             },
             "item/completed" => News::ItemCompleted {
                 thread_id: id,
+                item_id: wire.item.id.clone(),
                 item: wire.item.into(),
             },
             "error" => News::Error {
@@ -386,6 +404,7 @@ mod tests {
             news,
             News::ItemCompleted {
                 thread_id: "t".into(),
+                item_id: String::new(),
                 item: Item::Command {
                     command: String::new(),
                     exit_code: None,

@@ -114,6 +114,8 @@ pub(super) struct WireUsage {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct WireItem {
+    #[serde(deserialize_with = "lenient")]
+    pub(super) id: String,
     #[serde(rename = "type", deserialize_with = "lenient")]
     pub(super) kind: String,
     #[serde(deserialize_with = "lenient")]

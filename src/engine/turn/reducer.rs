@@ -12,6 +12,8 @@ use super::{CommandRun, Phase, TokenUsage, TurnEnd, TurnEvent, TurnFailure, Turn
 
 /// Summaries and commands kept for the result.
 const KEPT: usize = 500;
+/// Pieces of work that are followed at once.
+const KEPT_OPEN: usize = 500;
 /// Touched files kept for the result.
 const KEPT_FILES: usize = 10_000;
 
@@ -35,6 +37,15 @@ pub enum Progress {
     Over,
 }
 
+/// Why nothing seems to run on the turn's thread any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quiet {
+    /// It is idle, as it is after every turn.
+    Idle,
+    /// The engine has put it away, which is no way for a turn to end.
+    Closed,
+}
+
 /// Follows one turn on one thread, and the sub-agents that it spawns.
 #[derive(Debug)]
 pub struct TurnReducer {
@@ -49,13 +60,17 @@ pub struct TurnReducer {
     phase: Option<Phase>,
     in_review: bool,
     model_answers: bool,
+    /// Commands, changes and calls that began and have not ended.
+    open_work: BTreeSet<String>,
     message: String,
     final_message: Option<String>,
+    /// Whether a message was more than a remark on the way.
+    has_spoken: bool,
     repeated_message: Option<String>,
     review_json: Option<String>,
     review_text: Option<String>,
     fault: Option<TurnFault>,
-    idle: bool,
+    quiet: Option<Quiet>,
     reasoning: VecDeque<String>,
     commands: VecDeque<CommandRun>,
     touched: Vec<String>,
@@ -79,13 +94,15 @@ impl TurnReducer {
             phase: None,
             in_review: false,
             model_answers: false,
+            open_work: BTreeSet::new(),
             message: String::new(),
             final_message: None,
+            has_spoken: false,
             repeated_message: None,
             review_json: None,
             review_text: None,
             fault: None,
-            idle: false,
+            quiet: None,
             reasoning: VecDeque::new(),
             commands: VecDeque::new(),
             touched: Vec::new(),
@@ -120,11 +137,8 @@ impl TurnReducer {
         if self.end.is_some() {
             return Progress::Over;
         }
-        let answered = self.idle
-            || self.final_message.is_some()
-            || self.fault.is_some()
-            || (self.kind == TurnKind::Review && self.review_text.is_some() && !self.in_review);
-        if answered && !self.agents.any_works() {
+        let looks_over = self.quiet.is_some() || self.fault.is_some() || self.has_final_answer();
+        if looks_over && !self.agents.any_works() {
             Progress::LooksOver
         } else {
             Progress::Running
@@ -137,13 +151,17 @@ impl TurnReducer {
         self.model_answers
     }
 
-    /// Whether there is anything that an answer could be read from.
+    /// Whether there is anything that an answer could be read from. A message that the engine declares to be a remark on
+    /// the way is none.
     #[must_use]
     pub fn has_answer(&self) -> bool {
+        self.has_spoken || self.review_json.is_some() || self.review_text.is_some()
+    }
+
+    /// Whether the answer is there, and was declared to be the whole of it.
+    fn has_final_answer(&self) -> bool {
         self.final_message.is_some()
-            || !self.message.is_empty()
-            || self.review_json.is_some()
-            || self.review_text.is_some()
+            || (self.kind == TurnKind::Review && self.review_text.is_some() && !self.in_review)
     }
 
     /// Whether the engine named a failure that it does not retry.
@@ -214,16 +232,9 @@ impl TurnReducer {
 
     fn apply_own(&mut self, news: News, emit: &mut dyn FnMut(TurnEvent)) {
         match news {
-            News::ThreadStatus { state, .. } => match state {
-                ThreadState::Active => self.idle = false,
-                ThreadState::Idle | ThreadState::NotLoaded | ThreadState::SystemError => {
-                    // Before the turn has begun, an idle thread is just what it should be.
-                    self.idle = self.latest_turn.is_some();
-                }
-                ThreadState::Unknown(_) => {}
-            },
+            News::ThreadStatus { state, .. } => self.thread_is(&state, emit),
             News::TurnStarted { turn_id, .. } => {
-                self.idle = false;
+                self.quiet = None;
                 if !turn_id.is_empty() {
                     self.started.insert(turn_id.clone());
                     if self.latest_turn.as_deref() != Some(turn_id.as_str()) {
@@ -252,8 +263,17 @@ impl TurnReducer {
                 self.repeated_message = message;
                 self.end = Some(self.end_of(&status, fault));
             }
-            News::ItemStarted { item, .. } => self.item(item, true, None, emit),
-            News::ItemCompleted { item, .. } => self.item(item, false, None, emit),
+            News::ItemStarted { item_id, item, .. } => {
+                let is_followed = !item_id.is_empty() && self.open_work.len() < KEPT_OPEN;
+                if is_followed && item.is_work() {
+                    self.open_work.insert(item_id);
+                }
+                self.item(item, true, None, emit);
+            }
+            News::ItemCompleted { item_id, item, .. } => {
+                self.open_work.remove(&item_id);
+                self.item(item, false, None, emit);
+            }
             News::Error {
                 fault, will_retry, ..
             } => self.stumble(fault, will_retry, emit),
@@ -270,6 +290,33 @@ impl TurnReducer {
             }
             News::Warning { message, .. } if !message.is_empty() => {
                 emit(TurnEvent::Warning { message });
+            }
+            _ => {}
+        }
+    }
+
+    /// The engine says how the thread stands, by itself or because it was asked.
+    pub(in crate::engine) fn thread_is(
+        &mut self,
+        state: &ThreadState,
+        emit: &mut dyn FnMut(TurnEvent),
+    ) {
+        let has_begun = self.active_turn().is_some();
+        match state {
+            ThreadState::Active => self.quiet = None,
+            // Before the turn has begun, an idle thread is just what it should be.
+            ThreadState::Idle if self.latest_turn.is_some() => {
+                self.quiet.get_or_insert(Quiet::Idle);
+            }
+            ThreadState::NotLoaded if has_begun => {
+                self.quiet.get_or_insert(Quiet::Closed);
+            }
+            ThreadState::SystemError if has_begun && self.fault.is_none() => {
+                let fault = TurnFault {
+                    message: "the thread ran into a system error".to_owned(),
+                    ..TurnFault::default()
+                };
+                self.stumble(fault, false, emit);
             }
             _ => {}
         }
@@ -351,14 +398,28 @@ impl TurnReducer {
         }
     }
 
+    /// The end of a turn that never said so. Only an answer makes it a good one.
+    fn inferred_end(&self) -> TurnEnd {
+        let cut_short = !self.open_work.is_empty() || !self.has_final_answer();
+        let problem = if self.fault.is_some() {
+            "the engine does not say why"
+        } else if self.quiet == Some(Quiet::Closed) && cut_short {
+            "the thread was closed before the turn had ended"
+        } else if !self.has_answer() {
+            "the turn is over without an answer"
+        } else {
+            return TurnEnd::Completed;
+        };
+        TurnEnd::Failed(failure(self.fault.clone(), problem))
+    }
+
     /// The result. A turn that never said that it is over ends by what it left behind, and is marked as inferred.
     #[must_use]
     pub fn finish(self) -> TurnResult {
         let inferred = self.end.is_none();
-        let end = match (self.end, self.fault) {
-            (Some(end), _) => end,
-            (None, Some(fault)) => TurnEnd::Failed(failure(Some(fault), "")),
-            (None, None) => TurnEnd::Completed,
+        let end = match &self.end {
+            Some(end) => end.clone(),
+            None => self.inferred_end(),
         };
         let message = self.final_message.unwrap_or(self.message);
         TurnResult {

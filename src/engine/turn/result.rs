@@ -52,11 +52,11 @@ impl TurnFailure {
 /// How a turn ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TurnEnd {
-    /// With an answer, or at least without a complaint.
+    /// With an answer, or because the engine says so.
     Completed,
     /// Somebody interrupted it.
     Interrupted,
-    /// The engine says that it failed.
+    /// The engine says that it failed, or it never said how the turn ended and nothing shows that it ended well.
     Failed(TurnFailure),
 }
 

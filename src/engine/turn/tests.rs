@@ -57,9 +57,13 @@ impl Turn {
     }
 
     fn idle(&mut self, thread: &str) -> &mut Self {
+        self.thread_is(thread, "idle")
+    }
+
+    fn thread_is(&mut self, thread: &str, status: &str) -> &mut Self {
         self.hear(
             "thread/status/changed",
-            json!({"threadId": thread, "status": {"type": "idle"}}),
+            json!({"threadId": thread, "status": {"type": status}}),
         )
     }
 
@@ -70,6 +74,10 @@ impl Turn {
     fn finish(self) -> TurnResult {
         self.reducer.finish()
     }
+}
+
+fn is_failure(end: &TurnEnd, words: &str) -> bool {
+    matches!(end, TurnEnd::Failed(failure) if failure.message.contains(words))
 }
 
 fn message(text: &str) -> Value {
@@ -211,6 +219,91 @@ fn an_idle_thread_before_the_turn_is_not_its_end() {
     let mut turn = Turn::new(TurnKind::Turn);
     turn.idle("main");
     assert_eq!(turn.progress(), Progress::Running);
+}
+
+/// What used to happen: any state but an active one was the end of a good turn.
+#[test]
+fn a_system_error_is_no_end_of_a_good_turn() {
+    for answer in [Some("looks fine"), None] {
+        let mut turn = Turn::new(TurnKind::Turn);
+        turn.started("main", "t");
+        if let Some(answer) = answer {
+            turn.item("main", message(answer));
+        }
+        turn.thread_is("main", "systemError");
+        assert_eq!(turn.progress(), Progress::LooksOver);
+        let result = turn.finish();
+        assert!(
+            is_failure(&result.end, "system error"),
+            "{answer:?}: {result:?}"
+        );
+        assert_eq!(result.message, answer.unwrap_or_default(), "it is kept");
+    }
+    let mut named = Turn::new(TurnKind::Turn);
+    named
+        .started("main", "t")
+        .hear(
+            "error",
+            json!({"threadId": "main", "error": {"message": "no quota"}}),
+        )
+        .thread_is("main", "systemError");
+    assert!(is_failure(&named.finish().end, "no quota"));
+    let mut before = Turn::new(TurnKind::Turn);
+    before
+        .thread_is("main", "systemError")
+        .started("main", "t")
+        .item("main", message("done"))
+        .idle("main");
+    assert_eq!(before.finish().end, TurnEnd::Completed);
+}
+
+#[test]
+fn a_closed_thread_ends_a_good_turn_only_with_its_final_answer_and_nothing_open() {
+    let closed = |words: Value, open: bool, first: Option<&str>| {
+        let mut turn = Turn::new(TurnKind::Turn);
+        turn.started("main", "t");
+        let command = json!({"type": "commandExecution", "id": "c", "command": "make"});
+        let params = json!({"threadId": "main", "turnId": "t", "item": command});
+        turn.hear("item/started", params.clone());
+        if !open {
+            turn.hear("item/completed", params);
+        }
+        turn.item("main", words);
+        if let Some(first) = first {
+            turn.thread_is("main", first);
+        }
+        turn.hear("thread/closed", json!({"threadId": "main"}));
+        assert_eq!(turn.progress(), Progress::LooksOver);
+        turn.finish().end
+    };
+    let last =
+        || json!({"type": "agentMessage", "id": "m", "text": "done", "phase": "final_answer"});
+    assert_eq!(closed(last(), false, None), TurnEnd::Completed);
+    for end in [
+        closed(last(), true, None),
+        closed(message("I look first."), false, None),
+        closed(message("I look first."), false, Some("notLoaded")),
+    ] {
+        assert!(is_failure(&end, "the thread was closed"), "{end:?}");
+    }
+    let idle_first = closed(message("done"), false, Some("idle"));
+    assert_eq!(idle_first, TurnEnd::Completed, "it was over before");
+}
+
+#[test]
+fn an_end_that_nobody_told_of_needs_an_answer() {
+    let mut silent = Turn::new(TurnKind::Turn);
+    silent.started("main", "t").idle("main");
+    assert!(is_failure(&silent.finish().end, "without an answer"));
+    let mut remark = Turn::new(TurnKind::Turn);
+    remark
+        .started("main", "t")
+        .item(
+            "main",
+            json!({"type": "agentMessage", "id": "m", "text": "I look first.", "phase": "commentary"}),
+        )
+        .idle("main");
+    assert!(is_failure(&remark.finish().end, "without an answer"));
 }
 
 #[test]

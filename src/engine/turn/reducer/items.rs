@@ -143,6 +143,7 @@ impl TurnReducer {
                 self.enter(Phase::Finalizing, emit);
                 self.final_message = Some(text.clone());
             }
+            self.has_spoken |= !matches!(phase, Some("commentary" | "partial_answer"));
             self.message.clone_from(&text);
             // The reviewer's text is said once more as a message.
             if self.review_text.as_deref() == Some(text.as_str()) {
