@@ -260,9 +260,8 @@ impl Run<'_> {
             ));
         }
         if result.as_ref().is_ok_and(|result| result.inferred) {
-            self.notes.push(
-                "the engine never said that the turn was over; its end was inferred".to_owned(),
-            );
+            self.notes
+                .push("the engine never said how the turn ended; its end was inferred".to_owned());
         }
         self.stderr = opened.stderr_tail();
     }

@@ -26,7 +26,7 @@ pub(crate) enum News {
     TurnCompleted {
         thread_id: String,
         turn_id: String,
-        status: String,
+        status: TurnStatus,
         fault: Option<TurnFault>,
         /// The last message of the turn, where the engine repeats it.
         message: Option<String>,
@@ -93,6 +93,18 @@ pub(crate) struct TurnFault {
     pub(crate) kind: Option<String>,
     pub(crate) http_status: Option<u16>,
     pub(crate) details: Option<String>,
+}
+
+/// How the engine says that a turn ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TurnStatus {
+    Completed,
+    Interrupted,
+    Failed,
+    /// A word that is not known, or what stands in its place, as JSON.
+    Unknown(String),
+    /// It does not say.
+    Missing,
 }
 
 /// What a thread does.
@@ -232,7 +244,7 @@ impl News {
                 News::TurnCompleted {
                     thread_id: id,
                     turn_id: wire.turn.id,
-                    status: wire.turn.status,
+                    status: wire.turn.status.into(),
                     fault: wire.turn.error.map(TurnFault::from),
                     message,
                 }
@@ -274,6 +286,21 @@ impl News {
 pub(crate) fn thread_state(answer: &Value) -> Option<ThreadState> {
     let thread = WireThread::deserialize(&answer["thread"]).ok()?;
     thread.status.map(ThreadState::from)
+}
+
+impl From<Option<Value>> for TurnStatus {
+    fn from(status: Option<Value>) -> Self {
+        match status {
+            None => TurnStatus::Missing,
+            Some(Value::String(word)) => match word.as_str() {
+                "completed" => TurnStatus::Completed,
+                "interrupted" => TurnStatus::Interrupted,
+                "failed" => TurnStatus::Failed,
+                _ => TurnStatus::Unknown(word),
+            },
+            Some(other) => TurnStatus::Unknown(other.to_string()),
+        }
+    }
 }
 
 impl From<WireStatus> for ThreadState {

@@ -10,7 +10,7 @@ mod wire;
 
 pub use params::{ReviewTarget, Sandbox};
 
-pub(crate) use incoming::{Item, News, ThreadState, TurnFault, thread_state};
+pub(crate) use incoming::{Item, News, ThreadState, TurnFault, TurnStatus, thread_state};
 pub(crate) use params::{
     import_session, review_start, running_turn, thread_name, thread_read, thread_resume,
     thread_start, turn_interrupt, turn_start, turn_steer,

@@ -13,6 +13,11 @@ where
     Value::deserialize(deserializer).map(|value| serde_json::from_value(value).unwrap_or_default())
 }
 
+/// A member as it came, `null` included; `None` is for one that is absent.
+fn as_it_came<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
 /// Token counts of a thread.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -78,8 +83,8 @@ pub(super) struct WireThread {
 pub(super) struct WireTurn {
     #[serde(deserialize_with = "lenient")]
     pub(super) id: String,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) status: String,
+    #[serde(deserialize_with = "as_it_came")]
+    pub(super) status: Option<Value>,
     #[serde(deserialize_with = "lenient")]
     pub(super) error: Option<WireError>,
     #[serde(deserialize_with = "lenient")]

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::rpc::Notification;
 
-use super::super::protocol::{News, ThreadState, TurnFault};
+use super::super::protocol::{News, ThreadState, TurnFault, TurnStatus};
 use super::agents::Agents;
 use super::{CommandRun, Phase, TokenUsage, TurnEnd, TurnEvent, TurnFailure, TurnResult};
 
@@ -76,7 +76,8 @@ pub struct TurnReducer {
     touched: Vec<String>,
     touched_once: BTreeSet<String>,
     usage: Option<TokenUsage>,
-    end: Option<TurnEnd>,
+    /// How it ended, once the engine has said that it is over.
+    status: Option<TurnStatus>,
     gone: Option<String>,
 }
 
@@ -108,7 +109,7 @@ impl TurnReducer {
             touched: Vec::new(),
             touched_once: BTreeSet::new(),
             usage: None,
-            end: None,
+            status: None,
             gone: None,
         }
     }
@@ -134,7 +135,7 @@ impl TurnReducer {
     /// Where the turn stands.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        if self.end.is_some() {
+        if self.status.is_some() {
             return Progress::Over;
         }
         let looks_over = self.quiet.is_some() || self.fault.is_some() || self.has_final_answer();
@@ -155,7 +156,10 @@ impl TurnReducer {
     /// the way is none.
     #[must_use]
     pub fn has_answer(&self) -> bool {
-        self.has_spoken || self.review_json.is_some() || self.review_text.is_some()
+        self.has_spoken
+            || self.repeated_message.is_some()
+            || self.review_json.is_some()
+            || self.review_text.is_some()
     }
 
     /// Whether the answer is there, and was declared to be the whole of it.
@@ -170,10 +174,13 @@ impl TurnReducer {
         self.fault.is_some()
     }
 
-    /// Whether the turn ended because somebody interrupted it.
+    /// Whether the turn ended because somebody interrupted it, or does not say plainly that it ended otherwise.
     #[must_use]
     pub fn was_interrupted(&self) -> bool {
-        self.end == Some(TurnEnd::Interrupted)
+        matches!(
+            self.status,
+            Some(TurnStatus::Interrupted | TurnStatus::Unknown(_) | TurnStatus::Missing)
+        )
     }
 
     /// Why a broker says that the engine is gone, if it does.
@@ -261,7 +268,8 @@ impl TurnReducer {
                     return;
                 }
                 self.repeated_message = message;
-                self.end = Some(self.end_of(&status, fault));
+                self.fault = fault.or(self.fault.take());
+                self.status = Some(status);
             }
             News::ItemStarted { item_id, item, .. } => {
                 let is_followed = !item_id.is_empty() && self.open_work.len() < KEPT_OPEN;
@@ -381,46 +389,32 @@ impl TurnReducer {
         }
     }
 
-    fn end_of(&self, status: &str, fault: Option<TurnFault>) -> TurnEnd {
-        match status {
-            "interrupted" => TurnEnd::Interrupted,
-            "completed" => TurnEnd::Completed,
-            "failed" => TurnEnd::Failed(failure(
-                fault.or_else(|| self.fault.clone()),
-                "the turn failed and the engine does not say why",
-            )),
-            // A status of a newer engine: what counts is whether there is an answer.
-            _ if self.has_answer() && fault.is_none() && self.fault.is_none() => TurnEnd::Completed,
-            _ => TurnEnd::Failed(failure(
-                fault.or_else(|| self.fault.clone()),
-                &format!("the turn ended with the unknown status `{status}`"),
-            )),
-        }
-    }
-
-    /// The end of a turn that never said so. Only an answer makes it a good one.
-    fn inferred_end(&self) -> TurnEnd {
+    /// How the turn ended. Where the engine does not say it, only an answer makes it a good end; where it says it in a word
+    /// that is not known, what was said is no judgement.
+    fn end(&self) -> TurnEnd {
         let cut_short = !self.open_work.is_empty() || !self.has_final_answer();
-        let problem = if self.fault.is_some() {
-            "the engine does not say why"
-        } else if self.quiet == Some(Quiet::Closed) && cut_short {
-            "the thread was closed before the turn had ended"
-        } else if !self.has_answer() {
-            "the turn is over without an answer"
-        } else {
-            return TurnEnd::Completed;
+        let problem = match &self.status {
+            Some(TurnStatus::Completed) => return TurnEnd::Completed,
+            Some(TurnStatus::Interrupted) => return TurnEnd::Interrupted,
+            Some(TurnStatus::Unknown(status)) => {
+                &format!("the turn ended with the unknown status `{status}`")
+            }
+            Some(TurnStatus::Failed) => "the turn failed and the engine does not say why",
+            _ if self.fault.is_some() => "the engine does not say why",
+            None if self.quiet == Some(Quiet::Closed) && cut_short => {
+                "the thread was closed before the turn had ended"
+            }
+            _ if !self.has_answer() => "the turn is over without an answer",
+            _ => return TurnEnd::Completed,
         };
         TurnEnd::Failed(failure(self.fault.clone(), problem))
     }
 
-    /// The result. A turn that never said that it is over ends by what it left behind, and is marked as inferred.
+    /// The result. A turn that never said how it ended, ends by what it left behind, and is marked as inferred.
     #[must_use]
     pub fn finish(self) -> TurnResult {
-        let inferred = self.end.is_none();
-        let end = match &self.end {
-            Some(end) => end.clone(),
-            None => self.inferred_end(),
-        };
+        let inferred = matches!(self.status, None | Some(TurnStatus::Missing));
+        let end = self.end();
         let message = self.final_message.unwrap_or(self.message);
         TurnResult {
             turn_id: self.turn_id.or(self.latest_turn).unwrap_or_default(),

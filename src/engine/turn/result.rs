@@ -69,7 +69,7 @@ pub struct TurnResult {
     pub turn_id: String,
     /// How it ended.
     pub end: TurnEnd,
-    /// Whether `turn/completed` was missing and the end was inferred.
+    /// Whether `turn/completed` or its status was missing and the end was inferred.
     pub inferred: bool,
     /// The model's last message, preferring one that it declared final; empty when there was none.
     pub message: String,

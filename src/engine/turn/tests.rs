@@ -352,18 +352,59 @@ fn a_missing_login_is_told_apart() {
     assert_eq!(reason, crate::review::NotJudgedReason::NotLoggedIn);
 }
 
+/// What used to happen: with any message at all, each of these was an approval.
 #[test]
-fn an_unknown_status_is_judged_by_whether_there_is_an_answer() {
-    let mut turn = Turn::new(TurnKind::Turn);
-    turn.item("main", message("an answer"))
-        .completed("main", "t", "completedSomehow");
-    assert_eq!(turn.finish().end, TurnEnd::Completed);
-    let mut turn = Turn::new(TurnKind::Turn);
-    turn.completed("main", "t", "gaveUp");
-    let TurnEnd::Failed(failure) = turn.finish().end else {
-        panic!("no answer is no success");
-    };
-    assert!(failure.message.contains("gaveUp"), "{failure:?}");
+fn a_status_that_is_not_known_is_no_success_whatever_was_said() {
+    for status in [
+        json!("aborted"),
+        json!("cancelled"),
+        json!("errored"),
+        json!("inProgress"),
+        json!("Completed"),
+        json!(""),
+        json!(null),
+        json!(5),
+    ] {
+        let mut turn = Turn::new(TurnKind::Turn);
+        turn.item("main", message("an answer")).hear(
+            "turn/completed",
+            json!({"threadId": "main", "turn": {"id": "t", "status": status}}),
+        );
+        assert_eq!(turn.progress(), Progress::Over);
+        let result = turn.finish();
+        let word = status
+            .as_str()
+            .map_or_else(|| status.to_string(), str::to_owned);
+        assert!(
+            is_failure(&result.end, &format!("`{word}`")),
+            "{status}: {result:?}"
+        );
+        assert_eq!(
+            (result.message.as_str(), result.inferred),
+            ("an answer", false)
+        );
+    }
+}
+
+#[test]
+fn a_missing_status_is_inferred_from_what_there_is() {
+    let over = json!({"threadId": "main", "turn": {"id": "t"}});
+    let mut answered = Turn::new(TurnKind::Turn);
+    answered
+        .item("main", message("an answer"))
+        .hear("turn/completed", over.clone());
+    assert_eq!(answered.progress(), Progress::Over);
+    let result = answered.finish();
+    assert_eq!((result.end, result.inferred), (TurnEnd::Completed, true));
+    let mut silent = Turn::new(TurnKind::Turn);
+    silent.hear("turn/completed", over);
+    assert!(is_failure(&silent.finish().end, "without an answer"));
+    let mut faulty = Turn::new(TurnKind::Turn);
+    faulty.item("main", message("an answer")).hear(
+        "turn/completed",
+        json!({"threadId": "main", "turn": {"id": "t", "error": {"message": "no quota"}}}),
+    );
+    assert!(is_failure(&faulty.finish().end, "no quota"));
 }
 
 #[test]
