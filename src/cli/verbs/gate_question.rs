@@ -18,6 +18,7 @@ use codex_review::target::{Repository, Select, TargetSpec, literal_glob};
 use crate::cli::failure::Failure;
 use crate::cli::options::Isolation;
 
+use super::asked_to_end;
 use super::review::{Resolved, build_context, report_of, resolve};
 use super::workspace::{Workspace, random};
 
@@ -162,7 +163,7 @@ pub(super) fn put(
     };
     let host_gone = CancelToken::new();
     // Before the job starts: a hook that is ended must not leave a review behind that nobody waits for.
-    imp::watch_for_end(&host_gone);
+    asked_to_end::watch(&host_gone);
     let owned = submit(&workspace.store, request, submission)?;
     let id = owned.job().id.clone();
     owned.start(&workspace.launcher()?)?;
@@ -263,57 +264,4 @@ fn this_turn(
 /// keeps it from being looked at.
 fn glob_of(path: &str) -> String {
     literal_glob(path).replace(char::REPLACEMENT_CHARACTER, "*")
-}
-
-#[cfg(unix)]
-mod imp {
-    use codex_review::jobs::CancelToken;
-    use tokio::signal::unix::{SignalKind, signal};
-
-    /// Cancels `gone` when the host asks this process to end. The watching ends with the process. Where signals cannot
-    /// be watched, they end the process as they always do.
-    pub(super) fn watch_for_end(gone: &CancelToken) {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .build()
-        else {
-            return;
-        };
-        let listening = {
-            let _context = runtime.enter();
-            let listen = |kind: SignalKind| signal(kind).ok();
-            (
-                listen(SignalKind::terminate()),
-                listen(SignalKind::interrupt()),
-                listen(SignalKind::hangup()),
-            )
-        };
-        let (Some(mut terminate), Some(mut interrupt), Some(mut hangup)) = listening else {
-            return;
-        };
-        let gone = gone.clone();
-        let watch = move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                    _ = hangup.recv() => {}
-                }
-            });
-            gone.cancel();
-        };
-        drop(
-            std::thread::Builder::new()
-                .name("end of hook".to_owned())
-                .spawn(watch),
-        );
-    }
-}
-
-#[cfg(windows)]
-mod imp {
-    use codex_review::jobs::CancelToken;
-
-    /// A host ends a process here without asking it; the end of its session then ends the review.
-    pub(super) fn watch_for_end(_gone: &CancelToken) {}
 }

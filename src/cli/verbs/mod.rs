@@ -7,6 +7,7 @@ pub(crate) mod account;
 pub(crate) mod agent_team;
 mod agent_team_start;
 mod agent_team_view;
+mod asked_to_end;
 pub(crate) mod attend;
 pub(crate) mod baseline;
 pub(crate) mod broker;

@@ -21,6 +21,31 @@ fn ctrl_c_once_cancels_the_job_and_waits_for_its_end() {
     world.control.server().wait_call("turn/interrupt");
 }
 
+/// What used to happen: the signal ended the process, and a copy of the conversation stayed beside its source.
+#[test]
+fn a_transfer_that_is_asked_to_end_leaves_no_copy_behind() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let world = World::new("on externalAgentConfig/import : hang");
+        let source = world
+            .sandbox
+            .write("home/.claude/projects/-r/s-1.jsonl", "{}\n");
+        let transfer = world
+            .command(["transfer", "--json", "--source", source.to_str().unwrap()])
+            .spawn();
+        let call = world
+            .control
+            .server()
+            .wait_call("externalAgentConfig/import");
+        assert!(call.to_string().contains("codex-review-"), "{call}");
+        transfer.signal(signal);
+        let output = transfer.wait().expect_code(130);
+        output.assert_stderr_has("the transfer was interrupted");
+        assert_eq!(output.stdout(), "");
+        let left: Vec<_> = source.parent().unwrap().read_dir().unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+    }
+}
+
 /// The moment between the job's name and its worker belongs to Ctrl-C as well.
 #[test]
 fn ctrl_c_at_the_first_line_cancels_the_job() {
