@@ -19,12 +19,13 @@ use super::{
 
 /// Performs a turn and tells `observe` what happens meanwhile.
 ///
-/// A turn that the engine ends is a [`TurnResult`], whatever its end; everything else is an error. A turn that ends by
-/// itself while it is being cancelled is a result: nothing finished is thrown away.
+/// Once there is a thread, all that is received is a [`TurnResult`], whatever its end: a turn that does not end is
+/// [`super::TurnEnd::BrokenOff`]. A turn that ends by itself while it is being cancelled counts as ended: nothing finished
+/// is thrown away.
 ///
 /// # Errors
 ///
-/// The engine is lost, a budget runs out, a call is refused, or the turn is cancelled.
+/// There is no thread: the engine is lost, a call is refused or not answered, or the turn is cancelled before.
 pub async fn run_turn(
     connection: &mut Connection,
     request: &TurnRequest,
@@ -65,13 +66,12 @@ impl Drive<'_> {
             TurnAction::Review(_) => TurnKind::Review,
         };
         self.reducer = Some(TurnReducer::new(kind, thread_id.as_str()));
-        match self.turn(&thread_id).await {
-            Ok(()) => {
-                let reducer = self.reducer.take().expect("set above");
-                Ok(reducer.finish())
-            }
-            Err(error) => Err(error),
-        }
+        let ended = self.turn(&thread_id).await;
+        let reducer = self.reducer.take().expect("set above");
+        Ok(match ended {
+            Ok(()) => reducer.finish(),
+            Err(error) => reducer.break_off(error),
+        })
     }
 
     async fn thread(&mut self) -> Result<String, EngineError> {

@@ -1,4 +1,4 @@
-//! Why a turn has no result.
+//! Why a turn could not begin, or broke off.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ impl Budget {
     }
 }
 
-/// Why a turn has no result.
+/// Why a turn could not begin, or broke off.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum EngineError {
     /// The connection, the broker or the process ended before the turn did.

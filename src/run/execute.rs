@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::broker::end_left_engines;
 use crate::engine::answers::{self, AnswerFrom, Reading};
 use crate::engine::{
-    self, Cancel, Limits, ReviewTarget, Sandbox, TurnAction, TurnResult, run_turn,
+    self, Cancel, Limits, ReviewTarget, Sandbox, TurnAction, TurnEnd, TurnResult, run_turn,
 };
 use crate::jobs::{CancelToken, EndStatus, EventSink, JobEnd, JobEvent};
 use crate::report::{self, Report};
@@ -244,7 +244,13 @@ impl Run<'_> {
         relay.abort();
         self.note_oddities(&opened, &result);
         opened.close().await;
-        is_lost |= result.as_ref().is_ok_and(|result| result.inferred);
+        is_lost |= result.as_ref().is_ok_and(|result| {
+            result.inferred
+                || matches!(
+                    result.end,
+                    TurnEnd::BrokenOff(engine::EngineError::Lost { .. })
+                )
+        });
         if is_lost && matches!(self.request.access, Access::Shared { .. }) {
             // A broker that was killed could not do it.
             end_left_engines(&self.surroundings.state_folder).await;
@@ -262,6 +268,12 @@ impl Run<'_> {
         if result.as_ref().is_ok_and(|result| result.inferred) {
             self.notes
                 .push("the engine never said how the turn ended; its end was inferred".to_owned());
+        }
+        if result.as_ref().is_ok_and(TurnResult::is_partial) {
+            self.notes.push(
+                "the turn did not end; what is here of it was received before it broke off"
+                    .to_owned(),
+            );
         }
         self.stderr = opened.stderr_tail();
     }

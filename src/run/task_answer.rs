@@ -12,11 +12,11 @@ const SUMMARY_CHARS: usize = 120;
 /// What a task ended with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskAnswer {
-    /// Why there is no answer; `None` when there is one.
+    /// Why there is no whole answer; `None` when there is one.
     pub failure: Option<NotJudged>,
     /// The engine's thread; the one that was to be continued where the run got nowhere.
     pub thread_id: Option<String>,
-    /// The model's last message, as it came; empty without one.
+    /// The model's last message, as it came; empty without one. With a failure, what was received before.
     pub message: String,
     /// Files that were written.
     pub touched_files: Vec<String>,
@@ -119,10 +119,14 @@ impl TaskAnswer {
             text.push('\n');
         }
         if let Some(failure) = &self.failure {
-            if !text.is_empty() {
+            let has_words = !text.is_empty();
+            if has_words {
                 text.push('\n');
             }
             text.push_str(&format!("The task did not finish: {}.\n", failure.detail));
+            if has_words {
+                text.push_str("The text above is what was received before that.\n");
+            }
             if failure.reason == NotJudgedReason::NotLoggedIn {
                 text.push_str("Log in with `codex login`, or run `codex-review setup`.\n");
             }
@@ -130,7 +134,10 @@ impl TaskAnswer {
             text.push_str("The task finished without an answer.\n");
         }
         if !self.touched_files.is_empty() {
-            text.push_str("\nFiles changed:\n");
+            text.push_str(match &self.failure {
+                None => "\nFiles changed:\n",
+                Some(_) => "\nFiles changed before that:\n",
+            });
             for path in &self.touched_files {
                 text.push_str(&format!("- {path}\n"));
             }

@@ -12,7 +12,7 @@ use codex_review::review::{NotJudgedReason, Outcome, Verdict};
 use serde_json::json;
 
 use crate::support::Sandbox;
-use crate::support::fake_engine::{Control, fake_engine, in_sandbox};
+use crate::support::fake_engine::{Control, ended, fake_engine, in_sandbox};
 
 /// Short where a test waits for the end of it, and long enough where it must not.
 fn limits() -> Limits {
@@ -67,7 +67,7 @@ async fn run(command: &EngineCommand, request: &TurnRequest) -> Run {
     let (server, mut connection) = start(command).await;
     let mut events = Vec::new();
     let observe = &mut |event| events.push(event);
-    let result = run_turn(&mut connection, request, observe, &Cancel::never()).await;
+    let result = ended(run_turn(&mut connection, request, observe, &Cancel::never()).await);
     drop(connection);
     // One that does not end at end of input is killed.
     server.shutdown(Duration::from_millis(500)).await;
@@ -263,9 +263,8 @@ async fn a_cancel_interrupts_the_turn_that_runs() {
         fake.wait_call("review/start");
         canceller.cancel();
     });
-    let error = run_turn(&mut connection, &request, &mut |_| (), &cancel)
-        .await
-        .unwrap_err();
+    let result = run_turn(&mut connection, &request, &mut |_| (), &cancel).await;
+    let error = ended(result).unwrap_err();
     assert_eq!(error, EngineError::Cancelled { interrupted: true });
     watch.await.unwrap();
     drop(connection);

@@ -15,6 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::Sandbox;
+use crate::support::fake_engine::ended;
 use crate::support::real_codex::{CODEX_VERSION, RealCodex, use_api, write_config};
 use crate::support::responses_api::{Answer, ResponsesApi};
 
@@ -73,7 +74,7 @@ async fn run(
     let result = run_turn(&mut connection, request, &mut |_| (), &Cancel::never()).await;
     drop(connection);
     server.shutdown(GRACE).await;
-    result
+    ended(result)
 }
 
 /// Waits, beside the turn, until the model was asked this often: then the turn is in the middle.
@@ -238,7 +239,7 @@ async fn turns_and_reviews_are_interrupted_while_the_model_thinks() {
         };
         let (result, ()) = tokio::join!(turn, asked);
         assert_eq!(
-            result.unwrap_err(),
+            ended(result).unwrap_err(),
             EngineError::Cancelled { interrupted: true }
         );
     }
@@ -265,7 +266,7 @@ async fn a_server_that_is_killed_in_the_middle_ends_the_turn_with_its_reason() {
         kill_process(pid, Signal::KILL).unwrap();
     };
     let (result, ()) = tokio::join!(turn, kill);
-    let not_judged = result.unwrap_err().not_judged();
+    let not_judged = ended(result).unwrap_err().not_judged();
     assert_eq!(not_judged.reason, NotJudgedReason::EngineLost);
     assert!(
         not_judged.detail.contains("killed by signal 9"),

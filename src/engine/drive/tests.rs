@@ -137,7 +137,10 @@ fn request() -> TurnRequest {
 }
 
 struct Run {
+    /// A turn that broke off is its error here.
     result: Result<TurnResult, EngineError>,
+    /// What there was of one that broke off.
+    broken: Option<TurnResult>,
     events: Vec<TurnEvent>,
     took: Duration,
 }
@@ -173,8 +176,16 @@ where
         (result, events, began.elapsed())
     };
     let ((result, events, took), ()) = tokio::join!(turn, script(engine));
+    let (result, broken) = match result {
+        Ok(broken) => match broken.end.clone() {
+            TurnEnd::BrokenOff(error) => (Err(error), Some(broken)),
+            _ => (Ok(broken), None),
+        },
+        Err(error) => (Err(error), None),
+    };
     Run {
         result,
+        broken,
         events,
         took,
     }
@@ -361,6 +372,69 @@ async fn a_lost_connection_ends_the_turn_at_once_and_keeps_a_finished_answer() {
     })
     .await;
     assert_eq!(finished.result.unwrap().message, "whole");
+}
+
+/// What used to happen: the error was all that was left of a turn.
+#[tokio::test(start_paused = true)]
+async fn what_was_received_outlives_a_lost_engine_a_cancel_and_a_budget() {
+    async fn half(engine: &mut Engine) {
+        engine.start_thread().await;
+        engine.start_turn().await;
+        let items = [
+            json!({"type": "reasoning", "id": "r", "summary": ["a thought"]}),
+            json!({"type": "fileChange", "id": "f", "status": "completed",
+                   "changes": [{"path": "a.txt", "kind": {"type": "update"}, "diff": ""}]}),
+        ];
+        for item in items {
+            let params = json!({"threadId": "main", "item": item});
+            engine.notify("item/completed", params).await;
+        }
+        engine.message("half way").await;
+    }
+    let lost = run(request(), Cancel::never(), async |mut engine| {
+        half(&mut engine).await;
+    })
+    .await;
+    let (canceller, cancel) = Cancel::new();
+    let cancelled = run(request(), cancel, async |mut engine| {
+        half(&mut engine).await;
+        canceller.cancel();
+        engine.stay_silent().await;
+    })
+    .await;
+    let late = run(request(), Cancel::never(), async |mut engine| {
+        half(&mut engine).await;
+        engine.stay_silent().await;
+    })
+    .await;
+    for (run, reason) in [
+        (lost, NotJudgedReason::EngineLost),
+        (cancelled, NotJudgedReason::Cancelled),
+        (late, NotJudgedReason::TimedOut),
+    ] {
+        assert_eq!(run.result.unwrap_err().reason(), reason);
+        let broken = run.broken.unwrap();
+        assert_eq!(broken.not_judged().unwrap().reason, reason);
+        assert_eq!(broken.thread_id, "main");
+        assert_eq!(broken.message, "half way");
+        assert_eq!(broken.touched_files, ["a.txt"]);
+        assert_eq!(broken.reasoning, ["a thought"]);
+        assert!(broken.is_partial() && !broken.inferred, "{broken:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_is_refused_still_names_its_thread() {
+    let run = run(request(), Cancel::never(), async |mut engine| {
+        engine.start_thread().await;
+        let call = engine.expect("turn/start").await;
+        engine.refuse(&call, -32603, "no", Value::Null).await;
+        engine.stay_silent().await;
+    })
+    .await;
+    let broken = run.broken.unwrap();
+    assert_eq!(broken.thread_id, "main");
+    assert!(!broken.is_partial(), "{broken:?}");
 }
 
 #[tokio::test(start_paused = true)]

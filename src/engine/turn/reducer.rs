@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::rpc::Notification;
 
+use super::super::EngineError;
 use super::super::protocol::{News, ThreadState, TurnFault, TurnStatus};
 use super::agents::Agents;
 use super::{CommandRun, Phase, TokenUsage, TurnEnd, TurnEvent, TurnFailure, TurnResult};
@@ -415,6 +416,16 @@ impl TurnReducer {
     pub fn finish(self) -> TurnResult {
         let inferred = matches!(self.status, None | Some(TurnStatus::Missing));
         let end = self.end();
+        self.into_result(end, inferred)
+    }
+
+    /// What there was of a turn when it broke off.
+    #[must_use]
+    pub fn break_off(self, error: EngineError) -> TurnResult {
+        self.into_result(TurnEnd::BrokenOff(error), false)
+    }
+
+    fn into_result(self, end: TurnEnd, inferred: bool) -> TurnResult {
         let message = self.final_message.unwrap_or(self.message);
         TurnResult {
             turn_id: self.turn_id.or(self.latest_turn).unwrap_or_default(),

@@ -2,6 +2,8 @@
 
 use crate::review::{NotJudged, NotJudgedReason};
 
+use super::super::EngineError;
+
 /// Tokens used on a thread.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenUsage {
@@ -50,7 +52,7 @@ impl TurnFailure {
 }
 
 /// How a turn ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum TurnEnd {
     /// With an answer, or because the engine says so.
     Completed,
@@ -58,9 +60,11 @@ pub enum TurnEnd {
     Interrupted,
     /// The engine says that it failed, or it never said how the turn ended and nothing shows that it ended well.
     Failed(TurnFailure),
+    /// It did not end: the engine was lost, refused it or took too long, or the turn was cancelled.
+    BrokenOff(EngineError),
 }
 
-/// What a turn ended with. It says how the turn ended, not whether the answer is one: that is for [`super::super::answers`].
+/// What a turn ended with, or had come to when it broke off. It says how the turn ended, not whether the answer is one: that is for [`super::super::answers`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct TurnResult {
     /// The thread.
@@ -88,6 +92,17 @@ pub struct TurnResult {
 }
 
 impl TurnResult {
+    /// Whether the turn broke off and left something behind: words, files or reasoning.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        let has_some = !self.message.is_empty()
+            || self.review_json.is_some()
+            || self.review_text.is_some()
+            || !self.reasoning.is_empty()
+            || !self.touched_files.is_empty();
+        matches!(self.end, TurnEnd::BrokenOff(_)) && has_some
+    }
+
     /// Why a turn that did not complete cannot be judged; `None` for one that completed.
     #[must_use]
     pub fn not_judged(&self) -> Option<NotJudged> {
@@ -97,6 +112,7 @@ impl TurnResult {
                 reason: NotJudgedReason::Cancelled,
                 detail: "the turn was interrupted".to_owned(),
             }),
+            TurnEnd::BrokenOff(error) => Some(error.not_judged()),
             TurnEnd::Failed(failure) => Some(NotJudged {
                 reason: failure.reason(),
                 detail: match &failure.kind {

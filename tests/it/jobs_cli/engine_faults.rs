@@ -1,5 +1,7 @@
 //! Engines that hang, die or talk nonsense: each run ends within its budget, with the reason and the right exit code.
 
+use serde_json::json;
+
 use super::world::World;
 
 struct Case {
@@ -68,6 +70,28 @@ fn an_engine_that_dies_is_named_with_how_it_ended() {
             "out of order",
         ),
     ]);
+}
+
+#[test]
+fn what_a_reviewer_said_before_its_engine_died_is_kept_and_is_no_judgement() {
+    let said = json!({"threadId": "{{thread}}", "turnId": "t", "item":
+        {"type": "agentMessage", "id": "m", "text": r#"{"verdict":"approve","summary":"","findings":[]}"#}});
+    let world = World::new(&format!(
+        "on turn/start\n  reply {{\"turn\":{{\"id\":\"t\"}}}}\n  notify item/completed {said}\n  exit 9"
+    ));
+    let document = world
+        .command(["adversarial-review", "--json"])
+        .run()
+        .expect_code(4)
+        .json();
+    assert_eq!(document["outcome"], "not-judged", "{document:#}");
+    assert!(document["threadId"].is_string(), "{document:#}");
+    assert!(document["rawOutput"].to_string().contains("approve"));
+    assert!(
+        document["notes"]
+            .to_string()
+            .contains("before it broke off")
+    );
 }
 
 #[test]

@@ -201,6 +201,43 @@ fn files_that_a_task_changed_are_listed() {
     );
 }
 
+/// What used to happen: an engine that died took all of it along.
+#[test]
+fn what_a_task_did_before_its_engine_died_is_told() {
+    let item = |item: Value| json!({"threadId": "{{thread}}", "turnId": "t", "item": item});
+    let change = item(
+        json!({"type": "fileChange", "id": "f1", "status": "completed",
+                             "changes": [{"path": "src/new.rs", "kind": {"type": "add"}, "diff": ""}]}),
+    );
+    let said = item(json!({"type": "agentMessage", "id": "m", "text": "half way"}));
+    let script = format!(
+        "on turn/start\n  reply {{\"turn\":{{\"id\":\"t\"}}}}\n  notify item/completed {change}\n  notify item/completed {said}\n  exit 9"
+    );
+    let world = World::new(&script);
+    let document = world
+        .command(["task", "--write", "--json", "fix"])
+        .run()
+        .expect_code(4)
+        .json();
+    assert_eq!(document["rawOutput"], "half way", "{document:#}");
+    assert_eq!(document["touchedFiles"], json!(["src/new.rs"]));
+    assert!(document["threadId"].is_string(), "{document:#}");
+    assert_eq!(document["failure"]["reason"], "engine-lost");
+    assert!(
+        document["notes"]
+            .to_string()
+            .contains("before it broke off")
+    );
+    let shown = world.command(["result"]).run_ok();
+    for words in [
+        "half way\n\nThe task did not finish: ",
+        "The text above is what was received before that.",
+        "Files changed before that:\n- src/new.rs",
+    ] {
+        shown.assert_stdout_has(words);
+    }
+}
+
 #[test]
 fn a_task_goes_on_where_it_is_told_to() {
     let world = World::new("");

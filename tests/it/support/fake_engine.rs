@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use codex_review::engine::EngineCommand;
+use codex_review::engine::{EngineCommand, EngineError, TurnEnd, TurnResult};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 
@@ -21,6 +21,17 @@ pub fn fake_engine(sandbox: &Sandbox, script: &str) -> EngineCommand {
         .arg("app-server")
         .env("FAKE_APP_SERVER_SCRIPT", script);
     in_sandbox(command, sandbox)
+}
+
+/// A turn that came to its end; one that broke off is its error.
+pub fn ended(result: Result<TurnResult, EngineError>) -> Result<TurnResult, EngineError> {
+    match result {
+        Ok(TurnResult {
+            end: TurnEnd::BrokenOff(error),
+            ..
+        }) => Err(error),
+        ended => ended,
+    }
 }
 
 /// Any engine, in the sandbox's environment and root.
