@@ -105,6 +105,14 @@ pub(crate) enum UsageError {
     /// A task without anything to do.
     #[error("no task was given")]
     NoText,
+    /// The text behind a bare `--resume` begins with the id of a job.
+    #[error(
+        "`--resume` alone goes on with the newest task, and the text behind it begins with the job `{id}`"
+    )]
+    JobInText {
+        /// The job.
+        id: String,
+    },
     /// A setting that belongs to the machine.
     #[error("`{key}` cannot be set by a repository")]
     NotForRepositories {
@@ -371,6 +379,11 @@ impl UsageError {
             UsageError::TextTwice => "give the text once",
             UsageError::NoText => {
                 "put the task behind the options, into a file with `--prompt-file`, or on standard input"
+            }
+            UsageError::JobInText { id } => {
+                return Some(format!(
+                    "go on with that job by `--resume={id}`; if it is meant as text, put a word before it"
+                ));
             }
             UsageError::Target(error) => return error.hint(),
             UsageError::CutArguments | UsageError::UnknownRequest(_) => "type the command again",

@@ -296,7 +296,7 @@ fn not_judged(error: &engine::EngineError, request: &RunRequest) -> NotJudged {
     if resumed && refused {
         not_judged
             .detail
-            .push_str("; start over with `--fresh`, or name another job with `--resume <job>`");
+            .push_str("; start over with `--fresh`, or name another job with `--resume=<job>`");
     }
     not_judged
 }

@@ -12,6 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::options::{RunShape, Shape};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::task::{Continuation, TaskRequest, WorkingTreeAccess};
+use crate::cli::text::TextSource;
 use crate::cli::ui::Ui;
 use crate::cli::usage::UsageError;
 
@@ -24,8 +25,12 @@ pub(crate) fn run(
     surroundings: &Surroundings,
     ui: &Ui,
 ) -> Result<ExitStatus, Failure> {
+    let is_typed = matches!(request.prompt, TextSource::Words(_));
     let text = request.prompt.read(&surroundings.cwd)?;
     let workspace = Workspace::open(surroundings, request.flags, ui)?;
+    if let (true, Continuation::Newest, Some(text)) = (is_typed, &request.continuation, &text) {
+        refuse_job_in_text(&workspace, text)?;
+    }
     let thread = thread(&workspace, &request.continuation)?;
     if text.is_none() && thread == ThreadChoice::New {
         return Err(UsageError::NoText.into());
@@ -97,6 +102,17 @@ fn document(job: &Job, exit: ExitStatus) -> Value {
             "failure": {"reason": job.status.as_str(), "detail": job.error_message},
         }),
     }
+}
+
+/// `--resume JOB` looks as if it went on with that job; the blank makes the job's id the beginning of the task.
+fn refuse_job_in_text(workspace: &Workspace, text: &str) -> Result<(), Failure> {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    let jobs = workspace.store.jobs()?;
+    if jobs.iter().any(|job| job.id.as_str() == first) {
+        let id = first.to_owned();
+        return Err(UsageError::JobInText { id }.into());
+    }
+    Ok(())
 }
 
 /// The thread to go on with.

@@ -306,6 +306,36 @@ fn a_task_goes_on_where_it_is_told_to() {
     assert_eq!(unknown.stdout(), "");
 }
 
+/// What used to happen: the id went to the engine as the task, on the thread of another job.
+#[test]
+fn a_job_behind_a_bare_resume_is_not_taken_for_text() {
+    let world = World::new("");
+    let first = world.command(["task", "one"]).run_ok();
+    let id = named_first(first.stderr().lines().next().unwrap());
+    world.command(["task", "two"]).run_ok();
+    let mut server = world.control.server();
+    assert_eq!(prompt(&mut server), "one");
+    assert_eq!(prompt(&mut server), "two");
+    let line = format!("--resume {id} go on");
+    for args in [
+        &["task", "--resume", id.as_str(), "go on"] as &[&str],
+        &["task", "--resume-last", id.as_str()],
+        &["task", line.as_str()],
+    ] {
+        let refused = world.command(args.iter().copied()).run().expect_code(2);
+        refused.assert_stderr_has(&format!("begins with the job `{id}`"));
+        refused.assert_stderr_has(&format!("`--resume={id}`"));
+    }
+    let text = format!("{id}x  is \\no job");
+    for (args, expected) in [
+        (["task", "--resume", text.as_str()], text.clone()),
+        (["task", "--fresh", id.as_str()], id.as_str().to_owned()),
+    ] {
+        world.command(args).run_ok();
+        assert_eq!(prompt(&mut server), expected);
+    }
+}
+
 fn text(value: &Value) -> &str {
     value.as_str().expect("it is text")
 }
@@ -334,7 +364,7 @@ fn a_resume_that_the_engine_refuses_says_what_to_do() {
         .run()
         .expect_code(4);
     let id = named_first(refused.stderr().lines().next().unwrap());
-    for words in ["no rollout found", "`--fresh`", "`--resume <job>`"] {
+    for words in ["no rollout found", "`--fresh`", "`--resume=<job>`"] {
         refused.assert_stdout_has(words);
     }
     let job = &world.json(["status", id.as_str()])["job"];
