@@ -69,12 +69,7 @@ pub(crate) fn run(
     };
     let (engine, access) = (workspace.codex(), workspace.codex_access());
     let imported = super::runtime()?.block_on(async {
-        let opening = open_engine(
-            &engine,
-            &access,
-            options.budgets.rpc,
-            &run,
-        );
+        let opening = open_engine(&engine, &access, options.budgets.rpc, &run);
         let mut opened = tokio::select! {
             biased;
             () = interrupted.cancelled() => return Ok(None),
