@@ -46,7 +46,7 @@ pub struct BrokerConnection {
 ///
 /// # Errors
 ///
-/// Nobody accepts a connection there within [`CONNECT_TIMEOUT`].
+/// Nobody accepts a connection there within five seconds.
 pub async fn connect_given(endpoint: &Endpoint) -> Result<BrokerConnection, BrokerError> {
     let connecting = connect(endpoint, CONNECT_TIMEOUT).await;
     let (reader, writer) = connecting.map_err(|error| error.at(endpoint))?;
