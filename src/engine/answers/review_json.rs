@@ -1,16 +1,25 @@
 //! The raw JSON of Codex's own reviewer.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::review::{Finding, FindingOrigin, Judgement, Placement, Severity, Verdict};
 
 use super::{AnswerFrom, json_text, structured, value};
 
 pub(super) fn parse(raw: &str, from: AnswerFrom) -> Result<Judgement, String> {
-    let review = json_text::find(raw, "findings")?;
+    let approves = |review: &Map<String, Value>| {
+        read(review, from).is_ok_and(|judgement| {
+            judgement.verdict == Verdict::Approve && judgement.findings.is_empty()
+        })
+    };
+    read(&json_text::find(raw, "findings", approves)?, from)
+}
+
+/// Reads an object that has `findings`.
+fn read(review: &Map<String, Value>, from: AnswerFrom) -> Result<Judgement, String> {
     if review.contains_key("verdict") && !review.contains_key("overall_correctness") {
         // Some reviewers answer by our schema whatever they are asked.
-        return structured::read(&review, from);
+        return structured::read(review, from);
     }
     let member = |name: &str| review.get(name).unwrap_or(&Value::Null);
     let items = member("findings")
@@ -23,10 +32,11 @@ pub(super) fn parse(raw: &str, from: AnswerFrom) -> Result<Judgement, String> {
         findings.push(finding);
     }
     let verdict = match value::text(member("overall_correctness")) {
-        Some(words) => {
+        Some(words) if findings.is_empty() => {
             correctness(&words).ok_or_else(|| format!("`overall_correctness` is `{words}`"))?
         }
-        // A reviewer that lists findings and leaves the verdict out has given one.
+        // A reviewer that lists findings and leaves the verdict out, or words it in its own way, has given one.
+        Some(words) => correctness(&words).unwrap_or(Verdict::NeedsAttention),
         None if !findings.is_empty() => Verdict::NeedsAttention,
         None => return Err("`overall_correctness` is missing".to_owned()),
     };
@@ -40,15 +50,18 @@ pub(super) fn parse(raw: &str, from: AnswerFrom) -> Result<Judgement, String> {
 
 /// `patch is correct`, `incorrect`, and the like.
 fn correctness(words: &str) -> Option<Verdict> {
+    const FILLERS: [&str; 11] = [
+        "the", "this", "patch", "code", "change", "changes", "is", "are", "looks", "appears",
+        "diff",
+    ];
     let words = words.to_ascii_lowercase();
-    let words = words.trim().trim_end_matches('.');
-    let word = ["the patch is ", "patch is ", "this patch is "]
-        .iter()
-        .find_map(|beginning| words.strip_prefix(beginning))
-        .unwrap_or(words);
-    match word {
-        "correct" => Some(Verdict::Approve),
-        "incorrect" | "not correct" => Some(Verdict::NeedsAttention),
+    let words = words.split(|letter: char| letter.is_whitespace() || "_.".contains(letter));
+    let said: Vec<&str> = words
+        .filter(|word| !word.is_empty() && !FILLERS.contains(word))
+        .collect();
+    match said.as_slice() {
+        ["correct"] => Some(Verdict::Approve),
+        ["incorrect"] | ["not", "correct"] => Some(Verdict::NeedsAttention),
         _ => None,
     }
 }
@@ -204,6 +217,20 @@ mod tests {
             let review = json!({"findings": [], "overall_correctness": words});
             assert!(problem(review).contains(words));
         }
+        for words in [
+            "The code is correct.",
+            "patch looks correct",
+            "The changes are correct",
+        ] {
+            let review = json!({"findings": [], "overall_correctness": words});
+            let judgement = parse(&review.to_string(), AnswerFrom::Model).unwrap();
+            assert_eq!(judgement.verdict, Verdict::Approve, "{words}");
+        }
+        let listed = json!({
+            "findings": [{"title": "[P2] Leak"}], "overall_correctness": "patch is incorrect: it leaks",
+        });
+        let judgement = parse(&listed.to_string(), AnswerFrom::Model).unwrap();
+        assert_eq!(judgement.verdict, Verdict::NeedsAttention);
         let review = json!({"findings": [], "overall_correctness": "The patch is not correct."});
         let judgement = parse(&review.to_string(), AnswerFrom::Model).unwrap();
         assert_eq!(judgement.verdict, Verdict::NeedsAttention);

@@ -102,32 +102,29 @@ fn split_place(place: &str) -> Option<(String, Option<LineRange>)> {
     (!path.is_empty()).then(|| (path.to_owned(), Some(LineRange::new(start, end))))
 }
 
-/// Whether the text says in so many words that nothing is wrong, and nothing else that could take it back.
+/// Whether the text says in so many words that nothing is wrong, and nothing that takes it back.
 ///
-/// Whole statements count: `found no way to run the tests` is none. What is left of the text without them must be free of
-/// doubt, of exceptions and of talk about defects: prose is not understood here, and where it might mean anything but an
-/// approval, it is none.
+/// Whole statements count: `found no way to run the tests` is none. Prose is not understood here: an exception, a doubt, a
+/// statement about a part, or harm told of elsewhere in the text makes it no approval.
 fn says_that_nothing_is_wrong(text: &str) -> bool {
     static SAID: LazyLock<Regex> = LazyLock::new(|| {
         const DEFECTS: &str =
-            r"(?:[a-z-]+ ){0,3}(?:issues?|bugs?|problems?|findings?|defects?|regressions?)\b";
+            r"(?:[a-z-]+,? ){0,3}(?:issues?|bugs?|problems?|findings?|defects?|regressions?)\b";
         // Said of the whole change: not of some part of it.
-        const WHOLE: &str = r"(?: (?:in|with) (?:it|this|(?:this|the|these|your) (?:[a-z]+ ){0,2}(?:changes?|patch|diff|code|commits?|work))\b)?";
+        const WHOLE: &str = r"(?: (?:in|with) (?:it|this|(?:this|the|these|your) (?:[a-z]+ ){0,2}(?:changes?|files|patch|diff|code|commits?|work))\b)?(?: (?:that|which|introduced)\b)?";
         Regex::new(&format!(
             r"(?:\bpatch (?:is|appears|looks) correct\b|\b(?:found|see|has|introduces?) no {DEFECTS}|\bno {DEFECTS} (?:were |was )?found\b|\b(?:did not|didn't|do not|don't) (?:find|see) any {DEFECTS}|\A(?:no (?:issues|findings|bugs|problems)|looks good)\b){WHOLE}"
         ))
         .expect("the pattern is fixed")
     });
     static TAKES_BACK: LazyLock<Regex> = LazyLock::new(|| {
-        const DOUBT: &str = r"not|unable|unclear|uncertain|unsure|unfinished|unless|until|whether|if|would|could|might|may|cannot|guess\w*|assum\w*|fail\w*|interrupt\w*|skip\w*|never";
-        const EXCEPTION: &str = r"but|except\w*|however|though|although|yet|apart|aside|beside\w*|only|other than|some|most\w*|part\w*";
-        const DEFECT: &str = r"bug\w*|issue\w*|problem\w*|defect\w*|regress\w*|break\w*|broke\w*|crash\w*|corrupt\w*|los[est]\w*|leak\w*|wrong\w*|incorrect\w*|error\w*|race\w*|overflow\w*|vulnerab\w*|danger\w*|delet\w*|overwrit\w*|missing|must|should|needs?|fix\w*|concern\w*|risk\w*|attention";
+        const EXCEPTION: &str = r"but|except(?:ions?|ing)?|however|though|although|yet|unless|apart from|aside from|other than|beside|besides";
+        const DOUBT: &str = r"unable|not able|could not|couldn't|cannot|can't|failed to|interrupted|unclear|uncertain|unsure|not sure|not certain|not convinced|not know|whether|guess|assum(?:e|ed|ing)|(?:do not|don't|would not|wouldn't) (?:think|believe|say)|(?:did not|didn't|have not|haven't|not) (?:review|reviewed|read|look|looked|check|checked|finish|finished)|only (?:looked|reviewed|read|checked)|partially|partly";
+        const HARM: &str = r"corrupts|loses|leaks|crashes|breaks|panics|overflows|deadlocks|data[- ]loss|vulnerable|vulnerability|incorrect|wrong|must be|needs? to be";
         // A statement that goes on is about a part: `no issues found in the tests`.
         const PART: &str = r"§ (?:in|with|of|at|within|outside|for|among)";
-        Regex::new(&format!(
-            r"\b(?:{DOUBT}|{EXCEPTION}|{DEFECT})\b|n't\b|{PART}\b"
-        ))
-        .expect("the pattern is fixed")
+        Regex::new(&format!(r"\b(?:{EXCEPTION}|{DOUBT}|{HARM})\b|{PART}\b"))
+            .expect("the pattern is fixed")
     });
     let text = text.to_lowercase().replace('’', "'");
     let rest = SAID.replace_all(&text, "§");
@@ -178,6 +175,21 @@ mod tests {
             "It renames a module and introduces no functional regressions.",
             "The changes are to documentation and introduce no functional regressions.",
             "The patch is correct: all callers pass the new argument.",
+            "The patch fixes the crash on empty input, and no issues were found.",
+            "The change only updates the documentation; no issues were found.",
+            "I did not find any discrete, actionable bugs introduced by this patch.",
+            "I did not find any actionable issues in the changes that should be fixed.",
+            "I did not find any bugs that the author would definitely want to fix.",
+            "The patch improves error handling and introduces no functional regressions.",
+            "The change adds a missing test and I found no issues.",
+            "The refactoring does not change behavior, and no regressions were found.",
+            "The patch is correct and does not break existing behavior.",
+            "I reviewed the diff and found no issues. All 14 tests pass, none were skipped.",
+            "No bugs were found in the changed files.",
+            "The patch looks correct. It renames a variable in some tests.",
+            "The change deletes unused code and introduces no issues.",
+            "Reviewed uncommitted changes.\nNo material issues found.",
+            "Looks good to me.",
         ] {
             let judgement = parse(text).unwrap_or_else(|problem| panic!("{text}: {problem}"));
             assert_eq!(judgement.verdict, Verdict::Approve, "{text}");
@@ -205,7 +217,7 @@ mod tests {
             "I found no issues in a.txt, but b.py loses data on every write.",
             "I found no issues in a.txt. b.py drops the table on every write.",
             "Looks good overall, though line 2 of a.txt deletes user data.",
-            "Looks good overall. Line 2 of a.txt deletes user data.",
+            "Looks good overall. Line 2 of a.txt corrupts user data.",
             "No issues were found with the parser.",
             "Unable to see the diff, the patch is correct.",
             "§ the patch is correct",

@@ -16,7 +16,12 @@ const LABELLED: [(&str, &str); 4] = [
 ];
 
 pub(super) fn parse(text: &str, from: AnswerFrom) -> Result<Judgement, String> {
-    read(&json_text::find(text, "verdict")?, from)
+    let approves = |answer: &Map<String, Value>| {
+        read(answer, from).is_ok_and(|judgement| {
+            judgement.verdict == Verdict::Approve && judgement.findings.is_empty()
+        })
+    };
+    read(&json_text::find(text, "verdict", approves)?, from)
 }
 
 /// Reads an object that has a `verdict`.

@@ -292,7 +292,7 @@ impl From<Option<Value>> for TurnStatus {
     fn from(status: Option<Value>) -> Self {
         match status {
             None => TurnStatus::Missing,
-            Some(Value::String(word)) => match word.as_str() {
+            Some(Value::String(word)) => match word.to_ascii_lowercase().as_str() {
                 "completed" => TurnStatus::Completed,
                 "interrupted" => TurnStatus::Interrupted,
                 "failed" => TurnStatus::Failed,

@@ -360,7 +360,6 @@ fn a_status_that_is_not_known_is_no_success_whatever_was_said() {
         json!("cancelled"),
         json!("errored"),
         json!("inProgress"),
-        json!("Completed"),
         json!(""),
         json!(null),
         json!(5),
