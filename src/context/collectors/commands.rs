@@ -59,6 +59,8 @@ const DIFF: &str =
     "diff --no-ext-diff --no-textconv --no-color --submodule=short --ignore-submodules=dirty -M";
 /// The most paths that one command names; command lines have an end.
 const MOST_PATHS: usize = 20;
+/// The most commands that share the files of a part, where they have to be named; the rest is read file by file.
+const MOST_COMMANDS: usize = 5;
 
 impl Collector for Commands {
     fn items(&self, scene: &Scene<'_>) -> Result<Vec<Item>, CollectError> {
@@ -142,9 +144,16 @@ fn whole(scene: &Scene<'_>, files_follow: bool) -> String {
             continue;
         };
         lines.push(format!("# all {} changes", part.as_str()));
-        match paths(scene, part) {
-            Some(paths) => lines.push(format!("{diff}{paths}")),
-            None => lines.push("# (too many paths to name: read file by file)".to_owned()),
+        let Paths { arguments, more } = paths(scene, part);
+        lines.extend(arguments.iter().map(|paths| format!("{diff}{paths}")));
+        if more > 0 {
+            let rest = match arguments.is_empty() {
+                true => String::new(),
+                false => format!("{more} more "),
+            };
+            lines.push(format!(
+                "# ({rest}paths that are not named: read file by file)"
+            ));
         }
         lines.push(format!("# one file with {} changes", part.as_str()));
         lines.push(format!("{diff} -- ':(top,literal)PATH'"));
@@ -227,36 +236,72 @@ fn empty_tree(target: &ResolvedTarget) -> &'static str {
     }
 }
 
-/// The paths that keep a whole diff to what may be read: none where that is everything, `None` when there are too many or
-/// one cannot be told.
-fn paths(scene: &Scene<'_>, part: Part) -> Option<String> {
+/// What keeps a whole diff to what may be read.
+struct Paths {
+    /// Of one command each.
+    arguments: Vec<String>,
+    /// How many files no command names.
+    more: usize,
+}
+
+fn paths(scene: &Scene<'_>, part: Part) -> Paths {
     let files = scene.changes.files().iter().zip(scene.secret_names);
-    let is_partial = scene.changes.is_partial();
-    let named: Vec<&FileChange> = match is_partial {
-        true => files
-            .filter(|(file, secret)| file.part == part && !**secret)
-            .map(|(file, _)| file)
-            .collect(),
-        false => files
+    let names = |file: &&FileChange| {
+        let paths = file.old_path.iter().chain([&file.path]);
+        paths.cloned().collect::<Vec<BString>>()
+    };
+    let tellable = |paths: &Vec<BString>| !paths.iter().any(holds_secret);
+    if !scene.changes.is_partial() {
+        // Everything, but for what has a secret name.
+        let kept: Vec<BString> = files
             .filter(|(_, secret)| **secret)
-            .map(|(file, _)| file)
-            .collect(),
-    };
-    let (magic, first) = match (is_partial, named.is_empty()) {
-        (true, true) => return None,
-        (false, true) => return Some(String::new()),
-        (true, false) => ("top,literal", ""),
-        (false, false) => ("top,exclude,literal", " ':(top)'"),
-    };
-    let paths: Vec<&BString> = named
-        .iter()
-        .flat_map(|file| file.old_path.iter().chain([&file.path]))
-        .collect();
-    if paths.len() > MOST_PATHS || paths.iter().any(|path| holds_secret(path)) {
-        return None;
+            .flat_map(|(file, _)| names(&file))
+            .collect();
+        if kept.is_empty() {
+            return Paths {
+                arguments: vec![String::new()],
+                more: 0,
+            };
+        }
+        if kept.len() <= MOST_PATHS && tellable(&kept) {
+            let kept: Vec<String> = kept
+                .iter()
+                .map(|path| pathspec("top,exclude,literal", path))
+                .collect();
+            return Paths {
+                arguments: vec![format!(" -- ':(top)' {}", kept.join(" "))],
+                more: 0,
+            };
+        }
+        return Paths {
+            arguments: Vec::new(),
+            more: scene.changes.files().len(),
+        };
     }
-    let paths: Vec<String> = paths.iter().map(|path| pathspec(magic, path)).collect();
-    Some(format!(" --{first} {}", paths.join(" ")))
+    let mut commands: Vec<Vec<BString>> = Vec::new();
+    let mut more = 0;
+    for (file, _) in files.filter(|(file, secret)| file.part == part && !**secret) {
+        let paths = names(&file);
+        let has_room = commands.len() < MOST_COMMANDS;
+        let last = commands.last_mut();
+        match last.filter(|last| last.len() + paths.len() <= MOST_PATHS) {
+            _ if !tellable(&paths) => more += 1,
+            Some(last) => last.extend(paths),
+            None if has_room => commands.push(paths),
+            None => more += 1,
+        }
+    }
+    let argument = |paths: &Vec<BString>| {
+        let paths: Vec<String> = paths
+            .iter()
+            .map(|path| pathspec("top,literal", path))
+            .collect();
+        format!(" -- {}", paths.join(" "))
+    };
+    Paths {
+        arguments: commands.iter().map(argument).collect(),
+        more,
+    }
 }
 
 fn pathspec(magic: &str, path: &[u8]) -> String {

@@ -255,6 +255,35 @@ fn no_command_shows_more_than_the_target() {
 }
 
 #[test]
+fn many_files_of_a_part_of_the_change_share_a_few_commands() {
+    let sandbox = Sandbox::new();
+    let repo = sandbox.repo("repo");
+    let write = |text: &str| {
+        for number in 0..130 {
+            repo.write(format!("f{number}"), format!("{text}\n"));
+        }
+        repo.write("gen", format!("not asked for, {text}\n"));
+    };
+    write("before");
+    repo.commit("before");
+    write("after");
+    repo.commit("after");
+    repo.write(".codexreviewignore", "/gen\n");
+    let context = context_of(&sandbox, &repo, &["--commit", "HEAD"]);
+    let shown: String = commands(&context)
+        .iter()
+        .filter(|command| command.contains(" -- ':(top,literal)f"))
+        .map(|command| String::from_utf8(output(&repo, command)).unwrap())
+        .collect();
+    assert_eq!(shown.matches("-before\n+after\n").count(), 100, "{context}");
+    assert!(!context.contains("gen'"), "{context}");
+    assert!(
+        context.contains("# (30 more paths that are not named: read file by file)"),
+        "{context}"
+    );
+}
+
+#[test]
 fn a_secret_in_a_name_is_not_sent_and_its_file_can_still_be_read() {
     let sandbox = Sandbox::new();
     let repo = sandbox.repo("repo");
