@@ -306,7 +306,7 @@ fn take_options(line: &str, verb: &Command) -> Result<(Vec<String>, Option<Strin
     }
 }
 
-/// A word in the place of options that is one of another verb's, or nearly one of this verb's, is a slip and not the
+/// A word in the place of options that is one of a sibling's, or nearly one of this verb's, is a slip and not the
 /// beginning of a text.
 fn refuse_slip(word: &str, verb: &Command) -> Result<(), UsageError> {
     let Some(long) = word.strip_prefix("--") else {
@@ -317,7 +317,7 @@ fn refuse_slip(word: &str, verb: &Command) -> Result<(), UsageError> {
     }
     let name = long.split_once('=').map_or(long, |(name, _)| name);
     let is_own = verb.get_arguments().any(|arg| is_called(arg, name));
-    if !is_own && let Some(other) = verb_with(word, &whole_tree()) {
+    if !is_own && let Some(other) = sibling_with(word) {
         return Err(UsageError::OptionOfAnother {
             given: format!("--{name}"),
             other,
@@ -336,19 +336,24 @@ fn refuse_slip(word: &str, verb: &Command) -> Result<(), UsageError> {
     }
 }
 
-/// The first command of the tree that shows this option, as it is typed.
-fn verb_with(word: &str, tree: &Command) -> Option<String> {
+/// The verbs that are taken for one another; what the others call an option may well begin a text.
+const SIBLINGS: [&str; 3] = ["review", "adversarial-review", "task"];
+
+/// The first sibling that shows this option, as it is typed.
+fn sibling_with(word: &str) -> Option<String> {
     let name = word.trim_start_matches('-');
     let name = name.split_once('=').map_or(name, |(name, _)| name);
-    let shows_it = tree
-        .get_arguments()
-        .any(|arg| !arg.is_hide_set() && is_called(arg, name));
-    if shows_it && known_option(word, tree).is_some() {
-        return Some(tree.get_bin_name().unwrap_or(tree.get_name()).to_owned());
-    }
-    tree.get_subcommands()
-        .filter(|verb| !verb.is_hide_set())
-        .find_map(|verb| verb_with(word, verb))
+    let tree = whole_tree();
+    let has_it = |verb: &&Command| {
+        verb.get_arguments()
+            .any(|arg| !arg.is_hide_set() && is_called(arg, name))
+            && known_option(word, verb).is_some()
+    };
+    let mut siblings = SIBLINGS
+        .iter()
+        .filter_map(|name| tree.find_subcommand(name));
+    let sibling = siblings.find(has_it)?;
+    Some(format!("codex-review {}", sibling.get_name()))
 }
 
 fn split_words(line: &str) -> Vec<String> {
@@ -769,12 +774,6 @@ mod tests {
                 "codex-review review",
             ),
             (&["review", "--write"], "--write", "codex-review task"),
-            (
-                &["review", "--names", "a,b"],
-                "--names",
-                "codex-review agent-team start",
-            ),
-            (&["task", "--version"], "--version", "codex-review"),
         ] {
             let error = expanded(argv).unwrap_err();
             let meant = UsageError::OptionOfAnother {
@@ -786,6 +785,8 @@ mod tests {
         for argv in [
             &["task", "--", "--base", "main"] as &[&str],
             &["task", "go", "--base", "main"],
+            &["task", "--force", "push", "broke", "main"],
+            &["task", "--version", "is", "wrong"],
             &["task", "--json", "--base main is gone"],
             &["task", "--state-root", "of", "workers"],
             &["task", "--", "-- --base is text"],

@@ -135,10 +135,10 @@ impl Side {
             return None;
         };
         let (whole, number) = headings.range(heading.to_owned()..).next()?;
-        whole
-            .starts_with(heading)
-            .then(|| lines.get(number))
-            .flatten()
+        // A heading is cut at its bound, or before a letter that it would cut.
+        let may_be_cut = heading.len() + 4 > HEADING_BYTES;
+        let is_it = whole == heading || may_be_cut && whole.starts_with(heading);
+        is_it.then(|| lines.get(number)).flatten()
     }
 }
 

@@ -17,6 +17,9 @@ use crate::cli::usage::UsageError;
 
 use super::workspace::Workspace;
 
+/// No longer than this a run waits for the list before it sends the word as it is.
+const MOST_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Efforts that every version knows; the engine's list of models can name more.
 pub(super) const EFFORTS: [&str; 6] = ["none", "minimal", "low", "medium", "high", "xhigh"];
 
@@ -36,7 +39,7 @@ impl<'a> From<&'a RunRequest> for AskedEffort<'a> {
             engine: &request.engine,
             access: &request.access,
             effort: request.effort.as_deref(),
-            patience: request.budgets.rpc,
+            patience: request.budgets.rpc.min(MOST_PATIENCE),
         }
     }
 }
@@ -47,7 +50,7 @@ impl<'a> From<&'a EngineOptions> for AskedEffort<'a> {
             engine: &options.engine,
             access: &options.access,
             effort: options.effort.as_deref(),
-            patience: options.budgets.rpc,
+            patience: options.budgets.rpc.min(MOST_PATIENCE),
         }
     }
 }

@@ -313,7 +313,7 @@ pub(super) fn may_be_cut_off(repository: &gix::Repository, spec: &str) -> bool {
     match spec.split_once(['~', '^', '@', ':', ' ']) {
         None => true,
         Some((name, _)) => {
-            let is_ancestor = !spec.contains(['@', ':', ' ']);
+            let is_ancestor = !spec.contains(['@', ':', ' ', '{']);
             is_ancestor && repository.rev_parse_single(name).is_ok()
         }
     }
