@@ -37,6 +37,7 @@
 //! - [`suites`]: the test suites of a project: how they run, and what a writer of tests may change in them.
 //! - [`timestamp`]: wall-clock moments and the clock that tells them.
 //! - [`causes`]: an error with its causes, in one line.
+//! - [`hunk_header`]: the line that begins a hunk of a unified diff.
 //! - [`near_miss`]: the known word that a mistyped one is close to.
 //!
 //! # Invariants
@@ -59,6 +60,7 @@ pub mod context;
 pub mod engine;
 pub mod external;
 pub mod hooks;
+pub mod hunk_header;
 pub mod jobs;
 pub mod near_miss;
 pub mod plan;

@@ -2,6 +2,7 @@
 
 use bstr::ByteSlice as _;
 
+use crate::hunk_header::HunkHeader;
 use crate::target::HunkRange;
 
 /// The parts of one file's patch, in order and without gaps: joined, they are the patch again.
@@ -42,7 +43,7 @@ impl<'a> PatchParts<'a> {
                     b'-' => *removed = removed.saturating_add(1),
                     _ => {}
                 }
-            } else if let Some(range) = parse_hunk_line(line) {
+            } else if let Some(range) = hunk_range(line) {
                 let start = if in_hunk || starts.is_empty() {
                     offset
                 } else {
@@ -79,27 +80,14 @@ impl<'a> PatchParts<'a> {
     }
 }
 
-/// `@@ -1,2 +3,4 @@ heading`; a count that is not given is one.
-fn parse_hunk_line(line: &[u8]) -> Option<HunkRange> {
-    let rest = line.strip_prefix(b"@@ -")?;
-    let (old, rest) = rest.split_once_str(" +")?;
-    let (new, _) = rest.split_once_str(" @@")?;
-    let (old_start, old_lines) = parse_span(old)?;
-    let (new_start, new_lines) = parse_span(new)?;
+fn hunk_range(line: &[u8]) -> Option<HunkRange> {
+    let HunkHeader { old, new, .. } = HunkHeader::parse(line)?;
     Some(HunkRange {
-        old_start,
-        old_lines,
-        new_start,
-        new_lines,
+        old_start: old.0,
+        old_lines: old.1,
+        new_start: new.0,
+        new_lines: new.1,
     })
-}
-
-fn parse_span(text: &[u8]) -> Option<(u32, u32)> {
-    let text = text.to_str().ok()?;
-    match text.split_once(',') {
-        Some((start, lines)) => Some((start.parse().ok()?, lines.parse().ok()?)),
-        None => Some((text.parse().ok()?, 1)),
-    }
 }
 
 /// Whether two hunks of the same file, cut with different numbers of context lines, share a changed line or touch.

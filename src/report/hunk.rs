@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use crate::hunk_header::HunkHeader;
 use crate::review::{Finding, LineRange};
 
 /// Lines that are shown before and behind the lines of a finding.
@@ -177,25 +178,17 @@ impl Hunk {
     }
 }
 
-/// `@@ -1,2 +3,4 @@ heading`, with the counts of old and new lines; a count that is not given is one.
+/// The hunk that a line begins, with the counts of its old and new lines.
 fn parse_head(file: &str, line: &str) -> Option<(Hunk, (u32, u32))> {
-    let (old, rest) = line.strip_prefix("@@ -")?.split_once(" +")?;
-    let (new, heading) = rest.split_once(" @@")?;
-    let span = |text: &str| -> Option<(u32, u32)> {
-        match text.split_once(',') {
-            Some((start, lines)) => Some((start.parse().ok()?, lines.parse().ok()?)),
-            None => Some((text.parse().ok()?, 1)),
-        }
-    };
-    let ((old_start, old_lines), (new_start, new_lines)) = (span(old)?, span(new)?);
+    let HunkHeader { old, new, heading } = HunkHeader::parse(line.as_bytes())?;
     let hunk = Hunk {
         file: file.to_owned(),
-        old_start,
-        new_start,
-        heading: heading.trim().to_owned(),
+        old_start: old.0,
+        new_start: new.0,
+        heading: String::from_utf8_lossy(heading).trim().to_owned(),
         lines: Vec::new(),
     };
-    Some((hunk, (old_lines, new_lines)))
+    Some((hunk, (old.1, new.1)))
 }
 
 /// Hunks that were taken within a bound.

@@ -10,6 +10,7 @@ use bstr::ByteSlice as _;
 use super::block::{self, PRIVATE_KEY};
 use super::placeholder::placeholder;
 use super::redact::{Redacted, Redaction, Redactor, key_digest, key_lines};
+use crate::hunk_header::HunkHeader;
 
 /// Where private keys stand in the two contents that a patch compares.
 #[derive(Debug, Clone, Default)]
@@ -91,7 +92,7 @@ impl PatchKeys {
 /// Whether a line of a patch, or the heading of a hunk, could be a line of a key.
 fn may_show_key(patch: &[u8]) -> bool {
     patch.lines().any(|line| {
-        let heading = hunk_line(line).map(|(_, _, heading)| heading);
+        let heading = HunkHeader::parse(line).map(|header| header.heading);
         if heading.is_some_and(|heading| heading.contains_str("-----BEGIN")) {
             return true;
         }
@@ -155,26 +156,6 @@ fn heading_of(line: &str) -> &str {
     line[..end].trim_end()
 }
 
-/// The old and the new span of a line that begins a hunk, and its heading.
-#[expect(clippy::type_complexity, reason = "three parts of one line")]
-fn hunk_line(line: &[u8]) -> Option<((u32, u32), (u32, u32), &[u8])> {
-    let rest = line.strip_prefix(b"@@ -")?;
-    let (old, rest) = rest.split_once_str(" +")?;
-    let (new, rest) = rest.split_once_str(" @@")?;
-    let span = |text: &[u8]| {
-        let text = text.to_str().ok()?;
-        match text.split_once(',') {
-            Some((start, lines)) => Some((start.parse().ok()?, lines.parse().ok()?)),
-            None => Some((text.parse().ok()?, 1)),
-        }
-    };
-    Some((
-        span(old)?,
-        span(new)?,
-        rest.strip_prefix(b" ").unwrap_or(rest),
-    ))
-}
-
 /// What is taken out of a line: a range, and the key that it belongs to.
 type Cut = (Range<usize>, [u8; 32]);
 
@@ -191,9 +172,9 @@ impl Walk<'_> {
     fn cut(&mut self, line: &str, guess: bool) -> Option<Cut> {
         let PatchKeys { old, new } = self.keys;
         if self.old.1 == 0 && self.new.1 == 0 {
-            let (old_span, new_span, heading) = hunk_line(line.as_bytes())?;
-            (self.old, self.new) = (old_span, new_span);
-            return self.heading_cut(line, line.len() - heading.len());
+            let header = HunkHeader::parse(line.as_bytes())?;
+            (self.old, self.new) = (header.old, header.new);
+            return self.heading_cut(line, line.len() - header.heading.len());
         }
         let (key, is_known) = match line.as_bytes().first() {
             Some(b'-') => (old.line(step(&mut self.old)), old.is_known()),

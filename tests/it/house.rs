@@ -15,14 +15,15 @@ use crate::support::package_root;
 const EDGES: &[(&str, &[&str])] = &[
     ("causes", &[]),
     ("near_miss", &[]),
+    ("hunk_header", &[]),
     ("atomic_file", &[]),
     ("process_identity", &[]),
     ("plan", &[]),
     ("review", &[]),
     ("rpc", &[]),
-    ("secrets", &[]),
+    ("secrets", &["hunk_header"]),
     ("symbols", &["atomic_file"]),
-    ("target", &[]),
+    ("target", &["hunk_header"]),
     ("timestamp", &[]),
     ("checks", &["causes", "review", "secrets", "target"]),
     (
@@ -30,13 +31,14 @@ const EDGES: &[(&str, &[&str])] = &[
         &["checks", "review", "secrets", "symbols", "target"],
     ),
     ("prompt", &["review"]),
-    ("report", &["review"]),
+    ("report", &["hunk_header", "review"]),
     ("baseline", &["review"]),
     (
         "context",
         &[
             "causes",
             "checks",
+            "hunk_header",
             "near_miss",
             "plan",
             "prompt",
@@ -106,8 +108,19 @@ const EDGES: &[(&str, &[&str])] = &[
 
 /// Modules that never touch the environment or a process.
 const PURE: &[&str] = &[
-    "baseline", "checks", "context", "plan", "prompt", "report", "review", "rpc", "secrets",
-    "suites", "symbols", "target",
+    "baseline",
+    "checks",
+    "context",
+    "hunk_header",
+    "plan",
+    "prompt",
+    "report",
+    "review",
+    "rpc",
+    "secrets",
+    "suites",
+    "symbols",
+    "target",
 ];
 
 const TOO_LONG_FILE_LINES: usize = 600;

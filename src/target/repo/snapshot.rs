@@ -10,6 +10,7 @@ use super::content::{Place, Reader};
 use super::objects::Abbreviator;
 use super::own_id;
 use super::raw::RawSide;
+use crate::hunk_header::HunkHeader;
 use crate::target::patch::{Body, Edit, PatchSide, count_lines, render};
 use crate::target::quote::push_quoted;
 use crate::target::{Abbreviation, ChangesError, FileChange, HunkRange, Side, Status};
@@ -256,12 +257,14 @@ fn only(patch: &[u8], chosen: &[HunkRange]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut is_shown = true;
     for line in patch.split_inclusive(|byte| *byte == b'\n') {
-        if let Some(range) = hunk_range(line) {
+        // No line inside of a hunk begins like that.
+        if let Some(header) = HunkHeader::parse(line) {
             is_shown = chosen.iter().any(|hunk| {
                 let meets =
                     |a: (u32, u32), b: (u32, u32)| a.0 < b.1.max(b.0 + 1) && b.0 < a.1.max(a.0 + 1);
-                let old = (span(hunk.old_start, hunk.old_lines), span(range.0, range.1));
-                let new = (span(hunk.new_start, hunk.new_lines), span(range.2, range.3));
+                let shown = |(start, lines)| span(start, lines);
+                let old = (span(hunk.old_start, hunk.old_lines), shown(header.old));
+                let new = (span(hunk.new_start, hunk.new_lines), shown(header.new));
                 meets(old.0, old.1) && meets(new.0, new.1)
             });
         }
@@ -270,20 +273,4 @@ fn only(patch: &[u8], chosen: &[HunkRange]) -> Vec<u8> {
         }
     }
     out
-}
-
-/// The numbers of a line that begins a hunk; no line inside of one begins like that.
-fn hunk_range(line: &[u8]) -> Option<(u32, u32, u32, u32)> {
-    let line = std::str::from_utf8(
-        line.strip_prefix(b"@@ -")?
-            .split(|byte| *byte == b'@')
-            .next()?,
-    );
-    let (old, new) = line.ok()?.trim_end().split_once(" +")?;
-    let side = |text: &str| match text.split_once(',') {
-        Some((start, lines)) => Some((start.parse().ok()?, lines.parse().ok()?)),
-        None => Some((text.parse().ok()?, 1)),
-    };
-    let (old, new): ((u32, u32), (u32, u32)) = (side(old)?, side(new)?);
-    Some((old.0, old.1, new.0, new.1))
 }
