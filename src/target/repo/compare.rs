@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::content::{Place, Reader};
 use super::edits;
+use super::kept::Kept;
 use super::parallel::in_parallel;
 use super::raw::{RawChange, RawSide, Source, is_submodule};
 use crate::target::patch::{Edit, count_lines, hunk_ranges};
@@ -39,35 +39,18 @@ pub(super) struct Facts {
 /// git's default for lines of context.
 const CONTEXT_LINES: u32 = 3;
 
-/// So many bytes of stored contents are kept in all: to read an object costs more than all else that a patch costs.
-const KEPT_BYTES: u64 = 12 * 1024 * 1024;
-
-/// How much has been kept, over all threads.
-#[derive(Default)]
-struct Keep(AtomicU64);
-
-impl Keep {
-    /// The content to keep: that of an object, while there is room.
-    fn of(&self, side: Option<&RawSide>, content: &[u8]) -> Option<Arc<[u8]>> {
-        let Some(Source::Object) = side.map(|side| &side.source) else {
-            return None;
-        };
-        let more = |kept: u64| {
-            kept.checked_add(content.len() as u64)
-                .filter(|sum| *sum <= KEPT_BYTES)
-        };
-        self.0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
-            .ok()
-            .map(|_| Arc::from(content))
-    }
+/// The content to keep: that of an object, while there is room. To read an object costs more than all else that a patch
+/// costs.
+fn keep(kept: &Kept, side: Option<&RawSide>, content: &[u8]) -> Option<Arc<[u8]>> {
+    let is_object = matches!(side.map(|side| &side.source), Some(Source::Object));
+    (is_object && kept.take(content.len() as u64)).then(|| Arc::from(content))
 }
 
 /// Compares one change.
 fn compare(
     reader: &mut Reader<'_>,
     change: &RawChange,
-    keep: &Keep,
+    kept: &Kept,
 ) -> Result<Facts, ChangesError> {
     let old_path = change.old_path.as_ref().unwrap_or(&change.path).clone();
     let sizes = |reader: &Reader<'_>| {
@@ -218,8 +201,8 @@ fn compare(
         old_size,
         new_size,
         kept: [
-            keep.of(change.old.as_ref(), &old),
-            keep.of(change.new.as_ref(), &new),
+            keep(kept, change.old.as_ref(), &old),
+            keep(kept, change.new.as_ref(), &new),
         ],
     })
 }
@@ -282,11 +265,11 @@ pub(super) fn compare_all(
         0..CHANGES_FOR_THREADS => 1,
         _ => super::threads(threads),
     };
-    let keep = Keep::default();
+    let kept = Kept::default();
     in_parallel(repository, changes, BATCH, threads, |repository, share| {
         let mut reader = Reader::new(repository, place);
         share
-            .map(|(index, change)| (index, compare(&mut reader, change, &keep)))
+            .map(|(index, change)| (index, compare(&mut reader, change, &kept)))
             .collect()
     })
 }

@@ -10,6 +10,7 @@ mod edits;
 mod files;
 mod head_move;
 mod hooks_folder;
+mod kept;
 mod line_origins;
 mod listing;
 mod loose;

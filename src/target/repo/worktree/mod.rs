@@ -9,12 +9,13 @@ mod tracked;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use bstr::BString;
 
 use super::convert::Converter;
+use super::kept::Kept;
 use super::listing::Kind;
 use super::raw::RawChange;
 use super::{submodule, threads};
@@ -22,8 +23,6 @@ use crate::target::{ChangesError, LeftOut, LeftOutReason};
 
 /// Files above this size are never held in memory: they are summarised like binary ones.
 pub(super) const BIG_FILE_BYTES: u64 = 64 * 1024 * 1024;
-/// The contents of changed files are kept up to this sum; later ones are read again when they are rendered.
-const KEPT_BYTES: u64 = 12 * 1024 * 1024;
 /// Below this many index entries a second thread costs more than it saves.
 const ENTRIES_FOR_THREADS: usize = 1_500;
 
@@ -81,7 +80,7 @@ pub(super) struct Shared<'s> {
     has_symlinks: bool,
     is_sparse: bool,
     ignores_submodules: submodule::Ignored,
-    kept: AtomicU64,
+    kept: Kept,
     stop: AtomicBool,
     queue: Mutex<Queue>,
     wake: Condvar,
@@ -128,7 +127,7 @@ pub(super) fn walk(
         is_sparse: on("core.sparseCheckout", false)
             && !on("sparse.expectFilesOutsideOfPatterns", false),
         ignores_submodules: submodule::Ignored::read(repository, index),
-        kept: AtomicU64::new(0),
+        kept: Kept::default(),
         stop: AtomicBool::new(false),
         queue: Mutex::new(Queue {
             tasks: vec![Task {

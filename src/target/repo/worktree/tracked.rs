@@ -2,12 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bstr::{BStr, BString, ByteSlice};
 use gix::index::entry::{Flags, Mode};
 
-use super::{BIG_FILE_BYTES, KEPT_BYTES, Worker};
+use super::{BIG_FILE_BYTES, Worker};
 use crate::target::repo::convert::{Converter, blob_id, stream_id};
 use crate::target::repo::listing::{FileStat, Kind, Listing};
 use crate::target::repo::raw::{RawChange, RawSide, Source, canonical, is_tree};
@@ -190,9 +189,7 @@ impl<'w> Worker<'w, '_> {
             }
         };
         let id = blob_id(self.repository, &content)?;
-        let size = content.len() as u64;
-        let keep = self.shared.kept.fetch_add(size, Ordering::Relaxed) + size <= KEPT_BYTES;
-        let source = if keep {
+        let source = if self.shared.kept.take(content.len() as u64) {
             Source::Kept(Arc::from(content))
         } else {
             Source::OnDisk
