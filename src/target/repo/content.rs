@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::convert::{Converter, blob_id, submodule_text};
-use super::loose::Objects;
+use super::object_reader::Objects;
 use super::objects;
 use super::packs::Packs;
 use super::raw::{RawSide, Source};

@@ -15,6 +15,7 @@ mod line_origins;
 mod listing;
 mod loose;
 mod made_patch;
+mod object_reader;
 mod objects;
 mod open;
 mod packs;

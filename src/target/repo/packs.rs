@@ -102,13 +102,14 @@ fn indices(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
 }
 
 /// Where an object is: in which pack, and where in it.
-type Place = (usize, Offset);
+type Position = (usize, Offset);
 
 /// Reads objects. One for each thread.
 pub(super) struct Decoder<'p> {
     packs: &'p Packs,
-    inflate: Inflate,
-    kept: HashMap<Place, Rc<Vec<u8>>>,
+    /// Made for the first object.
+    inflate: Option<Inflate>,
+    kept: HashMap<Position, Rc<Vec<u8>>>,
     kept_bytes: usize,
     /// The pack that held the last object: it holds the next one too, most likely.
     last: usize,
@@ -118,7 +119,7 @@ impl<'p> Decoder<'p> {
     pub(super) fn new(packs: &'p Packs) -> Self {
         Decoder {
             packs,
-            inflate: Inflate::default(),
+            inflate: None,
             kept: HashMap::new(),
             kept_bytes: 0,
             last: 0,
@@ -148,7 +149,7 @@ impl<'p> Decoder<'p> {
                 Header::RefDelta { .. } => return None,
                 _ => {
                     let mut whole = vec![0; usize::try_from(entry.decompressed_size).ok()?];
-                    data.decompress_entry(&entry, &mut self.inflate, &mut whole)
+                    data.decompress_entry(&entry, self.inflate.get_or_insert_default(), &mut whole)
                         .ok()?;
                     break self.keep((place.0, at), whole);
                 }
@@ -156,13 +157,13 @@ impl<'p> Decoder<'p> {
         };
         while let Some(entry) = standing.pop() {
             let at = entry.pack_offset();
-            let applied = apply(data, entry, &content, &mut self.inflate)?;
+            let applied = apply(data, entry, &content, self.inflate.get_or_insert_default())?;
             content = self.keep((place.0, at), applied);
         }
         Some(content)
     }
 
-    fn find(&mut self, id: &gix::oid) -> Option<Place> {
+    fn find(&mut self, id: &gix::oid) -> Option<Position> {
         let packs = self.packs.all();
         let offset = |at: usize| {
             let index = packs.get(at)?.index();
@@ -174,7 +175,7 @@ impl<'p> Decoder<'p> {
         Some(place)
     }
 
-    fn keep(&mut self, place: Place, content: Vec<u8>) -> Rc<Vec<u8>> {
+    fn keep(&mut self, place: Position, content: Vec<u8>) -> Rc<Vec<u8>> {
         let size = content.len();
         let content = Rc::new(content);
         if size > KEPT_BYTES / 4 {

@@ -7,7 +7,7 @@ use bstr::{BStr, BString, ByteSlice};
 use gix::index::entry::{Flags, Mode};
 use gix::index::extension::Tree as CachedTree;
 
-use super::loose::Objects;
+use super::object_reader::Objects;
 use super::packs::Packs;
 use super::parallel::in_parallel;
 use super::raw::{RawChange, RawSide, canonical, is_tree};
